@@ -1,0 +1,328 @@
+"""The vocabulary of ckptmatrix as small frozen dataclasses.
+
+`Matrix` and what it holds are the contract of `reports/matrix.json` (schema
+`ckptmatrix.matrix/1`): fields may be added, none is renamed without a new schema number.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+SCHEMA = "ckptmatrix.matrix/1"
+"""The schema of `matrix.json`; readers refuse any other."""
+
+
+class Status(StrEnum):
+    """What was measured for a cell, in one word."""
+
+    EXACT = "exact"
+    """The load returned, nothing is lost or wrong, training went on as if never interrupted."""
+    DEGRADED = "degraded"
+    """The load returned normally, but a component or the training that followed differs."""
+    FAILED = "failed"
+    """The load raised."""
+    CRASHED = "crashed"
+    """The process died."""
+    TIMEOUT = "timeout"
+    """The load never came back."""
+    UNSUPPORTED = "unsupported"
+    """Writer or reader has no such feature; always with a reason, never derived from a failure."""
+    NOT_RUN = "not-run"
+    """No environment or no checkpoint; always with a reason."""
+
+
+MEASURED = (Status.EXACT, Status.DEGRADED, Status.FAILED, Status.CRASHED, Status.TIMEOUT)
+"""The statuses that a load really led to."""
+
+
+class Verdict(StrEnum):
+    """What became of one component of the training state."""
+
+    RESTORED = "restored"
+    """Equal, bit for bit, to what was saved."""
+    LOST = "lost"
+    """In the checkpoint, but still what it was before the load."""
+    WRONG = "wrong"
+    """Neither what was saved nor what was there before."""
+    UNSAVED = "unsaved"
+    """The training had it; the writer never put it (or not all of it) into the checkpoint."""
+    ABSENT = "absent"
+    """The scenario, or this release, has no such thing."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A named set of pinned packages that is not accelerate."""
+
+    name: str
+    """Name in `matrix.toml`, such as `torch2.13-np2`."""
+    python: str
+    """Python version that uv is asked for, such as `3.11`."""
+    packages: tuple[str, ...]
+    """Pinned requirements, such as `torch==2.13.0`."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One stack plus one accelerate release."""
+
+    accelerate: str
+    """The accelerate release, such as `0.33.0`."""
+    stack: str
+    """Name of the stack."""
+
+    @property
+    def id(self) -> str:
+        """Its id everywhere: `accelerate-0.33.0+torch2.13-np2`."""
+        return f"accelerate-{self.accelerate}+{self.stack}"
+
+    @property
+    def short(self) -> str:
+        """Its id without the constant prefix, for names of tests and heads of tables."""
+        return f"{self.accelerate}+{self.stack}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One load to measure: writer x reader x scenario x loader x treatment."""
+
+    writer: Environment
+    """Who saved the checkpoint."""
+    reader: Environment
+    """Who loads it."""
+    scenario: str
+    """Name of the scenario."""
+    loader: str = "accelerate"
+    """Name of the loader under test."""
+    treatment: str = "as-saved"
+    """What was done to the checkpoint before the load."""
+
+    @property
+    def id(self) -> str:
+        """Readable and selectable with pytest's `-k`."""
+        parts = [self.scenario, f"saved-{self.writer.short}", f"loaded-{self.reader.short}"]
+        if self.loader != "accelerate":
+            parts.append(f"by-{self.loader}")
+        if self.treatment != "as-saved":
+            parts.append(self.treatment)
+        return "/".join(parts)
+
+
+@dataclass(frozen=True)
+class EnvironmentRecord:
+    """An environment as it was really installed."""
+
+    accelerate: str
+    """Installed accelerate release."""
+    stack: str
+    """Name of its stack."""
+    status: str
+    """`ready` or `unavailable`."""
+    python: str = ""
+    """Full Python version; empty when unavailable."""
+    torch: str = ""
+    """Installed torch version, local part included (`2.13.0+cpu`)."""
+    numpy: str = ""
+    """Installed numpy version."""
+    safetensors: str = ""
+    """Installed safetensors version."""
+    reason: str = ""
+    """Why it is unavailable, one sentence; or what was added so that it works."""
+    packages: tuple[str, ...] = ()
+    """The frozen list, `name==version`, sorted."""
+
+
+@dataclass(frozen=True)
+class CheckpointRecord:
+    """A checkpoint that a writer was asked for."""
+
+    writer: str
+    """Id of the writing environment."""
+    scenario: str
+    """Name of the scenario."""
+    status: str
+    """`written`, `unsupported`, `failed` or `not-run`."""
+    reason: str = ""
+    """Why there is none, one sentence."""
+    files: dict[str, int] = field(default_factory=dict)
+    """Path relative to the checkpoint directory -> size in bytes."""
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Path -> the top-level keys that its pickle or safetensors header holds."""
+    unsaved: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Component -> parts of it that the writer did not put into the checkpoint."""
+    directory: str = ""
+    """Name of the checkpoint directory, such as `name-000030-state`."""
+    key: str = ""
+    """What the checkpoint depends on, as a digest."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where a component first differs."""
+
+    where: str
+    """Path of the leaf inside the component, such as `0/state/1/exp_avg`."""
+    saved: str
+    """What was saved there, shortened."""
+    found: str
+    """What is there after the load, shortened."""
+    differing: int = 1
+    """How many leaves of the component differ."""
+    compared: int = 1
+    """How many leaves of the component were compared."""
+
+
+@dataclass(frozen=True)
+class FirstDifference:
+    """The first thing that differs in the training after the load."""
+
+    step: int
+    """Step after the load, from 1."""
+    quantity: str
+    """What differs first: `samples`, `loss`, `lr`, `rng.numpy`, ..."""
+    expected: str
+    """Value in the reference run of the reader's own environment."""
+    found: str
+    """Value after this load."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """How training went on after the load."""
+
+    exact: bool
+    """True if every recorded quantity of every step equals the reference."""
+    first_difference: FirstDifference | None = None
+    """None when exact."""
+    steps: int = 0
+    """How many steps were compared."""
+
+
+@dataclass(frozen=True)
+class ErrorRecord:
+    """An exception, as the user would have seen it, or as it was swallowed."""
+
+    type: str
+    """Class name, such as `KeyError` or `_pickle.UnpicklingError`."""
+    message: str
+    """Its text, shortened."""
+    traceback: str = ""
+    """Its last frames."""
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """The outcome of one cell."""
+
+    writer: str
+    """Id of the writing environment."""
+    reader: str
+    """Id of the reading environment."""
+    scenario: str
+    """Name of the scenario."""
+    loader: str
+    """Name of the loader."""
+    treatment: str
+    """Name of the treatment."""
+    status: Status
+    """What was measured."""
+    components: dict[str, Verdict] = field(default_factory=dict)
+    """Verdict for each component; empty if the load did not return."""
+    resume: Resume | None = None
+    """How training went on; None if the load did not return."""
+    error: ErrorRecord | None = None
+    """What the load raised."""
+    cause: str | None = None
+    """Id in `Matrix.causes`; None for `exact` and for what fits no known cause."""
+    reason: str = ""
+    """For `unsupported` and `not-run`: why."""
+    expected: bool | None = None
+    """True if an expectation foretold it (or it is exact and none speaks against); None if not
+    measured."""
+    expectation: str = ""
+    """The reason recorded with the expectation, or what the mismatch is."""
+    seconds: float = 0.0
+    """Wall-clock seconds of the measurement."""
+    swallowed: tuple[ErrorRecord, ...] = ()
+    """Exceptions that the load caught and only logged."""
+    differences: dict[str, Difference] = field(default_factory=dict)
+    """Component -> first difference, for what is lost, wrong or unsaved."""
+    measured: str = ""
+    """When it was measured, ISO 8601 in UTC."""
+
+
+@dataclass(frozen=True)
+class ControlRecord:
+    """One check of the judge itself, made in every run."""
+
+    name: str
+    """What was done, such as `null loader` or `altered model`."""
+    environment: str
+    """Id of the environment it ran in."""
+    scenario: str
+    """Name of the scenario."""
+    passed: bool
+    """Whether the judge answered as it must."""
+    detail: str = ""
+    """What it answered instead."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why cells come out as they do; the explanation is written by hand, the cells are measured."""
+
+    title: str
+    """One line."""
+    explanation: str
+    """Plain words."""
+    remedy: str
+    """What to do about it."""
+    links: tuple[str, ...] = ()
+    """Upstream issues and pull requests."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """How, when and on what the matrix was measured."""
+
+    tool_version: str
+    """Version of ckptmatrix."""
+    started: str
+    """ISO 8601 in UTC."""
+    finished: str
+    """ISO 8601 in UTC."""
+    device: str
+    """`cpu` or `cuda`."""
+    platform: str
+    """Operating system, machine and Python of the host."""
+    tier: str
+    """Tier that was run, with what narrowed it."""
+    controls: str
+    """`passed` or `failed`."""
+    measured: int = 0
+    """Cells measured in this run; the others are from earlier ones."""
+    device_name: str = ""
+    """Name of the GPU; empty on the CPU."""
+    newer: tuple[str, ...] = ()
+    """Releases on the index that are newer than the newest one tested."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Everything that a run found out; the whole of `reports/matrix.json`."""
+
+    run: RunRecord
+    """The run itself."""
+    environments: dict[str, EnvironmentRecord]
+    """Environment id -> record."""
+    checkpoints: tuple[CheckpointRecord, ...]
+    """One for each writer and scenario."""
+    cells: tuple[CellRecord, ...]
+    """One for each cell."""
+    causes: dict[str, Cause] = field(default_factory=dict)
+    """Cause id -> explanation, for the causes that occur."""
+    controls: tuple[ControlRecord, ...] = ()
+    """Every control of the run."""
+    problems: tuple[str, ...] = ()
+    """What makes the run fail beside its cells, such as an expectation that nothing matched."""
+    schema: str = SCHEMA
+    """Always `SCHEMA`."""
