@@ -1,0 +1,51 @@
+"""Reports of a finished matrix: one model, one file for each format.
+
+A format is a module with a `FILENAME` and a pure `render(matrix, baseline) -> bytes`; to add one,
+write it and name it in `FORMATS`.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+from ckptmatrix.files import write_atomically
+from ckptmatrix.model import Matrix
+from ckptmatrix.report import html, jsonfile, junit, markdown
+from ckptmatrix.report.jsonfile import read_matrix
+
+__all__ = ["FORMATS", "Format", "read_matrix", "write_reports"]
+
+
+class Format(Protocol):
+    """What a module has to have to be a format."""
+
+    FILENAME: str
+    """Name of the file in a report's directory."""
+
+    def render(self, matrix: Matrix, baseline: Matrix | None = None) -> bytes:
+        """Give the whole file; compare with `baseline` if there is one."""
+
+
+FORMATS: tuple[Format, ...] = (jsonfile, html, markdown, junit)
+"""Every format, in the order in which they are written."""
+
+
+def write_reports(matrix: Matrix, directory: Path, baseline: Matrix | None = None) -> list[Path]:
+    """Write every format of the report into `directory`, each file atomically.
+
+    Args:
+        matrix: what was measured.
+        directory: made if it is missing; other files in it stay.
+        baseline: an earlier run to compare with; None compares with nothing.
+
+    Returns:
+        The files written: `matrix.json`, `index.html`, `matrix.md`, `junit.xml`.
+
+    Raises:
+        OSError: the directory cannot be written to.
+    """
+    written = []
+    for format_ in FORMATS:
+        path = directory / format_.FILENAME
+        write_atomically(path, format_.render(matrix, baseline))
+        written.append(path)
+    return written

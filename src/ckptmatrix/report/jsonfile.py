@@ -1,0 +1,100 @@
+"""`matrix.json`: the finding of a run as a file, and back."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import msgspec
+
+from ckptmatrix.errors import UsageError
+from ckptmatrix.model import SCHEMA, Matrix
+
+FILENAME = "matrix.json"
+"""Name of the file in a report's directory."""
+
+
+class _Head(msgspec.Struct):
+    """As much of the file as tells whether the rest can be understood."""
+
+    schema: str = ""
+
+
+def encode(matrix: Matrix) -> bytes:
+    """Give the matrix as JSON, one environment, checkpoint or cell on each line.
+
+    One line each keeps the file small and its differences in git readable.
+    """
+    parts = [f'"schema":{_json(matrix.schema)}']
+    for entry in fields(matrix):
+        if entry.name == "schema":
+            continue
+        value = getattr(matrix, entry.name)
+        if isinstance(value, dict):
+            lines = [f"{_json(key)}:{_json(item)}" for key, item in value.items()]
+            parts.append(f'"{entry.name}":' + _lines("{", lines, "}"))
+        elif isinstance(value, tuple):
+            parts.append(f'"{entry.name}":' + _lines("[", [_json(item) for item in value], "]"))
+        else:
+            parts.append(f'"{entry.name}":{_json(value)}')
+    return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
+
+
+def render(matrix: Matrix, baseline: Matrix | None = None) -> bytes:
+    """Give the file as a format does; it holds one run, so the baseline has no part in it."""
+    return encode(matrix)
+
+
+def decode(data: bytes, name: str = FILENAME) -> Matrix:
+    """Read a matrix back.
+
+    Args:
+        data: what `encode` gave; fields that this version does not know are passed over.
+        name: what to call the file in an error.
+
+    Raises:
+        UsageError: not JSON, another schema, or a field of another type; says which.
+    """
+    try:
+        schema = msgspec.json.decode(data, type=_Head).schema
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{name} is not a {FILENAME}: {error}",
+            "Give the matrix.json that `ckptmatrix run` wrote.",
+        ) from error
+    if schema != SCHEMA:
+        found = f"has the schema {schema!r}" if schema else "names no schema"
+        raise UsageError(
+            f"{name} {found}, this version reads {SCHEMA!r} only.",
+            "Measure again with this version, or render with the version that wrote the file.",
+        )
+    try:
+        return msgspec.json.decode(data, type=Matrix)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{name} does not keep to its schema: {error}",
+            "The file was changed by hand or cut short; take it from the run again.",
+        ) from error
+
+
+def read_matrix(path: Path) -> Matrix:
+    """Read `path`, or the `matrix.json` in it if it is a directory.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be understood.
+    """
+    file = path / FILENAME if path.is_dir() else path
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read: {error.strerror or error}.",
+            "Run `nox -s matrix` first, or name the matrix.json of another run.",
+        ) from error
+    return decode(data, str(file))
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _lines(opening: str, lines: list[str], closing: str) -> str:
+    return opening + "\n" + ",\n".join(lines) + "\n" + closing if lines else opening + closing
