@@ -1,0 +1,156 @@
+"""A worker: imports torch and accelerate once, then answers one JSON line with one JSON line.
+
+Requests: `hello`, `write`, `load`, `control`. Each is done in a forked child. Answers carry `ended`
+(`returned`, `raised`: the harness itself failed, `crashed`, `timeout`) and `value`. Standard output
+is kept for the answers alone; whatever a library prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import sys
+import tempfile
+import warnings
+from typing import Any, Callable
+
+warnings.filterwarnings("ignore")
+
+from ckptmatrix.worker import measuring, writing  # noqa: E402 - warnings are silenced first
+from ckptmatrix.worker.controls import control  # noqa: E402
+from ckptmatrix.worker.finding import find_scenario  # noqa: E402
+from ckptmatrix.worker.forking import Ended, run_forked  # noqa: E402
+from ckptmatrix.worker.neutral import Neutral  # noqa: E402
+from ckptmatrix.worker.release import unusable_on, versions  # noqa: E402
+
+
+class Worker:
+    """Answers requests; keeps the truths it has read and the references it has made."""
+
+    def __init__(self) -> None:
+        self.truths: dict[str, Neutral] = {}
+        self.references: dict[tuple[str, str, str], Ended] = {}
+
+    def answer(self, request: dict[str, Any]) -> Ended:
+        """Do what is asked, in a child."""
+        asked: Callable[[dict[str, Any]], Ended] = getattr(self, "do_" + request["op"])
+        return asked(request)
+
+    def do_hello(self, request: dict[str, Any]) -> Ended:
+        """Versions, what warmed the process, and the device that is here."""
+        warmed = _warm(request["warm"])
+        device = run_forked(lambda: _device(request["device"]), 60)
+        return Ended(device.how, device.value and {**versions(), **device.value, "warm": warmed})
+
+    def do_write(self, request: dict[str, Any]) -> Ended:
+        """Write a checkpoint."""
+        return run_forked(lambda: writing.write(request), request["seconds"])
+
+    def do_load(self, request: dict[str, Any]) -> Ended:
+        """Measure one cell."""
+        return self._measure(request, measuring.loader_under_test(request["loader"]))
+
+    def do_control(self, request: dict[str, Any]) -> Ended:
+        """Measure a load whose outcome is known."""
+        truth = self._truth(request["truth"])
+        return self._measure(request, control(request["control"], request["loader"], truth))
+
+    def do_reference(self, request: dict[str, Any]) -> Ended:
+        """The training that follows a perfect load."""
+        made = self._reference(request)
+        return Ended(made.how, made.value.trace if made.how == "returned" else made.value)
+
+    def _measure(self, request: dict[str, Any], load: measuring.Load) -> Ended:
+        reason = measuring.cannot(request)
+        if reason:
+            return Ended("returned", {"how": "unsupported", "reason": reason})
+        reference = self._reference(request)
+        if reference.how != "returned":
+            return Ended("raised", f"the reference {reference.how}: {reference.value}")
+        return run_forked(
+            lambda: measuring.measure(request, load, reference.value), request["seconds"]
+        )
+
+    def _truth(self, stem: str) -> Neutral:
+        if stem not in self.truths:
+            self.truths[stem] = Neutral.load(stem)
+        return self.truths[stem]
+
+    def _reference(self, request: dict[str, Any]) -> Ended:
+        """Made once for each scenario and state: many writers leave the very same state."""
+        key = (request["scenario"], request["device"], request["digest"])
+        if key not in self.references:
+            scenario, truth = find_scenario(request["scenario"]), self._truth(request["truth"])
+            self.references[key] = run_forked(
+                lambda: measuring.make_reference(scenario, request["device"], truth),
+                request["seconds"],
+            )
+        return self.references[key]
+
+
+def _device(device: str) -> dict[str, str]:
+    """In a child, since asking CUDA anything may start it."""
+    import torch
+
+    name = torch.cuda.get_device_name(0) if device == "cuda" else ""
+    return {"device_name": name}
+
+
+def _warm(modules: list[str] | None) -> list[str]:
+    """Import now what a save and a load import lazily, so that no child has to.
+
+    Args:
+        modules: names found by an earlier worker of this environment; None to find them by letting
+            a child rehearse a whole cell.
+
+    Returns:
+        The names.
+    """
+    if modules is None:
+        known = set(sys.modules)
+        rehearsed = run_forked(lambda: _rehearse(known), 300)
+        modules = rehearsed.value if rehearsed.how == "returned" else []
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except Exception:  # noqa: BLE001 - only speed is at stake: a child imports what it needs
+            continue
+    return modules
+
+
+def _rehearse(known: set[str]) -> list[str]:
+    """Names of the modules that a whole cell imports beyond `known`, in the order of import."""
+    if not unusable_on("cpu"):
+        from ckptmatrix.worker.scenarios.basic import Basic
+
+        scenario = Basic()
+        with tempfile.TemporaryDirectory() as place:
+            training = measuring.build(scenario, "cpu", 0)
+            scenario.before(training)
+            directory = scenario.save(training, place)
+            try:
+                training.accelerator.load_state(directory)
+            except Exception:  # noqa: BLE001 - what it imported before it failed is what counts
+                pass
+    return [name for name in list(sys.modules) if name not in known]
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    worker = Worker()
+    for line in sys.stdin:
+        request = json.loads(line)
+        sys.path[:0] = [path for path in request.get("paths", ()) if path not in sys.path]
+        gc.freeze()  # keeps the collector of every child off the pages it shares with this process
+        ended = worker.answer(request)
+        json.dump({"ended": ended.how, "value": ended.value}, answers)
+        answers.write("\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""The parts of a training state that are verified on their own: how each is captured and put back.
+
+A component knows nothing of checkpoints; what a writer put into its files is `stored.py`'s matter.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ckptmatrix.worker.neutral import ABSENT
+
+if TYPE_CHECKING:
+    from ckptmatrix.worker.training import Training
+
+
+def unwrap(model: Any) -> Any:
+    """The user's own module: without DistributedDataParallel and torch.compile around it."""
+    while True:
+        inner = getattr(model, "_orig_mod", None)
+        if inner is None and type(model).__name__ == "DistributedDataParallel":
+            inner = model.module
+        if inner is None:
+            return model
+        model = inner
+
+
+class Component:
+    """One part of the training state."""
+
+    name = ""
+
+    def capture(self, training: Training) -> Any:
+        """Its live value as tensors, arrays and plain Python values, or `ABSENT`."""
+        raise NotImplementedError
+
+    def inject(self, training: Training, value: Any) -> None:
+        """Make the live state equal to a captured value."""
+        raise NotImplementedError
+
+
+class _Listed(Component):
+    """A list of objects with `state_dict` and `load_state_dict`: index -> state."""
+
+    def _objects(self, training: Training) -> list[Any]:
+        raise NotImplementedError
+
+    def capture(self, training: Training) -> Any:
+        states = {
+            str(index): item.state_dict() for index, item in enumerate(self._objects(training))
+        }
+        return states or ABSENT
+
+    def inject(self, training: Training, value: Any) -> None:
+        for index, item in enumerate(self._objects(training)):
+            item.load_state_dict(value[str(index)])
+
+
+class Model(_Listed):
+    """Parameters and persistent buffers of every model, by name."""
+
+    name = "model"
+
+    def _objects(self, training: Training) -> list[Any]:
+        return [unwrap(model) for model in training.models]
+
+
+class Optimizer(_Listed):
+    """State and parameter groups of every optimizer."""
+
+    name = "optimizer"
+
+    def _objects(self, training: Training) -> list[Any]:
+        return training.optimizers
+
+
+class Scheduler(_Listed):
+    """State of every scheduler, the learning rates among it."""
+
+    name = "scheduler"
+
+    def _objects(self, training: Training) -> list[Any]:
+        return training.schedulers
+
+
+class Scaler(Component):
+    """The gradient scaler of fp16 training."""
+
+    name = "scaler"
+
+    def capture(self, training: Training) -> Any:
+        scaler = getattr(training.accelerator, "scaler", None)
+        return ABSENT if scaler is None else scaler.state_dict()
+
+    def inject(self, training: Training, value: Any) -> None:
+        training.accelerator.scaler.load_state_dict(value)
+
+
+class Dataloader(Component):
+    """Position of every dataloader that keeps one: accelerate's seedable sampler's epoch and seed.
+
+    A plain shuffled loader keeps none: its order comes from the torch generator.
+    """
+
+    name = "dataloader"
+
+    def _samplers(self, training: Training) -> dict[str, Any]:
+        samplers = {}
+        for index, loader in enumerate(training.dataloaders):
+            batches = getattr(loader, "batch_sampler", None)
+            # Under several processes the batch sampler is wrapped once more.
+            sampler = getattr(getattr(batches, "batch_sampler", batches), "sampler", None)
+            if type(sampler).__name__ == "SeedableRandomSampler":
+                samplers[str(index)] = sampler
+        return samplers
+
+    def capture(self, training: Training) -> Any:
+        found = {}
+        for index, sampler in self._samplers(training).items():
+            seed = getattr(sampler, "initial_seed", getattr(sampler, "seed", None))
+            generator = getattr(sampler, "generator", None)
+            if generator is not None and not hasattr(sampler, "initial_seed"):
+                seed = generator.initial_seed() - sampler.epoch
+            found[index] = {"epoch": sampler.epoch, "seed": seed}
+        return found or ABSENT
+
+    def inject(self, training: Training, value: Any) -> None:
+        for index, sampler in self._samplers(training).items():
+            if index in value:
+                sampler.epoch = value[index]["epoch"]
+                _set_seed(sampler, value[index]["seed"])
+
+
+def _set_seed(sampler: Any, seed: int) -> None:
+    name = "initial_seed" if hasattr(sampler, "initial_seed") else "seed"
+    setattr(sampler, name, seed)
+    if sampler.generator is not None:
+        sampler.generator.manual_seed(seed)
+
+
+class PythonRandom(Component):
+    """Python's global generator."""
+
+    name = "rng.python"
+
+    def capture(self, training: Training) -> Any:
+        return random.getstate()
+
+    def inject(self, training: Training, value: Any) -> None:
+        random.setstate(value)
+
+
+class NumpyRandom(Component):
+    """numpy's global generator."""
+
+    name = "rng.numpy"
+
+    def capture(self, training: Training) -> Any:
+        return np.random.get_state()
+
+    def inject(self, training: Training, value: Any) -> None:
+        np.random.set_state(value)
+
+
+class TorchRandom(Component):
+    """torch's CPU generator."""
+
+    name = "rng.torch"
+
+    def capture(self, training: Training) -> Any:
+        return torch.get_rng_state()
+
+    def inject(self, training: Training, value: Any) -> None:
+        torch.set_rng_state(value)
+
+
+class CudaRandom(Component):
+    """torch's generators of all visible GPUs; absent when the training runs on the CPU."""
+
+    name = "rng.cuda"
+
+    def capture(self, training: Training) -> Any:
+        return torch.cuda.get_rng_state_all() if training.device == "cuda" else ABSENT
+
+    def inject(self, training: Training, value: Any) -> None:
+        torch.cuda.set_rng_state_all(value)
+
+
+class Step(Component):
+    """`accelerator.step`, the count of micro-batches; absent in releases without `accumulate`."""
+
+    name = "step"
+
+    def capture(self, training: Training) -> Any:
+        return getattr(training.accelerator, "step", ABSENT)
+
+    def inject(self, training: Training, value: Any) -> None:
+        training.accelerator.step = value
+
+
+class Custom(_Listed):
+    """Objects registered with `register_for_checkpointing`."""
+
+    name = "custom"
+
+    def _objects(self, training: Training) -> list[Any]:
+        return training.custom
+
+
+class HookFiles(Component):
+    """What the script's own save and load hooks carry."""
+
+    name = "hook_files"
+
+    def capture(self, training: Training) -> Any:
+        return dict(training.hooked) or ABSENT
+
+    def inject(self, training: Training, value: Any) -> None:
+        training.hooked.clear()
+        training.hooked.update(value)
+
+
+COMPONENTS: tuple[Component, ...] = (
+    Model(),
+    Optimizer(),
+    Scheduler(),
+    Scaler(),
+    Dataloader(),
+    PythonRandom(),
+    NumpyRandom(),
+    TorchRandom(),
+    CudaRandom(),
+    Step(),
+    Custom(),
+    HookFiles(),
+)

@@ -1,0 +1,1 @@
+"""The loaders under test, one file each: a function `load_state(accelerator, directory)`."""

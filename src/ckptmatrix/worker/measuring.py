@@ -1,0 +1,194 @@
+"""Measure one cell: build from another seed, load, compare with the truth, train on, compare again.
+
+What a perfect load leads to is found in this same environment: the truth is put straight into
+freshly built objects (the reference), so torch's own numerics never count against a checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, NamedTuple
+
+from ckptmatrix.worker.finding import find_loader, find_scenario
+from ckptmatrix.worker.judging import compare_traces, judge
+from ckptmatrix.worker.neutral import ABSENT, Neutral
+from ckptmatrix.worker.release import unusable_on
+from ckptmatrix.worker.training import Scenario, Training, seed_everything
+from ckptmatrix.worker.writing import capture
+
+READER_SEED = 22
+REFERENCE_SEED = 33
+"""Not the reader's, so what no component covers shows up in the training that follows."""
+
+_FRAMES = 6
+_MESSAGE = 2000
+
+Load = Callable[[Scenario, Training, str], None]
+
+
+class Reference(NamedTuple):
+    """What a perfect load leads to in this environment."""
+
+    expected: dict
+    """Component -> leaves after the truth was put in."""
+    trace: list
+    """The training that followed."""
+
+
+class InjectionError(Exception):
+    """The truth could not be put into this environment's objects, so there is no reference."""
+
+
+def build(scenario: Scenario, device: str, seed: int) -> Training:
+    """Seeded, built, and checked to be what was asked for."""
+    seed_everything(seed)
+    training = scenario.build(device)
+    scenario.verify(training)
+    return training
+
+
+def inject(scenario: Scenario, training: Training, truth: Neutral) -> list[str]:
+    """Put the truth into live objects.
+
+    Returns:
+        Names of the components that both the writer and this environment have.
+    """
+    shared = []
+    for part in scenario.components:
+        tree = truth.trees.get(part.name, ABSENT)
+        if tree == ABSENT or part.capture(training) is ABSENT:
+            continue
+        part.inject(training, truth.value(part.name))
+        shared.append(part.name)
+    return shared
+
+
+def make_reference(scenario: Scenario, device: str, truth: Neutral) -> Reference:
+    """Run the reference.
+
+    Raises:
+        InjectionError: a component does not hold what was put in.
+    """
+    training = build(scenario, device, REFERENCE_SEED)
+    shared = inject(scenario, training, truth)
+    now = capture(scenario, training)
+    expected = {name: now.leaves(name) for name in shared}
+    for name, leaves in expected.items():
+        missing = [p for p, leaf in truth.leaves(name).items() if leaves.get(p) != leaf]
+        if missing:
+            raise InjectionError(f"{name} does not hold what was put in: {missing[:3]}")
+    return Reference(expected, scenario.after(training))
+
+
+def measure(request: dict[str, Any], load: Load, reference: Reference) -> dict[str, Any]:
+    """Load one checkpoint and say what came of it.
+
+    Args:
+        request: `scenario` (`module:object`), `device`, `directory`, `unsaved`.
+        load: what loads it.
+        reference: what a perfect load leads to.
+
+    Returns:
+        `how` (`returned`, `raised`), `components`, `differences`, `resume`, `error`, `swallowed`,
+        `seconds`.
+
+    Raises:
+        NothingComparedError: the comparison could not have told right from wrong.
+    """
+    started = time.perf_counter()
+    scenario = find_scenario(request["scenario"])
+    training = build(scenario, request["device"], READER_SEED)
+    before = capture(scenario, training).all_leaves()
+    error = None
+    with _listening() as swallowed:
+        try:
+            load(scenario, training, request["directory"])
+        except Exception as raised:  # noqa: BLE001 - whatever a load raises is the outcome
+            error = describe_error(raised)
+    found = capture(scenario, training).all_leaves()
+    verdicts, differences = judge(reference.expected, before, found, request["unsaved"])
+    for part in scenario.components:
+        verdicts.setdefault(part.name, "absent")
+    resume = None
+    if error is None:
+        trace = scenario.after(training)
+        first = compare_traces(reference.trace, trace)
+        resume = {"exact": first is None, "first_difference": first, "steps": len(trace)}
+    return {
+        "how": "raised" if error else "returned",
+        "components": verdicts,
+        "differences": differences,
+        "resume": resume,
+        "error": error,
+        "swallowed": swallowed,
+        "seconds": round(time.perf_counter() - started, 4),
+    }
+
+
+def cannot(request: dict[str, Any]) -> str:
+    """Why this release cannot do what the cell asks; empty if it can."""
+    return unusable_on(request["device"]) or find_scenario(request["scenario"]).unsupported(
+        request["device"]
+    )
+
+
+def loader_under_test(source: str) -> Load:
+    """The loader named by `module:function`, called as the scenario's script calls it."""
+
+    def load(scenario: Scenario, training: Training, directory: str) -> None:
+        scenario.load(training, directory, find_loader(source))
+
+    return load
+
+
+def describe_error(error: BaseException) -> dict[str, str]:
+    """Type, message and last frames of an exception, without this machine's paths."""
+    kind = type(error)
+    name = kind.__qualname__
+    if kind.__module__ != "builtins":
+        name = f"{kind.__module__}.{name}"
+    frames = [
+        f"{_below_packages(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}"
+        for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    ]
+    message = str(error)[:_MESSAGE]
+    return {"type": name, "message": message, "traceback": "\n".join(frames)}
+
+
+def _below_packages(path: str) -> str:
+    for marker in ("site-packages/", "/lib/python"):
+        if marker in path:
+            return path.split(marker)[-1]
+    return "/".join(path.split("/")[-2:])
+
+
+@contextmanager
+def _listening() -> Iterator[list[dict[str, str]]]:
+    """Collect the exceptions that accelerate catches and only logs.
+
+    A log record made inside an `except` block still sees the exception that is being handled.
+    """
+    heard: list[dict[str, str]] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            error = sys.exc_info()[1]
+            if error is not None:
+                heard.append(describe_error(error))
+
+    logger = logging.getLogger("accelerate")
+    listener = Listener(logging.INFO)
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(listener)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield heard
+    finally:
+        logger.removeHandler(listener)
+        logger.setLevel(level)
+        logger.propagate = propagate

@@ -1,0 +1,66 @@
+"""What this environment's accelerate can do: the one place where a release is asked.
+
+Nothing here is concluded from a load or a save that failed: a signature, an attribute, the version.
+"""
+
+from __future__ import annotations
+
+import inspect
+import platform
+import re
+from functools import lru_cache
+
+import accelerate
+import numpy
+import safetensors
+import torch
+from accelerate import Accelerator
+
+_UNUSABLE = {
+    # PartialState is built twice, the second time with cpu=False, and compares the two (state.py
+    # line 82); taken out again by 0.17.1.
+    ("0.17.0", "cpu"): "accelerate 0.17.0 refuses Accelerator(cpu=True) (fixed in 0.17.1)",
+}
+
+
+def versions() -> dict[str, str]:
+    """Versions of what takes part in a save or a load."""
+    return {
+        "accelerate": accelerate.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "safetensors": safetensors.__version__,
+    }
+
+
+def release() -> tuple[int, ...]:
+    """The accelerate release as numbers, `(0, 33, 0)`."""
+    return tuple(int(part) for part in re.findall(r"\d+", accelerate.__version__)[:3])
+
+
+@lru_cache(maxsize=None)
+def accepts(function: str, parameter: str) -> bool:
+    """Whether `Accelerator`'s method names this parameter in its signature.
+
+    A `**kwargs` that the method hands on does not count.
+    """
+    method = getattr(Accelerator, function, None)
+    return method is not None and parameter in inspect.signature(method).parameters
+
+
+def unusable_on(device: str) -> str:
+    """Why this release cannot be used on `cpu` or `cuda` at all; empty if it can."""
+    return _UNUSABLE.get((accelerate.__version__, device), "")
+
+
+def new_accelerator(device: str, **arguments: object) -> Accelerator:
+    """An `Accelerator` on `cpu` or `cuda`.
+
+    Raises:
+        RuntimeError: it is on another device than was asked for.
+    """
+    accelerator = Accelerator(cpu=device == "cpu", **arguments)
+    if accelerator.device.type != device:
+        raise RuntimeError(f"asked for {device}, got {accelerator.device}")
+    return accelerator

@@ -1,0 +1,138 @@
+"""What a scenario is: a training that is built, run, saved, loaded and run on.
+
+A scenario of one's own is a subclass of `Scenario` with a `build` (and a `loss` if its batches are
+not `(ids, inputs, targets)`), named in `matrix.toml` as `module:Class`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any, Callable
+
+import numpy as np
+import torch
+
+from ckptmatrix.worker.components import COMPONENTS, Component
+
+
+class Training:
+    """The live objects of one training, prepared by accelerate.
+
+    Attributes:
+        accelerator: the `Accelerator`.
+        models, optimizers, schedulers, dataloaders: prepared objects, in the order of preparation.
+        custom: objects registered with `register_for_checkpointing`.
+        hooked: state that the script's own hooks save and load; plain values, changed in place.
+        device: `cpu` or `cuda`.
+    """
+
+    def __init__(
+        self,
+        accelerator: Any,
+        models: Any = (),
+        optimizers: Any = (),
+        schedulers: Any = (),
+        dataloaders: Any = (),
+        custom: Any = (),
+    ) -> None:
+        self.accelerator = accelerator
+        self.models = list(models)
+        self.optimizers = list(optimizers)
+        self.schedulers = list(schedulers)
+        self.dataloaders = list(dataloaders)
+        self.custom = list(custom)
+        self.hooked: dict[str, Any] = {}
+        self.device = accelerator.device.type
+
+
+class Scenario:
+    """One kind of training state. Subclasses define `build`; the rest has sensible defaults."""
+
+    components: tuple[Component, ...] = COMPONENTS
+    """What is verified on its own."""
+
+    def unsupported(self, device: str) -> str:
+        """Why this release cannot do what is asked; empty if it can. Looks, never tries."""
+        return ""
+
+    def build(self, device: str) -> Training:
+        """Make and prepare everything; the generators have been seeded just before."""
+        raise NotImplementedError
+
+    def verify(self, training: Training) -> None:
+        """Raise `RuntimeError` if what was built is not what was asked for."""
+
+    def loss(self, training: Training, batch: Any) -> torch.Tensor:
+        """Loss of one batch, a scalar tensor; `batch` is `(ids, inputs, targets)`."""
+        _, inputs, targets = batch
+        return torch.nn.functional.mse_loss(training.models[0](inputs), targets)
+
+    def before(self, training: Training) -> None:
+        """The training up to the save: one epoch."""
+        self.epoch(training)
+
+    def after(self, training: Training) -> list[dict[str, Any]]:
+        """The training after the save or the load, recorded: one more epoch."""
+        return self.epoch(training)
+
+    def save(self, training: Training, parent: str) -> str:
+        """Save below `parent`; returns the checkpoint's directory."""
+        directory = os.path.join(parent, "checkpoint")
+        training.accelerator.save_state(directory)
+        return directory
+
+    def load(
+        self, training: Training, directory: str, load_state: Callable[[Any, str], object]
+    ) -> None:
+        """Load by the loader under test."""
+        load_state(training.accelerator, directory)
+
+    def stored(self, training: Training, directory: str) -> dict[str, Any]:
+        """Component name -> value as it lies in the files, for what this scenario's save writes."""
+        from ckptmatrix.worker.stored import stored  # reads checkpoints; only writers need it
+
+        return stored(training, directory)
+
+    def epoch(self, training: Training) -> list[dict[str, Any]]:
+        """One pass over the first dataloader; a record for each step."""
+        return [self.step(training, batch) for batch in training.dataloaders[0]]
+
+    def step(self, training: Training, batch: Any) -> dict[str, Any]:
+        """One optimisation step, and what is recorded of it."""
+        loss = self.loss(training, batch)
+        training.accelerator.backward(loss)
+        for optimizer in training.optimizers:
+            optimizer.step()
+        for scheduler in training.schedulers:
+            scheduler.step()
+        for optimizer in training.optimizers:
+            optimizer.zero_grad()
+        return record(training, loss, batch[0])
+
+
+def record(training: Training, loss: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:
+    """What the resume trace compares, in the order in which a difference is named.
+
+    The draws advance the generators a little, in the reference as well.
+    """
+    return {
+        "samples": ids.flatten().tolist(),
+        "loss": float(loss.detach()).hex(),
+        "lr": [
+            float(group["lr"]).hex()
+            for optimizer in training.optimizers
+            for group in optimizer.param_groups
+        ],
+        "synced": bool(getattr(training.accelerator, "sync_gradients", True)),
+        "rng.python": random.random().hex(),
+        "rng.numpy": float(np.random.random_sample()).hex(),
+        "rng.torch": float(torch.rand((), device="cpu")).hex(),
+    }
+
+
+def seed_everything(seed: int) -> None:
+    """Seed every generator that a training may draw from."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
