@@ -1,0 +1,255 @@
+"""Environments: built by uv, resolved, recorded by their frozen list, reused while key and list hold.
+
+uv hard-links from its cache, so torch's files exist once however many environments there are.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from uv import find_uv_bin
+
+from ckptmatrix.home import Home, digest, write_atomically
+from ckptmatrix.index import uv_settings
+from ckptmatrix.model import Environment, EnvironmentRecord, Stack
+from ckptmatrix.sources import make_bundle
+from ckptmatrix.workers import Worker, WorkerError
+
+_UV = find_uv_bin()  # not in the threads below: sysconfig, which it asks, is not safe there
+_RECIPE = 1
+"""Raised when environments are made otherwise than before, so that old ones are not reused."""
+
+_STAMP = "ckptmatrix.json"
+_UNDECLARED = {
+    # accelerate 0.16.0-0.20.3 import it without asking for it; setuptools 81 took it out.
+    "pkg_resources": "setuptools<81",
+}
+"""Module that releases import without declaring it -> requirement that brings it."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """An environment that can be used, or the reason why it cannot."""
+
+    environment: Environment
+    """What was asked for."""
+    record: EnvironmentRecord
+    """What was installed."""
+    directory: Path
+    """Its folder."""
+    warm: tuple[str, ...] = ()
+    """Modules that its workers import at their start."""
+    device_name: str = ""
+    """Name of the GPU it sees; empty on the CPU."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be used."""
+        return self.record.status == "ready"
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.directory / "bin" / "python"
+
+    @property
+    def frozen(self) -> str:
+        """Digest of everything installed in it."""
+        return digest(self.record.python, self.record.packages)
+
+    def start(self, home: Home, device: str, paths: tuple[Path, ...] = ()) -> Worker:
+        """Start a worker in it."""
+        log = home.logs / f"{self.environment.short}.log"
+        return Worker(
+            self.python, make_bundle(home.bundles), log, device, paths, list(self.warm) or None
+        )
+
+
+def build_all(
+    environments: Iterable[Environment],
+    stacks: dict[str, Stack],
+    home: Home,
+    device: str,
+    done: Callable[[Built], None] = lambda built: None,
+    jobs: int | None = None,
+) -> dict[Environment, Built]:
+    """Build, or reuse, environments side by side.
+
+    Args:
+        environments: what to build.
+        stacks: name -> stack.
+        home: where they lie.
+        device: `cpu` or `cuda`, on which each is tried once after it is built.
+        done: called with each as it is ready.
+        jobs: how many at a time; as many as there are cores by default.
+    """
+    settings = {**os.environ, **uv_settings(os.environ)}
+
+    def one(environment: Environment) -> Built:
+        built = build(environment, stacks[environment.stack], home, device, settings)
+        done(built)
+        return built
+
+    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
+        return {built.environment: built for built in pool.map(one, environments)}
+
+
+def build(
+    environment: Environment, stack: Stack, home: Home, device: str, settings: dict[str, str]
+) -> Built:
+    """Build one environment, or reuse it if it is still what its stamp says."""
+    key = digest(_RECIPE, stack.python, stack.packages, environment.accelerate)
+    directory = home.environments / f"{environment.id}-{key[:8]}"
+    found = _reusable(environment, directory, device)
+    if found:
+        return found
+    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        added = _install(environment, stack, directory, settings)
+        built = _verified(environment, directory, _frozen(directory, settings), added, home, device)
+    except _BuildError as error:
+        shutil.rmtree(directory, ignore_errors=True)
+        record = EnvironmentRecord(
+            environment.accelerate, environment.stack, "unavailable", reason=str(error)
+        )
+        return Built(environment, record, directory)
+    write_atomically(
+        directory / _STAMP, msgspec.json.format(msgspec.json.encode(_stamp(built, device))).decode()
+    )
+    return built
+
+
+class _BuildError(Exception):
+    """Why there is no environment, one sentence."""
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """What is kept beside an environment."""
+
+    record: EnvironmentRecord
+    """What was installed, with the frozen list."""
+    warm: tuple[str, ...]
+    """Modules to import at a worker's start."""
+    device: str
+    """Device that it was tried on."""
+    device_name: str
+    """Name of the GPU."""
+
+
+def _stamp(built: Built, device: str) -> _Stamp:
+    return _Stamp(built.record, built.warm, device, built.device_name)
+
+
+def _reusable(environment: Environment, directory: Path, device: str) -> Built | None:
+    try:
+        stamp = msgspec.json.decode((directory / _STAMP).read_bytes(), type=_Stamp)
+    except (OSError, msgspec.DecodeError):
+        return None
+    if stamp.device != device or _installed(directory) != _names(stamp.record.packages):
+        return None
+    return Built(environment, stamp.record, directory, stamp.warm, stamp.device_name)
+
+
+def _installed(directory: Path) -> set[str]:
+    """`name-version` of what lies in it now, as the folders' names say."""
+    places = directory.glob("lib/python*/site-packages/*.dist-info")
+    return {_normal(place.name.removesuffix(".dist-info")) for place in places}
+
+
+def _names(packages: tuple[str, ...]) -> set[str]:
+    return {_normal(package.replace("==", "-")) for package in packages}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _install(
+    environment: Environment, stack: Stack, directory: Path, settings: dict[str, str]
+) -> str:
+    """Create it and install into it.
+
+    Returns:
+        What was added beyond what was asked for, one sentence; mostly nothing.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    _uv(["venv", "--python", stack.python, str(directory)], settings)
+    wanted = [*stack.packages, f"accelerate=={environment.accelerate}"]
+    python = ["--python", str(directory / "bin" / "python")]
+    _uv(["pip", "install", *python, *wanted], settings)
+    added = [extra for module, extra in _UNDECLARED.items() if _imports(directory, module)]
+    if not added:
+        return ""
+    _uv(["pip", "install", *python, *wanted, *added], settings)
+    return f"{', '.join(added)} was added, which this release imports without asking for it"
+
+
+def _imports(directory: Path, module: str) -> bool:
+    """Whether the installed accelerate imports a module, by its own source."""
+    statement = re.compile(rf"^\s*(?:import|from)\s+{module}\b", re.MULTILINE)
+    files = directory.glob("lib/python*/site-packages/accelerate/**/*.py")
+    return any(statement.search(file.read_text(encoding="utf-8")) for file in files)
+
+
+def _frozen(directory: Path, settings: dict[str, str]) -> tuple[str, ...]:
+    listed = _uv(["pip", "freeze", "--python", str(directory / "bin" / "python")], settings)
+    return tuple(line for line in listed.splitlines() if "==" in line)
+
+
+def _verified(
+    environment: Environment,
+    directory: Path,
+    packages: tuple[str, ...],
+    added: str,
+    home: Home,
+    device: str,
+) -> Built:
+    """Start a worker in it once: it imports, and says what it is."""
+    empty = EnvironmentRecord(environment.accelerate, environment.stack, "unavailable")
+    try:
+        with Built(environment, empty, directory).start(home, device) as worker:
+            hello = worker.hello.value
+    except WorkerError as error:
+        raise _BuildError(f"it was installed but does not start: {error.message}") from None
+    record = EnvironmentRecord(
+        hello["accelerate"],
+        environment.stack,
+        "ready",
+        *(hello[name] for name in ("python", "torch", "numpy", "safetensors")),
+        reason=added,
+        packages=packages,
+    )
+    return Built(environment, record, directory, tuple(hello["warm"]), hello["device_name"])
+
+
+def _uv(arguments: list[str], settings: dict[str, str]) -> str:
+    """Run uv.
+
+    Raises:
+        _BuildError: with uv's reason in one sentence.
+    """
+    command = [_UV, "--no-progress", "--color", "never", *arguments]
+    ended = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+    if ended.returncode != 0:
+        raise _BuildError(one_sentence(ended.stderr))
+    return ended.stdout
+
+
+def one_sentence(complaint: str) -> str:
+    """The reason in uv's complaint: its first `Because ...`, else its first line.
+
+    The conclusions that follow only say that the requirements are unsatisfiable.
+    """
+    text = " ".join(re.sub(r"[│├╰─▶×✗⚠]", " ", complaint).split())
+    because = re.search(r"Because .*?(?=, we can conclude|\.? And because|$)", text)
+    if because:
+        return because[0].rstrip(".") + "."
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    return lines[-1].removeprefix("error: ") if lines else "uv failed without a word."
