@@ -92,7 +92,8 @@ def build_all(
     settings = {**os.environ, **uv_settings(os.environ)}
 
     def one(environment: Environment) -> Built:
-        built = build(environment, stacks[environment.stack], home, device, settings)
+        stack = stacks[environment.stack]
+        built = build(environment, stack, home, device, settings, retry=True)
         done(built)
         return built
 
@@ -101,28 +102,53 @@ def build_all(
 
 
 def build(
-    environment: Environment, stack: Stack, home: Home, device: str, settings: dict[str, str]
+    environment: Environment,
+    stack: Stack,
+    home: Home,
+    device: str,
+    settings: dict[str, str] | None = None,
+    retry: bool = False,
 ) -> Built:
-    """Build one environment, or reuse it if it is still what its stamp says."""
+    """Build one environment, or reuse it if it is still what its stamp says.
+
+    Args:
+        environment: what to build.
+        stack: its stack.
+        home: where it lies.
+        device: `cpu` or `cuda`, on which it is tried once after it is built.
+        settings: variables for uv; found out by default.
+        retry: try again what could not be built before.
+    """
+    if settings is None:
+        settings = {**os.environ, **uv_settings(os.environ)}
     key = digest(_RECIPE, stack.python, stack.packages, environment.accelerate)
     directory = home.environments / f"{environment.id}-{key[:8]}"
     found = _reusable(environment, directory, device)
     if found:
         return found
+    refused = directory.with_name(f"{directory.name}.unavailable")
+    if not retry and refused.exists():
+        return _unavailable(environment, directory, refused.read_text(encoding="utf-8"))
     shutil.rmtree(directory, ignore_errors=True)
     try:
         added = _install(environment, stack, directory, settings)
         built = _verified(environment, directory, _frozen(directory, settings), added, home, device)
     except _BuildError as error:
         shutil.rmtree(directory, ignore_errors=True)
-        record = EnvironmentRecord(
-            environment.accelerate, environment.stack, "unavailable", reason=str(error)
-        )
-        return Built(environment, record, directory)
+        write_atomically(refused, str(error))
+        return _unavailable(environment, directory, str(error))
+    refused.unlink(missing_ok=True)
     write_atomically(
         directory / _STAMP, msgspec.json.format(msgspec.json.encode(_stamp(built, device))).decode()
     )
     return built
+
+
+def _unavailable(environment: Environment, directory: Path, reason: str) -> Built:
+    record = EnvironmentRecord(
+        environment.accelerate, environment.stack, "unavailable", reason=reason
+    )
+    return Built(environment, record, directory)
 
 
 class _BuildError(Exception):
@@ -250,6 +276,6 @@ def one_sentence(complaint: str) -> str:
     text = " ".join(re.sub(r"[│├╰─▶×✗⚠]", " ", complaint).split())
     because = re.search(r"Because .*?(?=, we can conclude|\.? And because|$)", text)
     if because:
-        return because[0].rstrip(".") + "."
+        return because[0].removeprefix("Because ").rstrip(".") + "."
     lines = [line.strip() for line in complaint.splitlines() if line.strip()]
     return lines[-1].removeprefix("error: ") if lines else "uv failed without a word."

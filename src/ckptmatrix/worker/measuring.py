@@ -104,11 +104,11 @@ def measure(request: dict[str, Any], load: Load, reference: Reference) -> dict[s
     training = build(scenario, request["device"], READER_SEED)
     before = capture(scenario, training).all_leaves()
     error = None
-    with _listening() as swallowed:
+    with _listening(request["directory"]) as swallowed:
         try:
             load(scenario, training, request["directory"])
         except Exception as raised:  # noqa: BLE001 - whatever a load raises is the outcome
-            error = describe_error(raised)
+            error = describe_error(raised, request["directory"])
     found = capture(scenario, training).all_leaves()
     verdicts, differences = judge(reference.expected, before, found, request["unsaved"])
     for part in scenario.components:
@@ -145,8 +145,13 @@ def loader_under_test(source: str) -> Load:
     return load
 
 
-def describe_error(error: BaseException) -> dict[str, str]:
-    """Type, message and last frames of an exception, without this machine's paths."""
+def describe_error(error: BaseException, directory: str) -> dict[str, str]:
+    """Type, message and last frames of an exception, without this machine's paths.
+
+    Args:
+        error: the exception.
+        directory: the checkpoint's; it becomes `CHECKPOINT` in the message.
+    """
     kind = type(error)
     name = kind.__qualname__
     if kind.__module__ != "builtins":
@@ -155,7 +160,7 @@ def describe_error(error: BaseException) -> dict[str, str]:
         f"{_below_packages(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}"
         for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     ]
-    message = str(error)[:_MESSAGE]
+    message = str(error).replace(directory, "CHECKPOINT")[:_MESSAGE]
     return {"type": name, "message": message, "traceback": "\n".join(frames)}
 
 
@@ -167,7 +172,7 @@ def _below_packages(path: str) -> str:
 
 
 @contextmanager
-def _listening() -> Iterator[list[dict[str, str]]]:
+def _listening(directory: str) -> Iterator[list[dict[str, str]]]:
     """Collect the exceptions that accelerate catches and only logs.
 
     A log record made inside an `except` block still sees the exception that is being handled.
@@ -178,7 +183,7 @@ def _listening() -> Iterator[list[dict[str, str]]]:
         def emit(self, record: logging.LogRecord) -> None:
             error = sys.exc_info()[1]
             if error is not None:
-                heard.append(describe_error(error))
+                heard.append(describe_error(error, directory))
 
     logger = logging.getLogger("accelerate")
     listener = Listener(logging.INFO)

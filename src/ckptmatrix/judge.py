@@ -1,0 +1,111 @@
+"""From a worker's answer to the outcome of a cell. Pure: the words are decided here and only here."""
+
+from dataclasses import replace
+
+import msgspec
+
+from ckptmatrix.environments import Built
+from ckptmatrix.errors import CkptmatrixError
+from ckptmatrix.model import CellRecord, Cell, Difference, ErrorRecord, Resume, Status, Verdict
+from ckptmatrix.workers import Answer
+from ckptmatrix.writing import Written
+
+BAD = (Verdict.LOST, Verdict.WRONG)
+"""Verdicts that make a cell degraded."""
+
+
+class HarnessError(CkptmatrixError):
+    """ckptmatrix itself failed on a cell: it has no outcome, and the run must not look whole."""
+
+
+def blank(cell: Cell, status: Status, reason: str) -> CellRecord:
+    """The outcome of a cell that nothing was loaded for."""
+    return CellRecord(
+        cell.writer.id,
+        cell.reader.id,
+        cell.scenario,
+        cell.loader,
+        cell.treatment,
+        status,
+        reason=reason,
+    )
+
+
+def foregone(cell: Cell, writer: Built, reader: Built, written: Written | None) -> CellRecord | None:
+    """The outcome of a cell that cannot be measured; None if it can."""
+    for role, built in (("writer", writer), ("reader", reader)):
+        if not built.ready:
+            return blank(cell, Status.NOT_RUN, f"no {role} environment: {built.record.reason}")
+    if written is None or written.record.status == "written":
+        return None
+    if written.record.status == "unsupported":
+        return blank(cell, Status.UNSUPPORTED, written.record.reason)
+    return blank(cell, Status.NOT_RUN, f"no checkpoint: {written.record.reason}")
+
+
+def outcome(cell: Cell, answer: Answer, measured: str) -> CellRecord:
+    """The outcome of a cell that was measured.
+
+    Args:
+        cell: the cell.
+        answer: the reader's answer.
+        measured: when, ISO 8601.
+
+    Raises:
+        HarnessError: the answer says that the harness itself failed.
+    """
+    if answer.ended == "raised":
+        last = str(answer.value).strip().splitlines()[-1]
+        raise HarnessError(f"{cell.id}: {last}", f"this is a bug in ckptmatrix:\n{answer.value}")
+    if answer.ended in (Status.CRASHED, Status.TIMEOUT):
+        error = ErrorRecord(answer.ended, str(answer.value))
+        plain = blank(cell, Status(answer.ended), "")
+        return replace(plain, error=error, measured=measured)
+    value = answer.value
+    if value["how"] == "unsupported":
+        return blank(cell, Status.UNSUPPORTED, value["reason"])
+    components = {name: Verdict(verdict) for name, verdict in value["components"].items()}
+    resume = msgspec.convert(value["resume"], Resume | None)
+    return CellRecord(
+        cell.writer.id,
+        cell.reader.id,
+        cell.scenario,
+        cell.loader,
+        cell.treatment,
+        _status(components, resume),
+        components,
+        resume,
+        msgspec.convert(value["error"], ErrorRecord | None),
+        seconds=value["seconds"],
+        swallowed=msgspec.convert(value["swallowed"], tuple[ErrorRecord, ...]),
+        differences=msgspec.convert(value["differences"], dict[str, Difference]),
+        measured=measured,
+    )
+
+
+def _status(components: dict[str, Verdict], resume: Resume | None) -> Status:
+    if resume is None:
+        return Status.FAILED
+    if not any(verdict != Verdict.ABSENT for verdict in components.values()):
+        raise HarnessError("a comparison that compared nothing", "give the scenario some state")
+    if resume.exact and not any(verdict in BAD for verdict in components.values()):
+        return Status.EXACT
+    return Status.DEGRADED
+
+
+def summary(record: CellRecord) -> str:
+    """What happened, in one line; expectations are matched against it."""
+    if record.error:
+        first = record.error.message.strip().splitlines()
+        return f"{record.error.type}: {first[0] if first else ''}"
+    if record.reason:
+        return record.reason
+    parts = [
+        f"{verdict} {', '.join(names)}"
+        for verdict in (Verdict.LOST, Verdict.WRONG, Verdict.UNSAVED)
+        if (names := [n for n, found in record.components.items() if found == verdict])
+    ]
+    first_difference = record.resume and record.resume.first_difference
+    if first_difference:
+        parts.append(f"training differs in {first_difference.quantity}")
+    return "; ".join(parts) or "everything restored"

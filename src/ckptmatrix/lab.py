@@ -1,0 +1,144 @@
+"""Where cells are measured: environments, checkpoints and readers, each made when first asked for."""
+
+from collections import OrderedDict
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock
+
+from ckptmatrix import environments, judge, writing
+from ckptmatrix.config import Config
+from ckptmatrix.environments import Built
+from ckptmatrix.home import Home, digest
+from ckptmatrix.model import Cell, CellRecord, Environment
+from ckptmatrix.sources import source_digest
+from ckptmatrix.store import Store, now
+from ckptmatrix.workers import Answer, Worker
+from ckptmatrix.writing import Written
+
+CELL_SECONDS = 60
+"""Time limit for one load and the training that follows."""
+
+_OPEN_WORKERS = 2
+"""Workers kept alive at a time: the reader whose cells are measured now, and a writer."""
+
+
+class Lab:
+    """Measures cells; several labs in several processes may share one home.
+
+    Args:
+        config: the declared matrix.
+        home: where environments, checkpoints and outcomes lie.
+        device: `cpu` or `cuda`.
+    """
+
+    def __init__(self, config: Config, home: Home, device: str) -> None:
+        self.config = config
+        self.home = home
+        self.device = device
+        self.store = Store(home.outcomes)
+        self._built: dict[Environment, Built] = {}
+        self._written: dict[tuple[Environment, str], Written] = {}
+        self._workers: OrderedDict[Environment, Worker] = OrderedDict()
+
+    def built(self, environment: Environment) -> Built:
+        """The environment, built if need be."""
+        if environment not in self._built:
+            stack = self.config.stacks[environment.stack]
+            with self._lock(environment.id):
+                self._built[environment] = environments.build(
+                    environment, stack, self.home, self.device
+                )
+        return self._built[environment]
+
+    def written(self, environment: Environment, scenario: str) -> Written:
+        """The checkpoint, written if need be."""
+        place = (environment, scenario)
+        if place not in self._written:
+            built = self.built(environment)
+            arguments = (self.config, self.home, built, scenario, self.device)
+            with self._lock(f"{environment.id}-{scenario}"):
+                self._written[place] = writing.find_written(*arguments) or writing.write(
+                    *arguments, self.worker(environment)
+                )
+        return self._written[place]
+
+    def worker(self, environment: Environment) -> Worker:
+        """A worker in this environment; the one unused longest is ended for it."""
+        if environment not in self._workers:
+            while len(self._workers) >= _OPEN_WORKERS:
+                self._workers.popitem(last=False)[1].close()
+            self._workers[environment] = self.built(environment).start(
+                self.home, self.device, (self.config.root,)
+            )
+        self._workers.move_to_end(environment)
+        return self._workers[environment]
+
+    def key(self, cell: Cell) -> str:
+        """Digest of everything that the outcome of a cell depends on; empty if it is foregone."""
+        writer, reader = self.built(cell.writer), self.built(cell.reader)
+        if not (writer.ready and reader.ready):
+            return ""
+        checkpoint = writing.checkpoint_key(self.config, writer, cell.scenario, self.device)
+        loader = source_digest(self.config.loaders[cell.loader], self.config.root)
+        return digest(checkpoint, reader.frozen, loader, cell.treatment)
+
+    def outcome(self, cell: Cell) -> CellRecord:
+        """The outcome of a cell: from the store, or measured now."""
+        key = self.key(cell)
+        known = self.store.get(key) if key else None
+        if known:
+            return known
+        record = self.measured(cell)
+        if key:
+            self.store.put(key, record)
+        return record
+
+    def measured(self, cell: Cell) -> CellRecord:
+        """The outcome of a cell, measured now."""
+        writer, reader = self.built(cell.writer), self.built(cell.reader)
+        written = self.written(cell.writer, cell.scenario) if writer.ready else None
+        decided = judge.foregone(cell, writer, reader, written)
+        if decided:
+            return decided
+        assert written is not None
+        return judge.outcome(cell, self.ask(cell, written, "load"), now())
+
+    def ask(self, cell: Cell, written: Written, op: str, **more: str) -> Answer:
+        """Send a reader a request about a checkpoint."""
+        return self.worker(cell.reader).ask(
+            op,
+            CELL_SECONDS,
+            scenario=self.config.scenarios[cell.scenario],
+            loader=self.config.loaders[cell.loader],
+            device=self.device,
+            directory=str(written.directory),
+            truth=str(written.truth),
+            digest=written.digest,
+            unsaved=written.record.unsaved,
+            **more,
+        )
+
+    def _lock(self, name: str) -> FileLock:
+        folder: Path = self.home.root / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f"{name}.lock")
+
+    def close(self) -> None:
+        """End the workers."""
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
