@@ -2,9 +2,9 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ckptmatrix.findings.axis import axis_of
+from ckptmatrix.findings.tally import GLYPHS, TODAY, tally, view_of
 from ckptmatrix.model import Matrix, Status
-from ckptmatrix.report.axis import axis_of
-from ckptmatrix.report.tally import GLYPHS, TODAY, tally, view_of
 
 FILENAME = "index.html"
 """Name of the file in a report's directory."""

@@ -1,7 +1,7 @@
 """`matrix.md`: what fits a pull request comment and a CI step summary."""
 
+from ckptmatrix.findings.tally import GLYPHS, tally
 from ckptmatrix.model import Matrix
-from ckptmatrix.report.tally import GLYPHS, tally
 
 FILENAME = "matrix.md"
 """Name of the file in a report's directory."""

@@ -1,0 +1,49 @@
+"""`ckptmatrix report`: render again from `matrix.json` alone."""
+
+from pathlib import Path
+
+import click
+
+from ckptmatrix.errors import UsageError
+from ckptmatrix.finished import LAST_RUN
+from ckptmatrix.report import read_matrix, write_reports
+
+
+@click.command()
+@click.argument("path", metavar="[MATRIX]", type=click.Path(path_type=Path), default=LAST_RUN)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory to write to; default: the one that MATRIX is in.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    help="An earlier matrix.json; the report then says what changed since.",
+)
+def command(path: Path, output: Path | None, baseline: Path | None) -> None:
+    """Write the report of a finished run again, from its MATRIX (reports/matrix.json) alone.
+
+    Nothing is measured. Writes matrix.json, index.html, matrix.md and junit.xml, each atomically.
+
+    \b
+    Examples:
+      ckptmatrix report
+      ckptmatrix report downloaded/matrix.json -o /tmp/report
+      ckptmatrix report --baseline reports/sample/matrix.json
+
+    \b
+    Exit codes: 0 written, 2 not a matrix.json or one of another schema.
+    """
+    matrix = read_matrix(path)
+    before = read_matrix(baseline) if baseline is not None else None
+    directory = output or (path if path.is_dir() else path.parent)
+    try:
+        for written in write_reports(matrix, directory, before):
+            click.echo(written)
+    except OSError as error:
+        raise UsageError(
+            f"{directory} cannot be written to: {error.strerror or error}.",
+            "Name another directory with --output.",
+        ) from error

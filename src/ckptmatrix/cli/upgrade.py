@@ -1,0 +1,100 @@
+"""`ckptmatrix upgrade`: may we go from one accelerate release to another?"""
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from ckptmatrix.errors import UsageError
+from ckptmatrix.findings.tally import scenarios_of
+from ckptmatrix.findings.upgrade import Advice, Answer, advise, resolve
+from ckptmatrix.findings.wording import advice_lines, path_text, verdict
+from ckptmatrix.finished import finished_matrix
+from ckptmatrix.model import Matrix
+
+EXIT_CODES = {Answer.SAFE: 0, Answer.UNSAFE: 1, Answer.UNKNOWN: 4}
+
+
+@click.command()
+@click.argument("old", metavar="FROM")
+@click.argument("new", metavar="TO")
+@click.option("--from-stack", metavar="NAME", help="Stack that wrote the checkpoints.")
+@click.option("--to-stack", metavar="NAME", help="Stack that shall load them.")
+@click.option("--scenario", "scenarios", multiple=True, help="Judge only this one; repeatable.")
+@click.option(
+    "--matrix",
+    "path",
+    type=click.Path(path_type=Path),
+    help="A matrix.json or its directory; default: reports/matrix.json, else the shipped sample.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def command(
+    old: str,
+    new: str,
+    from_stack: str | None,
+    to_stack: str | None,
+    scenarios: tuple[str, ...],
+    path: Path | None,
+    as_json: bool,
+) -> None:
+    """Say whether checkpoints survive an upgrade FROM one accelerate release TO another.
+
+    Answers from measurements only: what resumes whole, what is lost silently, what fails, the
+    remedy, a way round, and the way back. Without stacks, both sides are on the newest stack that
+    has both releases; with one stack given, that stack is kept.
+
+    \b
+    Examples:
+      ckptmatrix upgrade 0.33.0 1.15.0
+      ckptmatrix upgrade 1.1.1 1.15.0 --from-stack torch2.13-np1 --to-stack torch2.13-np2
+      ckptmatrix upgrade 0.31.0 0.33.0 --scenario basic --json
+
+    \b
+    Exit codes: 0 safe, 1 not safe, 2 wrong use, 4 not measured.
+    """
+    matrix, source = finished_matrix(path)
+    known = scenarios_of(matrix)
+    for name in scenarios:
+        if name not in known:
+            raise UsageError(
+                f"There is no scenario {name!r} in this run.", f"It has {', '.join(known)}."
+            )
+    from_stack, to_stack = from_stack or to_stack, to_stack or from_stack
+    writer = resolve(matrix, old, from_stack, new)
+    reader = resolve(matrix, new, to_stack, old)
+    advice = advise(matrix, writer, reader, scenarios)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(_answer(matrix, advice, source))))
+    else:
+        click.echo("\n".join(advice_lines(matrix, advice)))
+        click.echo(
+            f"  measured           {matrix.run.finished[:10]} on {matrix.run.device}, {source}"
+        )
+    sys.exit(EXIT_CODES[advice.forward.answer])
+
+
+def _answer(matrix: Matrix, advice: Advice, source: str) -> dict[str, object]:
+    return {
+        "answer": advice.forward.answer,
+        "verdict": verdict(matrix, advice.forward),
+        "forward": advice.forward,
+        "back": advice.back,
+        "already": advice.already,
+        "remedies": [
+            *({"view": view, "title": view.title} for view in advice.remedies),
+            *(
+                {"cause": id_, "remedy": matrix.causes[id_].remedy}
+                for id_ in advice.forward.causes
+                if id_ in matrix.causes
+            ),
+        ],
+        "path": advice.path
+        and {
+            "stops": advice.path.stops,
+            "verified": advice.path.verified,
+            "detail": advice.path.detail,
+            "text": path_text(matrix, advice.path),
+        },
+        "source": source,
+    }

@@ -1,0 +1,85 @@
+"""What changed between two runs, as Markdown: for `diff` and for `matrix.md`."""
+
+from ckptmatrix.findings.axis import span, version_key
+from ckptmatrix.findings.diff import CellChange, Change, Diff
+from ckptmatrix.model import CellRecord, Matrix
+
+SHOWN = 12
+"""Groups of changes that are listed of each kind; a comment is for reading."""
+
+
+def changes_markdown(diff: Diff, matrix: Matrix) -> str:
+    """Give the change in one line, then its groups, the worst first."""
+    lines = [f"**{diff.sentence}** ({diff.compared} cells compared)"]
+    for change in Change:
+        groups = grouped(diff.of(change), matrix)
+        if not groups:
+            continue
+        lines += [
+            "",
+            f"| {change} | saved with | loaded with | scenarios | cells |",
+            "|---|---|---|---|---:|",
+        ]
+        lines += [
+            f"| {escape(what)} | {escape(writers)} | {escape(readers)} | {escape(scenarios)} | {count} |"
+            for what, writers, readers, scenarios, count in groups[:SHOWN]
+        ]
+        if len(groups) > SHOWN:
+            lines.append(f"| … and {len(groups) - SHOWN} more rows | | | | |")
+    return "\n".join(lines)
+
+
+def grouped(
+    changes: tuple[CellChange, ...], matrix: Matrix
+) -> list[tuple[str, str, str, str, int]]:
+    """Put changes of the same kind together: (what, writers, readers, scenarios, cells)."""
+    groups: dict[tuple[str, str, str], list[CellRecord]] = {}
+    for item in changes:
+        cell = item.cell
+        key = (describe(item), _stack(matrix, cell.writer), _stack(matrix, cell.reader))
+        groups.setdefault(key, []).append(cell)
+    rows = [
+        (
+            what,
+            f"{_releases(matrix, {cell.writer for cell in cells})} on {writer_stack}",
+            f"{_releases(matrix, {cell.reader for cell in cells})} on {reader_stack}",
+            ", ".join(dict.fromkeys(cell.scenario for cell in cells)),
+            len(cells),
+        )
+        for (what, writer_stack, reader_stack), cells in groups.items()
+    ]
+    return sorted(rows, key=lambda row: -row[-1])
+
+
+def describe(item: CellChange) -> str:
+    """Say what became of a cell: `exact → failed (KeyError)`, and how it was loaded if oddly."""
+    told = " → ".join(_state(cell) for cell in (item.old, item.new) if cell is not None)
+    cell = item.cell
+    how = [cell.loader] * (cell.loader != "accelerate")
+    how += [cell.treatment] * (cell.treatment != "as-saved")
+    return f"{told} [{', '.join(how)}]" if how else told
+
+
+def escape(text: str) -> str:
+    """Make text harmless inside a cell of a Markdown table, whatever a checkpoint put into it."""
+    flat = " ".join(text.split())
+    for char in "\\`*_{}[]<>|~$@#":
+        flat = flat.replace(char, f"&#{ord(char)};")
+    return flat
+
+
+def _state(cell: CellRecord) -> str:
+    return f"{cell.status} ({cell.error.type})" if cell.error else str(cell.status)
+
+
+def _stack(matrix: Matrix, id_: str) -> str:
+    record = matrix.environments.get(id_)
+    return record.stack if record else "?"
+
+
+def _releases(matrix: Matrix, ids: set[str]) -> str:
+    found = {matrix.environments[i].accelerate if i in matrix.environments else i for i in ids}
+    ordered = sorted(found, key=version_key)
+    if len(ordered) <= 3:
+        return ", ".join(ordered)
+    return f"{span(ordered[0], ordered[-1])} ({len(ordered)} releases)"
