@@ -1,4 +1,4 @@
-"""Which optimizer or scheduler class a saved state may come from; `fingerprints.toml` is the data."""
+"""Which class a saved optimizer or scheduler may have; `fingerprints.toml` is the data."""
 
 import tomllib
 from functools import cache

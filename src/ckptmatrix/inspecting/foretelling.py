@@ -166,7 +166,8 @@ def _open(load: _Load, name: str, *, weights_only: bool) -> None:
         raise _RaisedError(
             "_pickle.UnpicklingError: Weights only load failed",
             "pickle-refused",
-            f"{name} names {listed}, which torch {load.reader.torch} refuses here.",
+            f"{name} names {listed}, which the weights-only load of torch "
+            f"{load.reader.torch} refuses.",
         )
     raise _RaisedError(
         "ModuleNotFoundError: No module named 'numpy._core'",
@@ -332,7 +333,9 @@ def _swallowed(load: _Load, rank: int, error: _RaisedError) -> _RaisedError:
             f"spelling of the numpy that runs, {reader.numpy}."
         )
     tail = "" if reader.release.rng_errors == "raised" else " Only an INFO line says so."
-    return _RaisedError(error.raises, cause, f"Rank {rank}: {reason}{tail}" if rank else reason + tail)
+    return _RaisedError(
+        error.raises, cause, f"Rank {rank}: {reason}{tail}" if rank else reason + tail
+    )
 
 
 def _restored(load: _Load, known: RandomFact | None) -> None:
@@ -355,10 +358,18 @@ def _step(load: _Load, known: RandomFact | None, failure: _RaisedError | None) -
     kind = load.reader.release.step
     saved = known is not None and "step" in known.keys
     if kind == "demanded" and (failure is not None or not saved):
-        cause, reason = ("step-not-saved", "random_states_0.pkl has no step; its writer was older than 0.32.")
+        cause, reason = (
+            "step-not-saved",
+            "random_states_0.pkl has no step; its writer was older than 0.32.",
+        )
         if failure is not None:
-            cause, reason = f"step-{failure.cause}", failure.reason.replace(" Only an INFO line says so.", "")
-        raise _RaisedError("KeyError: 'step'", cause, f"{reason} This release needs step unguarded.")
+            cause, reason = (
+                f"step-{failure.cause}",
+                failure.reason.replace(" Only an INFO line says so.", ""),
+            )
+        raise _RaisedError(
+            "KeyError: 'step'", cause, f"{reason} This release needs step unguarded."
+        )
     if failure is not None:
         load.notes.insert(0, (failure.cause, failure.reason))
     if kind == "none":
