@@ -1,0 +1,122 @@
+"""The controls of a run: loads whose outcome is known beforehand. If one fails, nothing is true."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from ckptmatrix.judge import outcome, summary
+from ckptmatrix.lab import Lab
+from ckptmatrix.model import Cell, CellRecord, ControlRecord, Environment, Status, Verdict
+from ckptmatrix.planning import Plan
+from ckptmatrix.store import now
+from ckptmatrix.writing import Written
+
+ALTERABLE = (
+    "model",
+    "optimizer",
+    "scheduler",
+    "rng.python",
+    "rng.numpy",
+    "rng.torch",
+    "step",
+    "custom",
+)
+"""Components that a control alters in the files of a plain `save_state`."""
+
+
+def run_controls(
+    plan: Plan, lab: Lab, done: Callable[[ControlRecord], None] = lambda control: None
+) -> tuple[ControlRecord, ...]:
+    """Run every control, in the newest usable environment of each stack.
+
+    Args:
+        plan: what the run consists of.
+        lab: where it is measured.
+        done: called with each control as it is done.
+    """
+    found = []
+    for stack in plan.stacks:
+        for scenario in plan.scenarios:
+            for control in _controls(stack, scenario, plan, lab):
+                done(control)
+                found.append(control)
+    return tuple(found)
+
+
+def _controls(stack: str, scenario: str, plan: Plan, lab: Lab) -> Iterator[ControlRecord]:
+    cells = [cell for cell in _selves(stack, scenario, plan) if _usable(cell, lab)]
+    if not cells:
+        return
+    newest = cells[0]
+    yield _null_loader(newest, lab)
+    yield _perfect_loader(newest, lab)
+    yield _uninterrupted(newest, lab)
+    yield _twice(newest, lab)
+    whole = next((cell for cell in cells if lab.measured(cell).status == Status.EXACT), None)
+    if whole:
+        yield from _altered(whole, lab)
+
+
+def _selves(stack: str, scenario: str, plan: Plan) -> list[Cell]:
+    """Each environment of a stack with itself, newest first."""
+    own: list[Environment] = [e for e in plan.environments if e.stack == stack]
+    return [Cell(environment, environment, scenario) for environment in reversed(own)]
+
+
+def _usable(cell: Cell, lab: Lab) -> bool:
+    return (
+        lab.built(cell.writer).ready
+        and lab.written(cell.writer, cell.scenario).record.status == "written"
+    )
+
+
+def _control(cell: Cell, lab: Lab, name: str) -> CellRecord:
+    return outcome(cell, lab.ask(cell, _written(cell, lab), "control", control=name), now())
+
+
+def _written(cell: Cell, lab: Lab) -> Written:
+    return lab.written(cell.writer, cell.scenario)
+
+
+def _record(name: str, cell: Cell, passed: bool, detail: str) -> ControlRecord:
+    return ControlRecord(name, cell.reader.id, cell.scenario, passed, "" if passed else detail)
+
+
+def _null_loader(cell: Cell, lab: Lab) -> ControlRecord:
+    """A load that does nothing is degraded, in every component that there is."""
+    record = _control(cell, lab, "nothing")
+    kept = [n for n, v in record.components.items() if v in (Verdict.RESTORED, Verdict.WRONG)]
+    passed = record.status == Status.DEGRADED and not kept
+    return _record("null loader", cell, passed, f"{record.status}; not seen as lost: {kept}")
+
+
+def _perfect_loader(cell: Cell, lab: Lab) -> ControlRecord:
+    """Putting the captured state in directly is exact."""
+    record = _control(cell, lab, "perfect")
+    return _record("perfect loader", cell, record.status == Status.EXACT, summary(record))
+
+
+def _uninterrupted(cell: Cell, lab: Lab) -> ControlRecord:
+    """The reference goes on exactly as the writer itself did after its save."""
+    written = _written(cell, lab)
+    answer = lab.ask(cell, written, "reference")
+    passed = answer.ended == "returned" and answer.value == list(written.trace)
+    return _record("reference is the uninterrupted run", cell, passed, "their traces differ")
+
+
+def _twice(cell: Cell, lab: Lab) -> ControlRecord:
+    """The same environment with itself, measured twice, agrees."""
+    first, second = (replace(lab.measured(cell), seconds=0.0, measured="") for _ in range(2))
+    return _record("twice the same", cell, first == second, f"{summary(first)}; {summary(second)}")
+
+
+def _altered(cell: Cell, lab: Lab) -> Iterator[ControlRecord]:
+    """A checkpoint with one component altered turns exactly that component red."""
+    plain = lab.measured(cell)
+    for component in ALTERABLE:
+        if plain.components.get(component) != Verdict.RESTORED:
+            continue
+        record = _control(cell, lab, f"altered {component}")
+        if record.error and record.error.type == "LookupError":
+            continue  # this scenario keeps the component in files of its own
+        wanted = {**plain.components, component: Verdict.WRONG}
+        yield _record(f"altered {component}", cell, record.components == wanted, summary(record))
