@@ -1,6 +1,7 @@
 """Where cells are measured: environments, checkpoints and readers, each made when first asked for."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -83,6 +84,12 @@ class Lab:
         checkpoint = writing.checkpoint_key(self.config, writer, cell.scenario, self.device)
         loader = source_digest(self.config.loaders[cell.loader], self.config.root)
         return digest(checkpoint, reader.frozen, loader, cell.treatment)
+
+    def unmeasured(self, cells: Iterable[Cell]) -> tuple[Cell, ...]:
+        """Those of the cells whose outcome is neither kept nor foregone for want of environments."""
+        keys = {cell: self.key(cell) for cell in cells}
+        known = self.store.known(keys.values())
+        return tuple(cell for cell, key in keys.items() if key and key not in known)
 
     def outcome(self, cell: Cell) -> CellRecord:
         """The outcome of a cell: from the store, or measured now."""

@@ -1,0 +1,206 @@
+"""`--update-expectations`: rewrite `expectations.toml` from a run, sorted, keeping comments.
+
+Only an outcome whose cause is known is recorded, with that cause's words and link: an expectation
+without a true reason would only silence the grid.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import tomlkit
+from packaging.version import Version
+
+from ckptmatrix.expectations import Expectation, Expectations, release_and_stack
+from ckptmatrix.home import write_atomically
+from ckptmatrix.judge import summary
+from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status
+
+_LISTED = ("writer_stack", "reader_stack", "scenario", "loader", "treatment")
+
+
+@dataclass(frozen=True)
+class _Rectangle:
+    """Cells of one kind of outcome: ranges of releases, and names for the rest."""
+
+    outcome: tuple[str, str, str]
+    """Status, message pattern, cause id."""
+    writers: tuple[str, str]
+    """First and last of the writers' releases."""
+    readers: tuple[str, str]
+    """First and last of the readers' releases."""
+    writer_stack: tuple[str, ...]
+    reader_stack: tuple[str, ...]
+    scenario: tuple[str, ...]
+    loader: tuple[str, ...]
+    treatment: tuple[str, ...]
+
+
+def update(path: Path, known: Expectations, matrix: Matrix) -> tuple[int, int, int]:
+    """Rewrite the file so that it is true for the run.
+
+    Returns:
+        How many expectations were kept, added and dropped.
+    """
+    stale = {id(entry) for entry in known.stale(matrix.cells)}
+    contradicted = {id(e) for e in known.entries for c in matrix.cells if _against(e, c, known)}
+    kept = [e for e in known.entries if id(e) not in stale | contradicted]
+    left = Expectations(tuple(kept), known.tier)
+    rest = [c for c in matrix.cells if not _spoken_for(left, c)]
+    added = [_expectation(r, matrix) for r in rectangles(matrix.cells, rest) if r.outcome[2]]
+    _write(path, known, kept, added)
+    return len(kept), len(added), len(known.entries) - len(kept)
+
+
+def _against(entry: Expectation, cell: CellRecord, known: Expectations) -> bool:
+    """Whether a cell that an entry covers comes out as no entry foretells."""
+    return (
+        cell.status in MEASURED
+        and entry.covers(cell)
+        and not any(e.foretells(cell) for e in known.entries if e.covers(cell))
+    )
+
+
+def _spoken_for(left: Expectations, cell: CellRecord) -> bool:
+    if cell.status not in MEASURED or cell.status == Status.EXACT:
+        return True
+    return any(entry.covers(cell) and entry.foretells(cell) for entry in left.entries)
+
+
+def rectangles(cells: Iterable[CellRecord], wanted: Iterable[CellRecord]) -> list[_Rectangle]:
+    """Cover the wanted cells by as few rectangles of releases as a simple sweep finds.
+
+    A rectangle may contain cells that were not measured, but none with another outcome.
+    """
+    planes: dict[Hashable, dict[tuple[str, str], tuple[str, str, str] | None]] = defaultdict(dict)
+    for cell in cells:
+        (writer, writer_stack), (reader, reader_stack) = release_and_stack(cell.writer), release_and_stack(cell.reader)
+        plane = (writer_stack, reader_stack, cell.scenario, cell.loader, cell.treatment)
+        planes[plane][writer, reader] = _outcome(cell) if cell.status in MEASURED else None
+    todo = {
+        (_plane(cell), release_and_stack(cell.writer)[0], release_and_stack(cell.reader)[0]): _outcome(cell)
+        for cell in wanted
+    }
+    found = []
+    for plane, grid in planes.items():
+        assert isinstance(plane, tuple)
+        marked = {(w, r): o for (p, w, r), o in todo.items() if p == plane}
+        for outcome in dict.fromkeys(marked.values()):
+            pairs = {pair for pair, o in marked.items() if o == outcome}
+            found += [
+                _Rectangle(outcome, writers, readers, *((name,) for name in plane))
+                for writers, readers in _cover(pairs, grid, outcome)
+            ]
+    for name in ("reader_stack", "writer_stack", "scenario", "loader", "treatment"):
+        found = _merged(found, name)
+    return sorted(found, key=lambda r: (r.scenario, r.outcome, Version(r.readers[0]), repr(r)))
+
+
+def _plane(cell: CellRecord) -> tuple[str, ...]:
+    stacks = (release_and_stack(cell.writer)[1], release_and_stack(cell.reader)[1])
+    return (*stacks, cell.scenario, cell.loader, cell.treatment)
+
+
+def _outcome(cell: CellRecord) -> tuple[str, str, str]:
+    return str(cell.status), signature(cell), cell.cause or ""
+
+
+def signature(cell: CellRecord) -> str:
+    """The summary as a pattern: numbers, paths and shapes are left open."""
+    text = summary(cell)[:90]
+    return re.sub(r"(\\ )+", " ", re.sub(r"\d+", r"\\d+", _escape(text)))
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"([\\.^$*+?{}\[\]|()])", r"\\\1", text)
+
+
+def _cover(
+    pairs: set[tuple[str, str]],
+    grid: dict[tuple[str, str], tuple[str, str, str] | None],
+    outcome: tuple[str, str, str],
+) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    """Greedy: grow from the first uncovered pair, first along the readers, then the writers."""
+    writers = sorted({w for w, _ in grid}, key=Version)
+    readers = sorted({r for _, r in grid}, key=Version)
+    fits = {pair for pair, found in grid.items() if found in (None, outcome)}
+    left, found = set(pairs), []
+    for i, writer in enumerate(writers):
+        for j, reader in enumerate(readers):
+            if (writer, reader) not in left:
+                continue
+            right = j
+            while right + 1 < len(readers) and (writer, readers[right + 1]) in fits:
+                right += 1
+            span = readers[j : right + 1]
+            low = i
+            while low + 1 < len(writers) and all((writers[low + 1], r) in fits for r in span):
+                low += 1
+            covered = {(w, r) for w in writers[i : low + 1] for r in span}
+            ours = covered & pairs
+            last_r = max((r for _, r in ours), key=Version)
+            last_w = max((w for w, _ in ours), key=Version)
+            left -= covered
+            found.append(((writer, last_w), (reader, last_r)))
+    return found
+
+
+def _merged(found: list[_Rectangle], name: str) -> list[_Rectangle]:
+    """Rectangles that differ in one name alone become one."""
+    groups: dict[_Rectangle, list[str]] = defaultdict(list)
+    for rectangle in found:
+        groups[replace(rectangle, **{name: ()})] += getattr(rectangle, name)
+    return [replace(key, **{name: tuple(sorted(set(v)))}) for key, v in groups.items()]
+
+
+def _expectation(rectangle: _Rectangle, matrix: Matrix) -> Expectation:
+    status, message, cause_id = rectangle.outcome
+    cause = matrix.causes[cause_id]
+    return Expectation(
+        status,
+        message,
+        cause.title,
+        cause.links[0] if cause.links else f"docs/causes.md#{cause_id}",
+        _range(*rectangle.writers),
+        _range(*rectangle.readers),
+        *(getattr(rectangle, name) for name in _LISTED),
+    )
+
+
+def _range(first: str, last: str) -> str:
+    return f"=={first}" if first == last else f">={first},<={last}"
+
+
+def _write(
+    path: Path, known: Expectations, kept: list[Expectation], added: list[Expectation]
+) -> None:
+    """Write kept tables (with their comments) and added ones, sorted, below the file's head."""
+    text = path.read_text(encoding="utf-8") if path.exists() else f'tier = "{known.tier}"\n'
+    document = tomlkit.parse(text)
+    tables = list(document.get("expectation", ()))
+    keeping = {id(entry) for entry in kept}
+    pairs = [(e, t) for e, t in zip(known.entries, tables, strict=True) if id(e) in keeping]
+    pairs += [(entry, _table(entry)) for entry in added]
+    pairs.sort(key=lambda pair: (pair[0].scenario, pair[0].reader, pair[0].writer, pair[0].status))
+    document.pop("expectation", None)
+    array = tomlkit.aot()
+    for _, table in pairs:
+        array.append(table)
+    document.append("expectation", array)
+    write_atomically(path, tomlkit.dumps(document))
+
+
+def _table(entry: Expectation) -> tomlkit.items.Table:
+    table = tomlkit.table()
+    for name in ("writer", "reader", *_LISTED, "status", "message", "reason", "link"):
+        value = getattr(entry, name)
+        if value in ("", ("*",)):
+            continue
+        if isinstance(value, tuple):
+            table.append(name, value[0] if len(value) == 1 else list(value))
+        else:
+            literal = name == "message" and "'" not in value
+            table.append(name, tomlkit.string(value, literal=literal))
+    return table

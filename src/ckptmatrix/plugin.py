@@ -1,0 +1,176 @@
+"""The pytest plugin: every cell of a plan is an item, `pytest tests/matrix -k "0.33.0 and 1.15.0"`.
+
+A test module that binds a `Grid` at its top level has the cells as its items; that works as well in
+the repository of anybody who trains with accelerate, over scenarios and loaders of their own.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ckptmatrix.config import Config, read_config
+from ckptmatrix.device import find_device
+from ckptmatrix.expectations import Expectations, read_expectations
+from ckptmatrix.home import Home
+from ckptmatrix.index import released
+from ckptmatrix.judge import summary
+from ckptmatrix.lab import Lab
+from ckptmatrix.model import MEASURED, Cell, CellRecord
+from ckptmatrix.planning import Selection, make_plan, needs_index
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Put one at the top level of a test module to have the matrix as its tests."""
+
+    config: str = "matrix.toml"
+    """Path of the declared matrix, relative to pytest's root folder."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options that narrow or widen the grid."""
+    group = parser.getgroup("ckptmatrix", "checkpoint compatibility matrix")
+    group.addoption("--matrix-tier", default="smoke", help="tier of matrix.toml (default: smoke)")
+    for name, what in (
+        ("accelerate", "releases instead of the tier's"),
+        ("stack", "names of stacks instead of the tier's"),
+        ("scenario", "names of scenarios instead of the tier's"),
+        ("loader", "names of loaders instead of the tier's"),
+    ):
+        group.addoption(f"--matrix-{name}", metavar="A,B", help=f"{what}, separated by commas")
+    group.addoption("--matrix-device", default="auto", choices=("auto", "cpu", "cuda"))
+    group.addoption(
+        "--matrix-unmeasured",
+        action="store_true",
+        help="leave out cells whose outcome is known from an earlier run",
+    )
+
+
+def pytest_pycollect_makeitem(
+    collector: pytest.Module | pytest.Class, name: str, obj: object
+) -> "GridCollector | None":
+    """A `Grid` in a test module becomes a collector of cells."""
+    if isinstance(obj, Grid):
+        return GridCollector.from_parent(collector, name=name, grid=obj)
+    return None
+
+
+def selection(config: pytest.Config) -> Selection:
+    """What the options select."""
+
+    def names(option: str) -> tuple[str, ...] | None:
+        value = config.getoption(f"--matrix-{option}")
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if value else None
+
+    return Selection(
+        config.getoption("--matrix-tier"),
+        names("accelerate"),
+        names("stack"),
+        names("scenario"),
+        names("loader"),
+    )
+
+
+class GridCollector(pytest.Collector):
+    """Collects the cells of a plan; builds nothing."""
+
+    def __init__(self, *, grid: Grid, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.grid = grid
+
+    def collect(self) -> Iterable["CellItem"]:
+        """One item for each cell, reader by reader."""
+        config = read_config(self.config.rootpath / self.grid.config)
+        chosen = selection(self.config)
+        index = released("accelerate") if needs_index(config, chosen) else ()
+        plan = make_plan(config, chosen, index)
+        bench = _bench(self.config, config)
+        cells: Iterable[Cell] = plan.cells
+        if self.config.getoption("--matrix-unmeasured"):
+            cells = bench.lab.unmeasured(plan.cells)
+        for cell in cells:
+            yield CellItem.from_parent(self, name=cell.id, cell=cell, bench=bench)
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What all items of a session share."""
+
+    lab: Lab
+    """Where cells are measured."""
+    expectations: Expectations
+    """What is known."""
+
+
+_BENCH = pytest.StashKey[_Bench]()
+
+
+def _bench(pytest_config: pytest.Config, config: Config) -> _Bench:
+    if _BENCH not in pytest_config.stash:
+        device = find_device(pytest_config.getoption("--matrix-device"))
+        lab = Lab(config, Home.of(config.root), device)
+        expectations = read_expectations(config.root / "expectations.toml")
+        pytest_config.stash[_BENCH] = _Bench(lab, expectations)
+        pytest_config.add_cleanup(lab.close)
+    return pytest_config.stash[_BENCH]
+
+
+class UnexpectedOutcomeError(Exception):
+    """A cell came out otherwise than is known."""
+
+
+class CellItem(pytest.Item):
+    """One cell: passes if its outcome is as expected, is skipped where nothing can be measured."""
+
+    def __init__(self, *, cell: Cell, bench: _Bench, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.cell = cell
+        self.bench = bench
+        # xdist keeps the cells of one reader together, so that each reader starts once.
+        self.add_marker(pytest.mark.xdist_group(cell.reader.id))
+
+    def runtest(self) -> None:
+        """Measure the cell, or find it measured.
+
+        Raises:
+            UnexpectedOutcomeError: it came out otherwise than is known.
+        """
+        record = self.bench.lab.outcome(self.cell)
+        if record.status not in MEASURED:
+            pytest.skip(f"{record.status}: {record.reason}")
+        judged = self.bench.expectations.laid_over(record, datetime.now(UTC).date())
+        if not judged.expected:
+            raise UnexpectedOutcomeError(told(judged))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+        """What a person needs to know, without the frames of this plugin."""
+        if isinstance(excinfo.value, UnexpectedOutcomeError):
+            return str(excinfo.value)
+        return str(super().repr_failure(excinfo, style))
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where the item is from, and what it is called in a report."""
+        return self.path, None, self.cell.id
+
+
+def told(record: CellRecord) -> str:
+    """An unexpected outcome in a few lines."""
+    lines = [f"{record.status}: {summary(record)}"]
+    if record.expectation:
+        lines.append(record.expectation)
+    lines += [
+        f"  {name}: {gap.where} was saved as {gap.saved}, found {gap.found}"
+        for name, gap in record.differences.items()
+    ]
+    if record.error and record.error.traceback:
+        lines.append(record.error.traceback)
+    return "\n".join(lines)
+
+
+def cells_of(items: Iterable[pytest.Item]) -> Iterator[Cell]:
+    """The cells among collected items."""
+    return (item.cell for item in items if isinstance(item, CellItem))
