@@ -302,6 +302,8 @@ class RunRecord:
     """Cells measured in this run; the others are from earlier ones."""
     device_name: str = ""
     """Name of the GPU; empty on the CPU."""
+    processes: int = 1
+    """Most processes that any scenario of the run trained with."""
     newer: tuple[str, ...] = ()
     """Releases on the index that are newer than the newest one tested."""
 
