@@ -1,28 +1,76 @@
 """`index.html`: the page people decide from, one file that needs nothing else."""
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from functools import cache
+from importlib import resources
 
-from ckptmatrix.findings.axis import axis_of
-from ckptmatrix.findings.tally import GLYPHS, TODAY, tally, view_of
-from ckptmatrix.model import Matrix, Status
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ckptmatrix.findings.tally import GLYPHS, MEANINGS, TODAY, WORST_FIRST
+from ckptmatrix.model import Matrix
+from ckptmatrix.report.changes import grouped
+from ckptmatrix.report.grid import era_letter, grid_of
+from ckptmatrix.report.page import Page, page_of
+from ckptmatrix.report.payload import payload
+from ckptmatrix.report.written import written_of
 
 FILENAME = "index.html"
 """Name of the file in a report's directory."""
 
+STYLES = ("base.css", "grid.css", "detail.css")
+"""Inlined in this order."""
+
+SCRIPTS = ("data.js", "verdict.js", "grid.js", "detail.js", "main.js")
+"""Inlined in this order, as one script."""
+
 
 def render(matrix: Matrix, baseline: Matrix | None = None) -> bytes:
     """Give the page, UTF-8."""
+    page = page_of(matrix, baseline)
+    return render_page(page)
+
+
+def render_page(page: Page) -> bytes:
+    """Give the page of a report that is already worked out."""
+    matrix, axis = page.matrix, page.axis
+    template = _environment().get_template("report.html.j2")
+    text = template.render(
+        page=page,
+        run=matrix.run,
+        matrix=matrix,
+        grid=grid_of(matrix, axis, page.folds, page.diff),
+        written=[(name, written_of(matrix, axis, name)) for name in page.scenarios],
+        changes=grouped(page.diff.changes, matrix) if page.diff else [],
+        today=page.tallies.get(TODAY),
+        style=Markup("\n".join(_resource(name) for name in STYLES)),
+        script=Markup("\n".join(_resource(name) for name in SCRIPTS)),
+        data=Markup(payload(matrix, axis, page.folds, page.diff).decode()),
+    )
+    return text.encode()
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("ckptmatrix.report"), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("ckptmatrix.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    axis = axis_of(matrix)
-    statuses: dict[tuple[str, str], list[Status]] = {}
-    for cell in matrix.cells:
-        if view_of(cell) == TODAY:
-            statuses.setdefault((cell.writer, cell.reader), []).append(cell.status)
-    tallies = {pair: tally(found) for pair, found in statuses.items()}
-    total = tally(cell.status for cell in matrix.cells)
-    page = environment.get_template("report.html.j2").render(
-        matrix=matrix, axis=axis, tallies=tallies, total=total, glyphs=GLYPHS
+    environment.globals.update(
+        glyphs=GLYPHS, meanings=MEANINGS, statuses=WORST_FIRST, era_letter=era_letter
     )
-    return page.encode()
+    environment.filters["number"] = lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    environment.filters["web"] = _is_web
+    return environment
+
+
+def _is_web(link: str) -> bool:
+    """Tell whether a link may become one: a catalogue or a checkpoint could name any scheme."""
+    return link.startswith(("https://", "http://"))
+
+
+def _resource(name: str) -> str:
+    """Read a style or script of the package; these are ours, so they go in as they are."""
+    return (resources.files("ckptmatrix.report") / "templates" / name).read_text("utf-8")

@@ -1,0 +1,80 @@
+"""Everything a report says, worked out once: what the templates and Markdown write down."""
+
+from dataclasses import dataclass
+
+from ckptmatrix.findings.axis import Axis, axis_of
+from ckptmatrix.findings.causes import Finding, findings_of
+from ckptmatrix.findings.diff import Change, Diff, compare
+from ckptmatrix.findings.folds import Fold, folds_of
+from ckptmatrix.findings.newest import Target, targets_of
+from ckptmatrix.findings.stacks import Facts, facts_of
+from ckptmatrix.findings.tally import Tally, View, scenarios_of, tally, view_of, views_of
+from ckptmatrix.model import CellRecord, Matrix
+
+
+@dataclass(frozen=True)
+class Page:
+    """One report."""
+
+    matrix: Matrix
+    """What was measured."""
+    axis: Axis
+    """Its releases, stacks and eras in order."""
+    facts: Facts
+    """What the stacks hold."""
+    scenarios: tuple[str, ...]
+    """Scenarios of the run."""
+    tallies: dict[View, Tally]
+    """Counts for each way to load, today's first."""
+    targets: tuple[Target, ...]
+    """The newest release on each stack."""
+    findings: tuple[Finding, ...]
+    """Causes, unknown ones first."""
+    folds: tuple[tuple[Fold, ...], tuple[Fold, ...]]
+    """Rows and columns of the grid that are alike."""
+    diff: Diff | None
+    """Against the baseline; None if there is none."""
+    surprises: tuple[CellRecord, ...]
+    """Cells that no expectation foretold."""
+
+    @property
+    def regressions(self) -> int:
+        """How many cells are worse than in the baseline."""
+        return len(self.diff.of(Change.REGRESSED)) if self.diff else 0
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What must be read before anything else on the page, in sentences."""
+        run = self.matrix.run
+        failed = [control for control in self.matrix.controls if not control.passed]
+        found = []
+        if run.controls != "passed" or failed:
+            found.append(
+                f"Controls failed ({len(failed)} of {len(self.matrix.controls)}): "
+                "the judge itself cannot be trusted in this run."
+            )
+        if self.surprises:
+            found.append(f"{len(self.surprises)} outcomes are not as expected.")
+        if self.regressions:
+            found.append(f"{self.regressions} loads are worse than in the baseline.")
+        return (*found, *self.matrix.problems)
+
+
+def page_of(matrix: Matrix, baseline: Matrix | None = None) -> Page:
+    """Work out the report of a run."""
+    axis = axis_of(matrix)
+    statuses: dict[View, list[CellRecord]] = {view: [] for view in views_of(matrix)}
+    for cell in matrix.cells:
+        statuses[view_of(cell)].append(cell)
+    return Page(
+        matrix=matrix,
+        axis=axis,
+        facts=facts_of(matrix),
+        scenarios=scenarios_of(matrix),
+        tallies={view: tally(cell.status for cell in cells) for view, cells in statuses.items()},
+        targets=targets_of(matrix, axis),
+        findings=findings_of(matrix, axis),
+        folds=folds_of(matrix, axis),
+        diff=compare(baseline, matrix) if baseline is not None else None,
+        surprises=tuple(cell for cell in matrix.cells if cell.expected is False),
+    )

@@ -1,0 +1,96 @@
+"use strict";
+// The measured outcomes, unpacked from the compact form that payload.py writes.
+const root = document.documentElement;
+const raw = JSON.parse(document.getElementById("data").textContent);
+const text = (number) => raw.texts[number];
+
+const environments = raw.environments.map(([release, stack, ready, python, torch, numpy, safetensors, reason], index) => ({
+  index, release: raw.releases[release], releaseIndex: release, stack: raw.stacks[stack], ready: !!ready,
+  python, torch, numpy, safetensors, reason,
+  id: `accelerate-${raw.releases[release]}+${raw.stacks[stack]}`,
+  name: `accelerate ${raw.releases[release]} on ${raw.stacks[stack]}`,
+}));
+const environmentById = new Map(environments.map((environment) => [environment.id, environment]));
+
+const readError = (error) => error && { type: text(error[0]), message: text(error[1]), traceback: text(error[2]) };
+const outcomes = raw.outcomes.map((o) => ({
+  status: o[0], cause: text(o[1]), expected: o[2], change: text(o[3]),
+  components: o[4].map(([name, verdict]) => ({ name: text(name), verdict: text(verdict) })),
+  differences: new Map(o[5].map(([name, where, saved, found, differing, compared]) =>
+    [text(name), { where: text(where), saved: text(saved), found: text(found), differing, compared }])),
+  error: readError(o[6]), swallowed: o[7].map(readError), steps: o[8],
+  first: o[9] && { step: o[9][0], quantity: text(o[9][1]), expected: text(o[9][2]), found: text(o[9][3]) },
+  reason: text(o[10]), expectation: text(o[11]),
+}));
+for (const outcome of outcomes) {
+  outcome.bad = outcome.components.filter((c) => c.verdict === "lost" || c.verdict === "wrong").map((c) => c.name);
+}
+
+const unpacked = raw.rows.map((runs) => {
+  const row = new Int32Array(environments.length);
+  for (let at = 0, i = 0; i < runs.length; i += 2) { row.fill(runs[i], at, at + runs[i + 1]); at += runs[i + 1]; }
+  return row;
+});
+// Number of the outcome of one load; -1 if the run has no such cell.
+const outcomeNumber = (view, scenario, writer, reader) => unpacked[raw.grid[view][scenario][writer]][reader];
+const outcomeOf = (view, scenario, writer, reader) => outcomes[outcomeNumber(view, scenario, writer, reader)];
+
+const statusOf = (number) => raw.statuses[number];
+const isMeasured = (number) => raw.statuses[number].measured;
+
+// Several scenarios as one: statuses are numbered worst first, so the worst is the smallest number.
+function sumUp(view, scenarios, writer, reader) {
+  const sum = { worst: raw.statuses.length, exact: 0, measured: 0, total: 0, surprise: false, changed: false, causes: [] };
+  for (const scenario of scenarios) {
+    const outcome = outcomeOf(view, scenario, writer, reader);
+    if (!outcome) continue;
+    sum.total += 1;
+    sum.worst = Math.min(sum.worst, outcome.status);
+    if (isMeasured(outcome.status)) sum.measured += 1;
+    if (outcome.status === raw.exact) sum.exact += 1;
+    if (outcome.expected === 0) sum.surprise = true;
+    if (outcome.change) sum.changed = true;
+    if (outcome.cause) sum.causes.push(outcome.cause);
+  }
+  if (sum.total === 0) sum.worst = raw.statuses.findIndex((status) => status.name === "not-run");
+  sum.hurt = sum.measured > 0 && sum.exact < sum.measured;
+  return sum;
+}
+
+const allScenarios = raw.scenarios.map((_, index) => index);
+const span = (names) => (names.length === 1 ? names[0] : `${names[0]}–${names[names.length - 1]}`);
+const digits = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+
+// Makes an element; texts become text nodes, so nothing out of a checkpoint is ever markup.
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+const keyOf = (number) => make("span", { class: `key ${statusOf(number).name}`, "aria-hidden": "true" }, statusOf(number).glyph);
+const link = (url) => (/^https?:\/\//.test(url) ? make("a", { href: url, rel: "noreferrer" }, url.replace("https://github.com/", "")) : url);
+const byId = (id) => document.getElementById(id);
+
+// Everything that the address says, and that says everything about what is shown.
+const DEFAULTS = { view: 0, scenario: "", from: "", to: "", hide: "", direction: "", saved: "", loaded: "", cause: "", unfold: "", changed: "", cell: "" };
+const state = { ...DEFAULTS };
+function readAddress() {
+  const found = new URLSearchParams(location.hash.slice(1));
+  for (const name of Object.keys(DEFAULTS)) state[name] = found.has(name) ? found.get(name) : DEFAULTS[name];
+  state.view = Math.min(Math.max(Number(state.view) || 0, 0), raw.views.length - 1);
+  if (!raw.scenarios.includes(state.scenario)) state.scenario = "";
+  if (!raw.stacks.includes(state.saved)) state.saved = "";
+  if (!raw.stacks.includes(state.loaded)) state.loaded = "";
+  if (state.cell.split("~").length !== 2 || !state.cell.split("~").every((id) => environmentById.has(id))) state.cell = "";
+}
+function writeAddress() {
+  const told = new URLSearchParams();
+  for (const [name, value] of Object.entries(state)) if (String(value) !== String(DEFAULTS[name])) told.set(name, value);
+  const hash = told.toString();
+  history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+}
+const shownScenarios = () => (state.scenario ? [raw.scenarios.indexOf(state.scenario)] : allScenarios);

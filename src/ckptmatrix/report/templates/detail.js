@@ -1,0 +1,117 @@
+// Everything about one load, made when it is asked for.
+const dialog = byId("cell");
+let shown = "";
+
+function openCell(writer, reader) {
+  state.cell = `${writer.id}~${reader.id}`;
+  showCell();
+  writeAddress();
+}
+
+function commandFor(outcomeStatus, writer, reader, scenario, view) {
+  const parts = [`saved-${writer.release}+${writer.stack}`, `loaded-${reader.release}+${reader.stack}`];
+  if (view.loader !== "accelerate") parts.push(`by-${view.loader}`);
+  else if (raw.views.some((other) => other.loader !== "accelerate")) parts.push("not by-");
+  if (view.treatment !== "as-saved") parts.push(view.treatment);
+  else parts.push(...[...new Set(raw.views.map((other) => other.treatment))].filter((name) => name !== "as-saved").map((name) => `not ${name}`));
+  const releases = [...new Set([writer.release, reader.release])].join(",");
+  return `nox -s matrix -- --accelerate ${releases} --scenario ${raw.scenarios[scenario]} -k "${parts.join(" and ")}"`;
+}
+
+function environmentsTable(writer, reader) {
+  const line = (term, key) => make("tr", {}, make("th", { scope: "row" }, term), make("td", {}, writer[key] || "–"), make("td", {}, reader[key] || "–"));
+  return make("table", { class: "plain" },
+    make("thead", {}, make("tr", {}, make("td"), make("th", { scope: "col" }, "saved with"), make("th", { scope: "col" }, "loaded with"))),
+    make("tbody", {}, line("accelerate", "release"), line("stack", "stack"), line("Python", "python"), line("torch", "torch"), line("numpy", "numpy"), line("safetensors", "safetensors"),
+      (writer.reason || reader.reason) && line("remark", "reason")));
+}
+
+function componentsTable(outcome) {
+  if (!outcome.components.length) return make("p", { class: "quiet" }, "The load did not return, so no component was compared.");
+  const line = ({ name, verdict }) => {
+    const difference = outcome.differences.get(name);
+    const bad = outcome.bad.includes(name);
+    const extent = difference && `${difference.where ? `at ${difference.where}; ` : ""}${difference.differing} of ${difference.compared} values`;
+    return make("tr", { class: bad ? "bad" : null }, make("th", { scope: "row" }, name),
+      make("td", {}, bad ? keyOf(raw.statuses.findIndex((s) => s.name === "degraded")) : null, bad ? " " : null, verdict),
+      make("td", {}, difference ? difference.saved : "–"), make("td", {}, difference ? difference.found : verdict === "restored" ? "as saved" : "–"),
+      make("td", {}, extent || ""));
+  };
+  return make("table", { class: "plain" },
+    make("thead", {}, make("tr", {}, ["component", "verdict", "saved", "found", "where"].map((name) => make("th", { scope: "col" }, name)))),
+    make("tbody", {}, outcome.components.map(line)));
+}
+
+function errorBlock(title, error) {
+  return [make("h3", {}, title), make("pre", { tabindex: "0" }, `${error.traceback ? `${error.traceback}\n` : ""}${error.type}: ${error.message}`)];
+}
+
+function outcomeParts(outcome, writer, reader, scenario) {
+  const status = statusOf(outcome.status);
+  const parts = [make("p", {}, make("span", { class: `status ${status.name}` }, `${status.glyph} ${status.name}`), ` ${status.meaning}.`)];
+  if (outcome.reason) parts.push(make("p", {}, outcome.reason));
+  if (outcome.change) parts.push(make("p", {}, make("strong", {}, `${outcome.change} since the baseline`)));
+  if (outcome.expected === 0) parts.push(make("p", {}, make("strong", {}, "Not as expected. "), outcome.expectation));
+  else if (outcome.expectation) parts.push(make("p", { class: "quiet" }, `As expected: ${outcome.expectation}`));
+  const cause = raw.causes[outcome.cause];
+  if (cause) {
+    parts.push(make("h3", {}, cause.title), make("p", {}, cause.explanation), make("p", {}, make("strong", {}, "Remedy: "), cause.remedy));
+    if (cause.links.length) parts.push(make("p", { class: "links" }, "Upstream: ", cause.links.flatMap((url, i) => (i ? [", ", link(url)] : [link(url)]))));
+  } else if (isMeasured(outcome.status) && outcome.status !== raw.exact) {
+    parts.push(make("p", {}, make("span", { class: "flag" }, "Fits no known cause")));
+  }
+  if (outcome.error) parts.push(...errorBlock("What was raised", outcome.error));
+  if (isMeasured(outcome.status)) parts.push(make("h3", {}, "Component by component"), componentsTable(outcome));
+  if (outcome.first) {
+    parts.push(make("h3", {}, "First difference after the resume"),
+      make("p", {}, `Step ${outcome.first.step}, ${outcome.first.quantity}: expected `, make("code", {}, outcome.first.expected), ", found ", make("code", {}, outcome.first.found)));
+  } else if (outcome.steps > 0) {
+    parts.push(make("p", {}, `The ${outcome.steps} steps after the load equal an uninterrupted run.`));
+  }
+  for (const error of outcome.swallowed) parts.push(...errorBlock("Caught inside the load, and only logged", error));
+  const command = commandFor(outcome.status, writer, reader, scenario, raw.views[state.view]);
+  const copy = make("button", { type: "button", onclick: async () => { await navigator.clipboard?.writeText(command); copy.textContent = "Copied"; } }, "Copy");
+  parts.push(make("h3", {}, "Measure exactly this again"), make("div", { class: "command" }, make("pre", { tabindex: "0" }, command), copy));
+  return parts;
+}
+
+let chosenScenario = "";
+function showCell() {
+  if (!state.cell) { if (dialog.open) dialog.close(); return; }
+  const [writer, reader] = state.cell.split("~").map((id) => environmentById.get(id));
+  if (shown !== state.cell) chosenScenario = "";
+  shown = state.cell;
+  const scenarios = shownScenarios();
+  const found = scenarios.filter((scenario) => outcomeNumber(state.view, scenario, writer.index, reader.index) >= 0)
+    .sort((a, b) => outcomeOf(state.view, a, writer.index, reader.index).status - outcomeOf(state.view, b, writer.index, reader.index).status);
+  const current = found.includes(chosenScenario) ? chosenScenario : found[0];
+  const outcome = current === undefined ? null : outcomeOf(state.view, current, writer.index, reader.index);
+  const direction = { upgrade: "An upgrade", rollback: "A rollback", same: "The same release" }[directionOf(writer, reader)];
+  const again = (change) => () => { change(); showCell(); writeAddress(); dialog.querySelector("h2").focus(); };
+  const tabs = found.length > 1 && make("div", { class: "tabs", role: "group", "aria-label": "Scenarios, worst first" }, found.map((scenario) =>
+    make("button", { type: "button", "aria-pressed": String(scenario === current), onclick: again(() => { chosenScenario = scenario; }) },
+      keyOf(outcomeOf(state.view, scenario, writer.index, reader.index).status), ` ${raw.scenarios[scenario]}`)));
+  const alike = (side, chosen) => raw.folds[side].find((group) => group.includes(chosen.index)).map((index) => environments[index]);
+  const picker = (label, side, chosen, change) => {
+    const group = alike(side, chosen);
+    if (group.length < 2) return null;
+    return make("label", {}, `${label} `, make("select", { onchange: (event) => again(() => change(group[event.target.selectedIndex]))() },
+      group.map((member) => make("option", { selected: member === chosen }, member.release))));
+  };
+  const pick = make("div", { class: "pick" },
+    picker("Behaves alike, saved with", 0, writer, (other) => { state.cell = shown = `${other.id}~${reader.id}`; }),
+    picker("loaded with", 1, reader, (other) => { state.cell = shown = `${writer.id}~${other.id}`; }));
+  const close = make("button", { type: "button", class: "close", onclick: () => dialog.close() }, "Close");
+  dialog.replaceChildren(close, make("div", { class: "inner" },
+    make("h2", { id: "cell-title", tabindex: "-1", autofocus: true }, `Saved with ${writer.release}, loaded with ${reader.release}`),
+    make("p", { class: "quiet" }, `${direction}, ${writer.stack}${writer.stack === reader.stack ? "" : ` to ${reader.stack}`}. ${raw.views[state.view].title}${current === undefined ? "" : `, scenario ${raw.scenarios[current]}`}.`),
+    pick.childElementCount ? pick : null, tabs || null,
+    outcome ? outcomeParts(outcome, writer, reader, current) : make("p", {}, "This run has no such load."),
+    make("h3", {}, "The two environments"), environmentsTable(writer, reader)));
+  if (!dialog.open) dialog.showModal();
+}
+
+function setUpDetail() {
+  dialog.addEventListener("close", () => { state.cell = shown = ""; writeAddress(); });
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+}

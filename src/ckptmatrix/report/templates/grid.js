@@ -1,0 +1,179 @@
+// The grid: drawn anew whenever what it shows changes, in the words that grid.py used first.
+const MOST_UNFOLDED = 4000;
+const table = byId("matrix");
+let rows = [], columns = [];
+
+const single = environments.map((environment) => ({ members: [environment.index] }));
+function foldsOf(side) {
+  const named = (fold) => {
+    const members = fold.members.map((index) => environments[index]);
+    const era = raw.foldEras[side][raw.folds[side].findIndex((group) => group.includes(members[0].index))];
+    return { members, era, stack: members[0].stack, name: span(members.map((member) => member.release)) };
+  };
+  const stack = side === 0 ? state.saved : state.loaded;
+  const folds = state.unfold ? single : raw.folds[side].map((members) => ({ members }));
+  return folds.map(named).filter((fold) => !stack || fold.stack === stack);
+}
+const letter = (era) => (era < 26 ? String.fromCharCode(65 + era) : String(era + 1));
+const spread = (items, key) => items.reduce((runs, item) => {
+  const last = runs[runs.length - 1];
+  if (last && last.key === key(item)) last.items.push(item); else runs.push({ key: key(item), items: [item] });
+  return runs;
+}, []);
+
+function directionOf(writer, reader) {
+  if (writer.releaseIndex === reader.releaseIndex) return "same";
+  return writer.releaseIndex < reader.releaseIndex ? "upgrade" : "rollback";
+}
+
+// One cell as grid.py's GridCell: status, marks, label; and whether the filters let it through.
+function cellAt(row, column, hidden, scenarios) {
+  const [writer, reader] = [row.members[0], column.members[0]];
+  const sum = sumUp(state.view, scenarios, writer.index, reader.index);
+  const marks = [];
+  if (sum.measured && sum.measured < sum.total) marks.push("partial");
+  if (state.view === 0 && sum.hurt && raw.views.some((_, view) => {
+    if (view === 0) return false;
+    const other = sumUp(view, scenarios, writer.index, reader.index);
+    return other.measured && !other.hurt;
+  })) marks.push("remedy");
+  const releases = new Set(row.members.map((member) => member.release));
+  if (column.members.some((member) => releases.has(member.release))) marks.push("same");
+  if (sum.surprise) marks.push("surprise");
+  const changed = row.members.some((w) => column.members.some((r) => sumUp(state.view, scenarios, w.index, r.index).changed));
+  if (changed) marks.push("changed");
+  const status = statusOf(sum.worst);
+  let label = `saved with ${row.name} on ${row.stack}, loaded with ${column.name} on ${column.stack}: ${status.name}`;
+  if (sum.total > 1 && sum.measured) label += `, ${sum.exact} of ${sum.measured} scenarios exact`;
+  const said = { partial: "some scenarios not measured", remedy: "a remedy makes it whole", surprise: "unexpected", changed: "changed since the baseline" };
+  label = [label, ...marks.filter((mark) => said[mark]).map((mark) => said[mark])].join("; ");
+  const pairs = state.direction ? row.members.flatMap((w) => column.members.map((r) => directionOf(w, r))) : [];
+  const dim = hidden.has(status.name)
+    || (state.cause && !sum.causes.includes(state.cause))
+    || (state.changed && !changed)
+    || (state.direction && !pairs.includes(state.direction));
+  return { status, marks, label, dim, tally: sum.total > 1 && sum.measured ? `${sum.exact}/${sum.measured}` : "" };
+}
+
+function drawHead() {
+  const [stackRow, eraRow, releaseRow] = table.tHead.rows;
+  while (stackRow.cells.length > 1) stackRow.cells[1].remove();
+  stackRow.append(...spread(columns, (c) => c.stack).map(({ key, items }) =>
+    make("th", { scope: "colgroup", colspan: items.length, class: "edge" }, make("span", {}, key))));
+  eraRow.replaceChildren(...spread(columns, (c) => `${c.stack} ${c.era}`).map(({ items }) =>
+    make("th", { scope: "colgroup", colspan: items.length, title: `era ${letter(items[0].era)}: ${raw.eras[items[0].era].name}` }, letter(items[0].era))));
+  releaseRow.replaceChildren(...columns.map((column) => make("th", { scope: "col" }, make("span", {}, column.name))));
+}
+
+function fill(td, cell) {
+  td.className = [cell.status.name, ...cell.marks, cell.dim ? "dim" : ""].filter(Boolean).join(" ");
+  td.setAttribute("aria-label", cell.label);
+  td.replaceChildren(cell.status.glyph, ...(cell.tally ? [make("small", {}, cell.tally)] : []));
+}
+
+let drawn = "";
+function drawGrid() {
+  if (state.unfold) keepUnfoldedSmall();
+  const shape = [state.unfold, state.saved, state.loaded].join();
+  [rows, columns] = [foldsOf(0), foldsOf(1)];
+  const hidden = new Set(state.hide.split(",").filter(Boolean));
+  const scenarios = shownScenarios();
+  if (shape !== drawn) drawShape();
+  drawn = shape;
+  body().forEach((tr, r) => columns.forEach((column, c) => fill(tr.cells[c + 1], cellAt(rows[r], column, hidden, scenarios))));
+  if (!table.querySelector("td[tabindex='0']")) makeReachable(body()[0]?.cells[1]);
+}
+const body = () => [...table.querySelectorAll("tbody tr:not(.group)")];
+
+function drawShape() {
+  drawHead();
+  table.classList.toggle("dense", !!state.unfold);
+  while (table.tBodies.length) table.tBodies[0].remove();
+  for (const { key, items } of spread(rows, (row) => row.stack)) {
+    const group = make("tr", { class: "group" }, make("th", { scope: "rowgroup" }, make("span", {}, key)), make("td", { colspan: columns.length }));
+    table.append(make("tbody", {}, group, items.map((row) => make("tr", {},
+      make("th", { scope: "row" }, make("b", { title: `era ${letter(row.era)}` }, letter(row.era)), row.name),
+      columns.map(() => make("td"))))));
+  }
+}
+
+// Every release with every other can be 30 000 cells, which no screen shows: one pair of stacks then.
+function keepUnfoldedSmall() {
+  const size = (side) => foldsOf(side).length;
+  if (size(0) * size(1) <= MOST_UNFOLDED) return;
+  const newest = raw.stacks[raw.stacks.length - 1];
+  state.loaded = state.loaded || newest;
+  if (size(0) * size(1) > MOST_UNFOLDED) state.saved = state.saved || newest;
+}
+
+// Live counts: loads by status under every filter but the legend's own.
+function drawLegend() {
+  const counts = new Map();
+  let measured = 0, total = 0;
+  const wanted = (environment, stack) => !stack || environment.stack === stack;
+  for (const writer of environments) {
+    if (!wanted(writer, state.saved)) continue;
+    for (const reader of environments) {
+      if (!wanted(reader, state.loaded) || (state.direction && directionOf(writer, reader) !== state.direction)) continue;
+      for (const scenario of shownScenarios()) {
+        const number = outcomeNumber(state.view, scenario, writer.index, reader.index);
+        if (number < 0) continue;
+        const outcome = outcomes[number];
+        if ((state.cause && outcome.cause !== state.cause) || (state.changed && !outcome.change)) continue;
+        const name = statusOf(outcome.status).name;
+        counts.set(name, (counts.get(name) || 0) + 1);
+        total += 1;
+        if (isMeasured(outcome.status)) measured += 1;
+      }
+    }
+  }
+  const hidden = new Set(state.hide.split(",").filter(Boolean));
+  for (const chip of document.querySelectorAll(".chip")) {
+    chip.querySelector("output").textContent = digits(counts.get(chip.dataset.status) || 0);
+    chip.setAttribute("aria-pressed", String(!hidden.has(chip.dataset.status)));
+  }
+  byId("grid-count").textContent = `${digits(measured)} loads measured of ${digits(total)}${state.unfold && state.loaded ? ". Every release on its own is shown for chosen stacks." : "."}`;
+}
+
+function makeReachable(td) {
+  if (!td) return;
+  table.querySelector("td[tabindex='0']")?.setAttribute("tabindex", "-1");
+  td.setAttribute("tabindex", "0");
+}
+const placeOf = (td) => ({ r: body().indexOf(td.parentElement), c: td.cellIndex - 1 });
+
+let crossed = [];
+function crossHair(td) {
+  for (const element of crossed) element.classList.remove("cross");
+  crossed = [];
+  if (!td) return;
+  const { r, c } = placeOf(td);
+  if (r < 0) return;
+  const lines = body();
+  crossed = [...lines.map((tr) => tr.cells[c + 1]), ...lines[r].cells, table.tHead.rows[2].cells[c]].filter(Boolean);
+  for (const element of crossed) element.classList.add("cross");
+}
+
+function setUpGrid() {
+  const cellOf = (event) => event.target.closest?.("tbody tr:not(.group) > td");
+  table.addEventListener("mouseover", (event) => crossHair(cellOf(event)));
+  table.addEventListener("mouseleave", () => crossHair(null));
+  table.addEventListener("focusin", (event) => crossHair(cellOf(event)));
+  table.addEventListener("focusout", () => crossHair(null));
+  const open = (td) => { const { r, c } = placeOf(td); makeReachable(td); openCell(rows[r].members.at(-1), columns[c].members.at(-1)); };
+  table.addEventListener("click", (event) => { const td = cellOf(event); if (td) open(td); });
+  table.addEventListener("keydown", (event) => {
+    const td = cellOf(event);
+    if (!td || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); open(td); return; }
+    const { r, c } = placeOf(td);
+    const go = { ArrowUp: [r - 1, c], ArrowDown: [r + 1, c], ArrowLeft: [r, c - 1], ArrowRight: [r, c + 1], Home: [r, 0], End: [r, columns.length - 1] }[event.key];
+    if (!go) return;
+    event.preventDefault();
+    const next = body()[go[0]]?.cells[go[1] + 1];
+    if (!next || go[1] < 0) return;
+    makeReachable(next);
+    next.focus({ preventScroll: true });
+    next.scrollIntoView({ block: "nearest", inline: "nearest" });
+  });
+}

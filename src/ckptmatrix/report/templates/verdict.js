@@ -1,0 +1,154 @@
+// "My upgrade": the same verdict as `ckptmatrix upgrade`, sentence for sentence; a test compares them.
+const LONGEST = 3;
+
+function cross(writer, reader, view, scenarios) {
+  const c = { writer, reader, whole: [], lost: new Map(), drifts: [], raised: new Map(), unmeasured: new Map(), causes: [], total: scenarios.length, measured: 0, safe: true };
+  const restored = new Set();
+  for (const scenario of scenarios) {
+    const name = raw.scenarios[scenario];
+    const outcome = outcomeOf(view, scenario, writer.index, reader.index);
+    if (!outcome || !isMeasured(outcome.status)) {
+      c.unmeasured.set(name, outcome ? `${statusOf(outcome.status).name}: ${outcome.reason}` : "not in this run");
+      continue;
+    }
+    c.measured += 1;
+    if (outcome.status !== raw.exact) c.safe = false;
+    for (const component of outcome.bad) c.lost.set(component, [...(c.lost.get(component) || []), name]);
+    for (const { name: component, verdict } of outcome.components) if (verdict === "restored") restored.add(component);
+    const status = statusOf(outcome.status).name;
+    if (status === "degraded" && !outcome.bad.length) c.drifts.push(name);
+    if (status === "failed" && outcome.error) c.raised.set(name, `${outcome.error.type}: ${outcome.error.message}`.split("\n")[0]);
+    else if (["failed", "crashed", "timeout"].includes(status)) c.raised.set(name, status);
+    if (outcome.cause && !c.causes.includes(outcome.cause)) c.causes.push(outcome.cause);
+  }
+  c.whole = [...restored].filter((component) => !c.lost.has(component));
+  c.answer = !c.measured ? "not-measured" : c.safe ? "safe" : "unsafe";
+  return c;
+}
+
+const counted = (count, kind = "") => `${count} ${kind}scenario${count === 1 ? "" : "s"}`;
+
+function ofMeasured(count, c) {
+  if (c.measured === c.total) return count > 1 ? `all ${counted(count)}` : `the one scenario (${count} of 1)`;
+  return `${count} of ${counted(c.total)}; ${c.total - c.measured} not measured`;
+}
+
+function verdictSentence(c) {
+  if (c.answer === "not-measured") {
+    const why = c.unmeasured.size ? [...c.unmeasured.values()][0] : "no scenario";
+    return `Not measured: nothing is known of ${c.writer.name} into ${c.reader.name} (${why.replace(/\.+$/, "")}).`;
+  }
+  const ways = `${c.writer.name} into ${c.reader.name}`;
+  if (c.answer === "safe") return `Safe: ${ways} resumes exactly in ${ofMeasured(c.measured, c)}.`;
+  const hurt = [];
+  if (c.raised.size) hurt.push(`fails in ${c.raised.size}`);
+  const silent = new Set([...[...c.lost.values()].flat(), ...c.drifts]).size;
+  if (silent) hurt.push(`silently loses state in ${silent}`);
+  return `Not safe: ${ways} ${hurt.join(" and ")} of ${counted(c.measured, "measured ")}.`;
+}
+
+// Ways round, every hop exact today; fewest stops, then fewest changes of stack, then newest releases.
+function bestPath(writer, reader, scenarios) {
+  const exact = (a, b) => { const sum = sumUp(0, scenarios, a, b); return sum.measured > 0 && !sum.hurt; };
+  const seen = new Set([writer.index]);
+  let front = [[writer.index]];
+  for (let length = 0; length <= LONGEST; length += 1) {
+    const grown = [];
+    for (const path of front) {
+      for (const stop of environments) if (!seen.has(stop.index) && exact(path[path.length - 1], stop.index)) grown.push([...path, stop.index]);
+    }
+    const found = grown.filter((path) => path[path.length - 1] === reader.index);
+    if (found.length) {
+      const changes = (path) => path.slice(1).filter((stop, i) => environments[stop].stack !== environments[path[i]].stack).length;
+      const newest = (a, b) => { for (let i = 1; i < a.length - 1; i += 1) if (a[i] !== b[i]) return b[i] - a[i]; return 0; };
+      return found.sort((a, b) => changes(a) - changes(b) || newest(a, b))[0];
+    }
+    for (const path of grown) seen.add(path[path.length - 1]);
+    front = [...new Map(grown.map((path) => [path[path.length - 1], path])).values()];
+  }
+  return null;
+}
+
+function pathSentence(path) {
+  const names = path.map((stop) => environments[stop].name);
+  const steps = names.slice(1, -1).map((stop) => `load in ${stop} and save again there`);
+  return `${[...steps, `load in ${names[names.length - 1]}`].join(", then ")} (each hop measured on its own, the whole way not yet run)`;
+}
+
+function advise(writer, reader, scenarios) {
+  const forward = cross(writer, reader, 0, scenarios);
+  const unsafe = forward.answer === "unsafe";
+  return {
+    forward,
+    back: cross(reader, writer, 0, scenarios),
+    stay: cross(writer, writer, 0, scenarios),
+    remedies: unsafe ? raw.views.filter((_, view) => view > 0 && cross(writer, reader, view, scenarios).answer === "safe") : [],
+    path: unsafe ? bestPath(writer, reader, scenarios) : null,
+  };
+}
+
+const SIGNS = { safe: ["exact", "✓"], unsafe: ["degraded", "≠"], "not-measured": ["not-run", "?"] };
+
+function showVerdict() {
+  const writer = environmentById.get(state.from), reader = environmentById.get(state.to);
+  const place = byId("verdict");
+  if (!writer || !reader) { place.replaceChildren(); return; }
+  const scenarios = shownScenarios();
+  const { forward, back, stay, remedies, path } = advise(writer, reader, scenarios);
+  let [kind, sign] = SIGNS[forward.answer];
+  if (forward.raised.size) [kind, sign] = ["failed", "✗"];
+  const list = make("dl");
+  const say = (term, ...told) => list.append(make("dt", {}, term), make("dd", {}, ...told));
+  if (forward.whole.length) say("Comes back whole", forward.whole.join(", "));
+  const groups = new Map();
+  for (const [name, where] of forward.lost) {
+    const key = JSON.stringify([where, stay.lost.has(name)]);
+    groups.set(key, [...(groups.get(key) || []), name]);
+  }
+  for (const [key, names] of groups) {
+    const [where, already] = JSON.parse(key);
+    const place = where.length === forward.measured && where.length > 1 ? "every scenario measured" : where.join(", ");
+    say("Lost silently", make("strong", {}, names.join(", ")), ` in ${place}${already ? " (lost without the upgrade as well)" : ""}`);
+  }
+  for (const name of forward.drifts) say("Differs afterwards", `${name}: all came back, the training after it differs`);
+  for (const [name, message] of forward.raised) say("Fails", make("strong", {}, message), raw.scenarios.length > 1 ? ` in ${name}` : "");
+  for (const [name, why] of forward.unmeasured) say("Not measured", `${name}: ${why}`);
+  for (const id of forward.causes) {
+    const cause = raw.causes[id];
+    if (cause) { say("Because", cause.title); say("Remedy", cause.remedy); }
+  }
+  for (const view of remedies) say("Measured remedy", make("strong", {}, view.title), ": every measured scenario resumes exactly");
+  if (path) say("A way round", pathSentence(path));
+  say("The way back", keyOf(back.answer === "safe" ? raw.exact : raw.statuses.findIndex((s) => s.name === (back.answer === "not-measured" ? "not-run" : back.raised.size ? "failed" : "degraded"))), ` ${verdictSentence(back)}`);
+  const look = make("button", { type: "button", class: "link", onclick: () => openCell(writer, reader) }, "Every detail of this load");
+  place.replaceChildren(
+    make("p", { class: `verdict ${kind}` }, make("span", { class: "sign", "aria-hidden": "true" }, sign), make("span", {}, verdictSentence(forward))),
+    list, make("p", {}, look));
+}
+
+function setUpUpgrade() {
+  const form = byId("upgrade-form");
+  const fields = ["from", "to"].map((side) => [side, form.elements[`${side}-release`], form.elements[`${side}-stack`]]);
+  for (const [, release, stack] of fields) {
+    release.append(...raw.releases.map((name) => make("option", {}, name)));
+    stack.append(...raw.stacks.map((name) => make("option", {}, name)));
+  }
+  form.addEventListener("change", () => {
+    for (const [side, release, stack] of fields) state[side] = `accelerate-${release.value}+${stack.value}`;
+    refresh();
+  });
+  byId("swap").addEventListener("click", () => { [state.from, state.to] = [state.to, state.from]; refresh(); });
+  return () => {
+    const newest = environments.filter((environment) => environment.ready).pop() || environments[environments.length - 1];
+    if (newest && !environmentById.has(state.to)) state.to = newest.id;
+    if (newest && !environmentById.has(state.from)) {
+      const older = environments.filter((e) => e.ready && e.stack === newest.stack && e.index < newest.index).pop();
+      state.from = (older || newest).id;
+    }
+    for (const [side, release, stack] of fields) {
+      const chosen = environmentById.get(state[side]);
+      if (chosen) { release.value = chosen.release; stack.value = chosen.stack; }
+    }
+    showVerdict();
+  };
+}
