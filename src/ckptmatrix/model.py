@@ -207,6 +207,8 @@ class ErrorRecord:
     """Its text, shortened."""
     traceback: str = ""
     """Its last frames."""
+    rank: int = 0
+    """The process that it was raised in; 0 is the main one."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from typing import Any, Callable
 
 warnings.filterwarnings("ignore")
 
-from ckptmatrix.worker import measuring, writing  # noqa: E402 - warnings are silenced first
+from ckptmatrix.worker import measuring, merging, writing  # noqa: E402 - warnings go first
 from ckptmatrix.worker.controls import control  # noqa: E402
 from ckptmatrix.worker.finding import find_scenario  # noqa: E402
 from ckptmatrix.worker.forking import Ended, run_forked  # noqa: E402
+from ckptmatrix.worker.launching import Ranks, launch  # noqa: E402
 from ckptmatrix.worker.neutral import Neutral  # noqa: E402
 from ckptmatrix.worker.release import unusable_on, versions  # noqa: E402
 
@@ -34,7 +35,7 @@ class Worker:
         self.references: dict[tuple[str, str, str], Ended] = {}
 
     def answer(self, request: dict[str, Any]) -> Ended:
-        """Do what is asked, in a child."""
+        """Do what is asked, in children."""
         asked: Callable[[dict[str, Any]], Ended] = getattr(self, "do_" + request["op"])
         return asked(request)
 
@@ -46,7 +47,11 @@ class Worker:
 
     def do_write(self, request: dict[str, Any]) -> Ended:
         """Write a checkpoint."""
-        return run_forked(lambda: writing.write(request), request["seconds"])
+        processes = find_scenario(request["scenario"]).processes[0]
+        return _merged(
+            launch(processes, lambda ranks: writing.write(request, ranks), request["seconds"]),
+            merging.merge_written,
+        )
 
     def do_load(self, request: dict[str, Any]) -> Ended:
         """Measure one cell."""
@@ -54,40 +59,62 @@ class Worker:
 
     def do_control(self, request: dict[str, Any]) -> Ended:
         """Measure a load whose outcome is known."""
-        truth = self._truth(request["truth"])
-        return self._measure(request, control(request["control"], request["loader"], truth))
+        truths = self._truths(request)
+        return self._measure(request, control(request["control"], request["loader"], truths))
 
     def do_reference(self, request: dict[str, Any]) -> Ended:
-        """The training that follows a perfect load."""
-        made = self._reference(request)
-        return Ended(made.how, made.value.trace if made.how == "returned" else made.value)
+        """The training that follows a perfect load; None if it has not as many processes."""
+        writers, readers = find_scenario(request["scenario"]).processes
+        if writers != readers:
+            return Ended("returned", None)
+        return _merged(
+            self._references(request),
+            lambda made: merging.merge_traces([reference.trace for reference in made]),
+        )
 
     def _measure(self, request: dict[str, Any], load: measuring.Load) -> Ended:
         reason = measuring.cannot(request)
+        made = self._references(request) if not reason else Ended("returned", [])
+        if made.how != "returned":
+            return Ended("raised", f"the reference {made.how}: {made.value}")
+        reason = reason or made.value[0].unsupported
         if reason:
             return Ended("returned", {"how": "unsupported", "reason": reason})
-        reference = self._reference(request)
-        if reference.how != "returned":
-            return Ended("raised", f"the reference {reference.how}: {reference.value}")
-        return run_forked(
-            lambda: measuring.measure(request, load, reference.value), request["seconds"]
+        return _merged(
+            launch(
+                len(made.value),
+                lambda ranks: measuring.measure(request, load, made.value[ranks.rank], ranks),
+                request["seconds"],
+            ),
+            merging.merge_measured,
         )
 
-    def _truth(self, stem: str) -> Neutral:
-        if stem not in self.truths:
-            self.truths[stem] = Neutral.load(stem)
-        return self.truths[stem]
+    def _truths(self, request: dict[str, Any]) -> list[Neutral]:
+        """The captured state of each of the writer's processes."""
+        place, writers = request["truth"], find_scenario(request["scenario"]).processes[0]
+        found = []
+        for stem in (merging.of_rank(place, rank) for rank in range(writers)):
+            if stem not in self.truths:
+                self.truths[stem] = Neutral.load(stem)
+            found.append(self.truths[stem])
+        return found
 
-    def _reference(self, request: dict[str, Any]) -> Ended:
-        """Made once for each scenario and state: many writers leave the very same state."""
+    def _references(self, request: dict[str, Any]) -> Ended:
+        """One for each process; made once for each scenario and state, which many writers share."""
         key = (request["scenario"], request["device"], request["digest"])
         if key not in self.references:
-            scenario, truth = find_scenario(request["scenario"]), self._truth(request["truth"])
-            self.references[key] = run_forked(
-                lambda: measuring.make_reference(scenario, request["device"], truth),
+            scenario, truths = find_scenario(request["scenario"]), self._truths(request)
+            self.references[key] = launch(
+                scenario.processes[1],
+                lambda ranks: measuring.make_reference(scenario, request["device"], truths, ranks),
                 request["seconds"],
             )
         return self.references[key]
+
+
+def _merged(ended: Ended, merge: Callable[[list[Any]], Any]) -> Ended:
+    """The ranks' answers put together, if every one has answered."""
+    return Ended(ended.how, merge(ended.value)) if ended.how == "returned" else ended
 
 
 def _device(device: str) -> dict[str, str]:
@@ -127,7 +154,7 @@ def _rehearse(known: set[str]) -> list[str]:
 
         scenario = Basic()
         with tempfile.TemporaryDirectory() as place:
-            training = measuring.build(scenario, "cpu", 0)
+            training = writing.build(scenario, "cpu", 0, Ranks())
             scenario.before(training)
             directory = scenario.save(training, place)
             try:

@@ -32,6 +32,8 @@ class Component:
     """One part of the training state."""
 
     name = ""
+    of_each = False
+    """Whether every process of a training has its own, rather than all of them the same."""
 
     def capture(self, training: Training) -> Any:
         """Its live value as tensors, arrays and plain Python values, or `ABSENT`."""
@@ -145,6 +147,7 @@ class PythonRandom(Component):
     """Python's global generator."""
 
     name = "rng.python"
+    of_each = True
 
     def capture(self, training: Training) -> Any:
         return random.getstate()
@@ -157,6 +160,7 @@ class NumpyRandom(Component):
     """numpy's global generator."""
 
     name = "rng.numpy"
+    of_each = True
 
     def capture(self, training: Training) -> Any:
         return np.random.get_state()
@@ -169,6 +173,7 @@ class TorchRandom(Component):
     """torch's CPU generator."""
 
     name = "rng.torch"
+    of_each = True
 
     def capture(self, training: Training) -> Any:
         return torch.get_rng_state()
@@ -181,6 +186,7 @@ class CudaRandom(Component):
     """torch's generators of all visible GPUs; absent when the training runs on the CPU."""
 
     name = "rng.cuda"
+    of_each = True
 
     def capture(self, training: Training) -> Any:
         return torch.cuda.get_rng_state_all() if training.device == "cuda" else ABSENT

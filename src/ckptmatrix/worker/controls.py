@@ -5,27 +5,33 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from functools import partial
 
 from ckptmatrix.worker.alterations import alter
-from ckptmatrix.worker.measuring import Load, inject, loader_under_test
+from ckptmatrix.worker.measuring import Load, inject, loader_under_test, truth_for
 from ckptmatrix.worker.neutral import Neutral
 from ckptmatrix.worker.training import Scenario, Training
 
 
-def control(name: str, loader: str, truth: Neutral) -> Load:
+def control(name: str, loader: str, truths: list[Neutral]) -> Load:
     """The load of a control.
 
     Args:
         name: `nothing` (a load that does nothing), `perfect` (the truth is put in directly), or
             `altered COMPONENT` (the loader under test, on a copy with that component changed).
         loader: the loader under test, `module:function`.
-        truth: the writer's captured state.
+        truths: the captured state of each of the writer's processes.
     """
     if name == "nothing":
         return lambda scenario, training, directory: None
     if name == "perfect":
-        return lambda scenario, training, directory: inject(scenario, training, truth) and None
+        return partial(_perfect, truths)
     return _altered(name.partition(" ")[2], loader_under_test(loader))
+
+
+def _perfect(truths: list[Neutral], scenario: Scenario, training: Training, directory: str) -> None:
+    rank = training.accelerator.process_index
+    inject(scenario, training, truth_for(scenario, truths, rank))
 
 
 def _altered(component: str, load: Load) -> Load:

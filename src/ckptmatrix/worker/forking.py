@@ -1,4 +1,4 @@
-"""Run a function in a forked child: its crash, hang or memory is its own.
+"""Run functions in forked children: a crash, a hang or a memory leak stays with the child.
 
 The parent must never have touched CUDA; a CUDA context does not survive a fork.
 """
@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import traceback
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 
 class Ended(NamedTuple):
@@ -30,31 +30,79 @@ def run_forked(function: Callable[[], Any], seconds: float) -> Ended:
     The value comes back pickled: between a process and its own child that is safe as long as the
     function's values are plain, which holds for everything in this package.
     """
-    receiving, sending = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(receiving)
-        _child(function, sending)
-    os.close(sending)
-    in_time = False
+    ended = run_together([function], seconds)
+    return Ended("returned", ended.value[0]) if ended.how == "returned" else ended
+
+
+def run_together(functions: list[Callable[[], Any]], seconds: float) -> Ended:
+    """Call each function in a child of its own, all at the same time.
+
+    As soon as one ends otherwise than by returning, the others are killed: they would wait for it.
+
+    Returns:
+        The list of what they returned, or how the one ended that did not; a crash goes before the
+        exceptions that it leads to in the others.
+    """
+    deadline = time.monotonic() + seconds
+    children: list[_Child] = []
     try:
-        answer, in_time = _receive(receiving, time.monotonic() + seconds)
+        for function in functions:
+            children.append(_Child(function))
+        while any(child.ended is None for child in children):
+            waiting = {child.pipe: child for child in children if child.ended is None}
+            left = deadline - time.monotonic()
+            ready = select.select(list(waiting), [], [], left)[0] if left > 0 else []
+            if not ready:
+                return Ended("timeout", f"no answer within {seconds:g} seconds")
+            for pipe in ready:
+                waiting[pipe].receive()
+            failed = [c.ended for c in children if c.ended and c.ended.how != "returned"]
+            if failed:
+                return min(failed, key=lambda ended: ended.how != "crashed")
+        return Ended("returned", [child.ended and child.ended.value for child in children])
     finally:
-        os.close(receiving)
-        if not in_time:
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-    if not in_time:
-        return Ended("timeout", f"no answer within {seconds:g} seconds")
-    if os.WIFSIGNALED(status):
-        return Ended("crashed", f"killed by {signal.Signals(os.WTERMSIG(status)).name}")
-    if os.WEXITSTATUS(status) != 0 or not answer:
-        return Ended("crashed", f"exited with status {os.WEXITSTATUS(status)}")
-    how, value = pickle.loads(answer)
-    return Ended(how, value)
+        for child in children:
+            child.close()
 
 
-def _child(function: Callable[[], Any], sending: int) -> None:
+class _Child:
+    """A child process and what has come from it so far; `ended` is None while it runs."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.ended: Optional[Ended] = None
+        self.parts: list[bytes] = []
+        self.pipe, sending = os.pipe()
+        self.process = os.fork()
+        if self.process == 0:
+            os.close(self.pipe)
+            _call(function, sending)
+        os.close(sending)
+
+    def receive(self) -> None:
+        """Take what is there; at its end the child is waited for."""
+        part = os.read(self.pipe, 1 << 20)
+        if part:
+            self.parts.append(part)
+            return
+        _, status = os.waitpid(self.process, 0)
+        answer = b"".join(self.parts)
+        if os.WIFSIGNALED(status):
+            name = signal.Signals(os.WTERMSIG(status)).name
+            self.ended = Ended("crashed", f"killed by {name}")
+        elif os.WEXITSTATUS(status) != 0 or not answer:
+            self.ended = Ended("crashed", f"exited with status {os.WEXITSTATUS(status)}")
+        else:
+            self.ended = Ended(*pickle.loads(answer))
+
+    def close(self) -> None:
+        """End it if it still runs."""
+        os.close(self.pipe)
+        if self.ended is None:
+            os.kill(self.process, signal.SIGKILL)
+            os.waitpid(self.process, 0)
+
+
+def _call(function: Callable[[], Any], sending: int) -> None:
     """Never returns: whatever happens, this process ends here."""
     status = 1
     try:
@@ -69,16 +117,3 @@ def _child(function: Callable[[], Any], sending: int) -> None:
     finally:
         sys.stderr.flush()
         os._exit(status)
-
-
-def _receive(descriptor: int, deadline: float) -> tuple[bytes, bool]:
-    """All bytes up to the end, and whether the end came before the deadline."""
-    parts = []
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-            return b"", False
-        part = os.read(descriptor, 1 << 20)
-        if not part:
-            return b"".join(parts), True
-        parts.append(part)

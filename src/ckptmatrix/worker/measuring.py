@@ -15,14 +15,17 @@ from typing import Any, Callable, Iterator, NamedTuple
 
 from ckptmatrix.worker.finding import find_loader, find_scenario
 from ckptmatrix.worker.judging import compare_traces, judge
+from ckptmatrix.worker.launching import Ranks
+from ckptmatrix.worker.merging import only_rank
 from ckptmatrix.worker.neutral import ABSENT, Neutral
 from ckptmatrix.worker.release import unusable_on
-from ckptmatrix.worker.training import Scenario, Training, seed_everything
-from ckptmatrix.worker.writing import capture
+from ckptmatrix.worker.training import Scenario, Training, UnsupportedError, seed_everything
+from ckptmatrix.worker.writing import build, capture
 
 READER_SEED = 22
 REFERENCE_SEED = 33
 """Not the reader's, so what no component covers shows up in the training that follows."""
+_NEWCOMER_SEED = 44
 
 _FRAMES = 6
 _MESSAGE = 2000
@@ -37,18 +40,12 @@ class Reference(NamedTuple):
     """Component -> leaves after the truth was put in."""
     trace: list
     """The training that followed."""
+    unsupported: str = ""
+    """Why this release cannot build the scenario on this device; empty if it can."""
 
 
 class InjectionError(Exception):
     """The truth could not be put into this environment's objects, so there is no reference."""
-
-
-def build(scenario: Scenario, device: str, seed: int) -> Training:
-    """Seeded, built, and checked to be what was asked for."""
-    seed_everything(seed)
-    training = scenario.build(device)
-    scenario.verify(training)
-    return training
 
 
 def inject(scenario: Scenario, training: Training, truth: Neutral) -> list[str]:
@@ -67,13 +64,37 @@ def inject(scenario: Scenario, training: Training, truth: Neutral) -> list[str]:
     return shared
 
 
-def make_reference(scenario: Scenario, device: str, truth: Neutral) -> Reference:
+def truth_for(scenario: Scenario, truths: list[Neutral], rank: int) -> Neutral:
+    """What a rank must be like after a load: as it was, or where it was not, like rank 0.
+
+    What each process has of its own (its generators) no checkpoint can hold for a rank that did
+    not train: there is nothing that it must be.
+    """
+    if rank < len(truths):
+        return truths[rank]
+    return truths[0].without(part.name for part in scenario.components if part.of_each)
+
+
+def _train_on(scenario: Scenario, training: Training, ranks: Ranks) -> list[dict[str, Any]]:
+    """The training that follows; a rank that the writer did not have starts it at a fixed seed."""
+    if ranks.rank >= scenario.processes[0]:
+        seed_everything(_NEWCOMER_SEED + ranks.rank)
+    return scenario.after(training)
+
+
+def make_reference(
+    scenario: Scenario, device: str, truths: list[Neutral], ranks: Ranks
+) -> Reference:
     """Run the reference.
 
     Raises:
         InjectionError: a component does not hold what was put in.
     """
-    training = build(scenario, device, REFERENCE_SEED)
+    truth = truth_for(scenario, truths, ranks.rank)
+    try:
+        training = build(scenario, device, REFERENCE_SEED, ranks)
+    except UnsupportedError as error:
+        return Reference({}, [], str(error))
     shared = inject(scenario, training, truth)
     now = capture(scenario, training)
     expected = {name: now.leaves(name) for name in shared}
@@ -81,27 +102,30 @@ def make_reference(scenario: Scenario, device: str, truth: Neutral) -> Reference
         missing = [p for p, leaf in truth.leaves(name).items() if leaves.get(p) != leaf]
         if missing:
             raise InjectionError(f"{name} does not hold what was put in: {missing[:3]}")
-    return Reference(expected, scenario.after(training))
+    return Reference(expected, _train_on(scenario, training, ranks))
 
 
-def measure(request: dict[str, Any], load: Load, reference: Reference) -> dict[str, Any]:
-    """Load one checkpoint and say what came of it.
+def measure(
+    request: dict[str, Any], load: Load, reference: Reference, ranks: Ranks
+) -> dict[str, Any]:
+    """Load one checkpoint in one process and say what came of it.
 
     Args:
         request: `scenario` (`module:object`), `device`, `directory`, `unsaved`.
         load: what loads it.
         reference: what a perfect load leads to.
+        ranks: the processes of the training.
 
     Returns:
-        `how` (`returned`, `raised`), `components`, `differences`, `resume`, `error`, `swallowed`,
-        `seconds`.
+        `components`, `differences`, `resume` (None if the load raised in any process), `error`,
+        `swallowed`, `seconds`.
 
     Raises:
         NothingComparedError: the comparison could not have told right from wrong.
     """
     started = time.perf_counter()
     scenario = find_scenario(request["scenario"])
-    training = build(scenario, request["device"], READER_SEED)
+    training = build(scenario, request["device"], READER_SEED, ranks)
     before = capture(scenario, training).all_leaves()
     error = None
     with _listening(request["directory"]) as swallowed:
@@ -110,16 +134,17 @@ def measure(request: dict[str, Any], load: Load, reference: Reference) -> dict[s
         except Exception as raised:  # noqa: BLE001 - whatever a load raises is the outcome
             error = describe_error(raised, request["directory"])
     found = capture(scenario, training).all_leaves()
-    verdicts, differences = judge(reference.expected, before, found, request["unsaved"])
+    owner = ranks.rank if ranks.rank < scenario.processes[0] else 0
+    unsaved = only_rank(request["unsaved"], owner)
+    verdicts, differences = judge(reference.expected, before, found, unsaved)
     for part in scenario.components:
         verdicts.setdefault(part.name, "absent")
     resume = None
-    if error is None:
-        trace = scenario.after(training)
+    if not ranks.any(error is not None):
+        trace = _train_on(scenario, training, ranks)
         first = compare_traces(reference.trace, trace)
         resume = {"exact": first is None, "first_difference": first, "steps": len(trace)}
     return {
-        "how": "raised" if error else "returned",
         "components": verdicts,
         "differences": differences,
         "resume": resume,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import Any, Iterable
 
 import numpy as np
 import torch
@@ -60,6 +60,10 @@ class Neutral:
         with open(stem + ".json", "w", encoding="utf-8") as file:
             json.dump(self.trees, file)
         save_file(self.arrays or {"empty": np.zeros(0, np.uint8)}, stem + ".safetensors")
+
+    def without(self, names: Iterable[str]) -> Neutral:
+        """The same, these components absent."""
+        return Neutral({**self.trees, **dict.fromkeys(names, ABSENT)}, self.arrays)
 
     @classmethod
     def load(cls, stem: str) -> Neutral:

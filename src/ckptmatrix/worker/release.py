@@ -54,6 +54,11 @@ def unusable_on(device: str) -> str:
     return _UNUSABLE.get((accelerate.__version__, device), "")
 
 
+def gpus() -> int:
+    """How many GPUs are visible. torch asks the driver's monitor (NVML), so none is woken."""
+    return torch.cuda.device_count()
+
+
 def new_accelerator(device: str, **arguments: object) -> Accelerator:
     """An `Accelerator` on `cpu` or `cuda`.
 

@@ -46,14 +46,23 @@ class Training:
         self.device = accelerator.device.type
 
 
+class UnsupportedError(Exception):
+    """What was built is not what was asked for, since this release or device cannot do it."""
+
+
 class Scenario:
     """One kind of training state. Subclasses define `build`; the rest has sensible defaults."""
 
     components: tuple[Component, ...] = COMPONENTS
     """What is verified on its own."""
+    processes: tuple[int, int] = (1, 1)
+    """How many processes the writer trains with, and how many the reader."""
 
     def unsupported(self, device: str) -> str:
-        """Why this release cannot do what is asked; empty if it can. Looks, never tries."""
+        """Why this release cannot do what is asked; empty if it can. Looks, never tries.
+
+        It is asked in the worker itself, so it must not wake a GPU.
+        """
         return ""
 
     def build(self, device: str) -> Training:
@@ -61,7 +70,10 @@ class Scenario:
         raise NotImplementedError
 
     def verify(self, training: Training) -> None:
-        """Raise `RuntimeError` if what was built is not what was asked for."""
+        """Raise `RuntimeError` if what was built is not what was asked for.
+
+        Raise `UnsupportedError` if that is how this release is known to be on this device.
+        """
 
     def loss(self, training: Training, batch: Any) -> torch.Tensor:
         """Loss of one batch, a scalar tensor; `batch` is `(ids, inputs, targets)`."""

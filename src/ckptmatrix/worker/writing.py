@@ -8,11 +8,16 @@ from typing import Any
 
 from ckptmatrix.worker import stored
 from ckptmatrix.worker.finding import find_scenario
+from ckptmatrix.worker.launching import Ranks
+from ckptmatrix.worker.merging import of_rank
 from ckptmatrix.worker.neutral import Neutral
 from ckptmatrix.worker.release import unusable_on
-from ckptmatrix.worker.training import Scenario, Training, seed_everything
+from ckptmatrix.worker.training import Scenario, Training, UnsupportedError, seed_everything
 
 WRITER_SEED = 11
+
+_APART = 100
+"""Between the seeds of two ranks: had they one seed, a rank could be right by another's state."""
 
 
 def capture(scenario: Scenario, training: Training) -> Neutral:
@@ -20,17 +25,35 @@ def capture(scenario: Scenario, training: Training) -> Neutral:
     return Neutral.of({part.name: part.capture(training) for part in scenario.components})
 
 
-def write(request: dict[str, Any]) -> dict[str, Any]:
-    """Train, capture, save, and train on.
+def build(scenario: Scenario, device: str, seed: int, ranks: Ranks) -> Training:
+    """Seeded, built, and checked to be what was asked for.
+
+    Raises:
+        UnsupportedError: this release cannot build it on this device.
+        RuntimeError: it is something else.
+    """
+    seed_everything(seed + _APART * ranks.rank)
+    training = scenario.build(device)
+    built = training.accelerator.num_processes
+    if built != ranks.count:
+        raise RuntimeError(f"asked for {ranks.count} processes, got {built}")
+    scenario.verify(training)
+    return training
+
+
+def write(request: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
+    """Train, capture, save, and train on: what one process does of it.
 
     Args:
-        request: `scenario` (`module:object`), `device`, and `target`, an empty directory.
+        request: `scenario` (`module:object`), `device`, and `target`, an empty directory; `seed`,
+            if it shall be another run than the usual one.
+        ranks: the processes of the training.
 
     Returns:
         `status` (`written`, `unsupported`, `failed`), `reason`, and when written: `directory` (its
         name below the target), `files`, `keys`, `hashes`, `unsaved`, `digest` of the neutral state,
         and `trace`, the training after the save. `truth.json` and `truth.safetensors` lie beside
-        the checkpoint.
+        the checkpoint, those of rank 1 as `truth@1`.
     """
     scenario, device, target = (
         find_scenario(request["scenario"]),
@@ -40,19 +63,24 @@ def write(request: dict[str, Any]) -> dict[str, Any]:
     reason = unusable_on(device) or scenario.unsupported(device)
     if reason:
         return {"status": "unsupported", "reason": reason}
-    seed_everything(WRITER_SEED)
-    training = scenario.build(device)
-    scenario.verify(training)
+    try:
+        training = build(scenario, device, request.get("seed", WRITER_SEED), ranks)
+    except UnsupportedError as error:
+        return {"status": "unsupported", "reason": str(error)}
     scenario.before(training)
     truth = capture(scenario, training)
+    directory, reason = "", ""
     try:
         directory = scenario.save(training, target)
     except Exception as error:  # noqa: BLE001 - whatever save_state raises is the outcome to record
-        return {"status": "failed", "reason": f"save_state raised {type(error).__name__}: {error}"}
+        reason = f"save_state raised {type(error).__name__}: {error}"
+    if ranks.any(bool(reason)):
+        return {"status": "failed", "reason": reason or "save_state raised in another process"}
     if capture(scenario, training).all_leaves() != truth.all_leaves():
         raise RuntimeError("saving changed the training state")
-    stem = os.path.join(target, "truth")
-    truth.save(stem)
+    truth.save(truth_stem(target, ranks.rank))
+    ranks.any(False)  # from here on every rank's files are there
+    stems = [truth_stem(target, rank) for rank in range(ranks.count)]
     sizes, keys = stored.describe(directory)
     return {
         "status": "written",
@@ -62,9 +90,14 @@ def write(request: dict[str, Any]) -> dict[str, Any]:
         "keys": keys,
         "hashes": {path: digest_of(os.path.join(directory, path)) for path in sizes},
         "unsaved": stored.unsaved(training, truth, scenario.stored(training, directory)),
-        "digest": digest_of(stem + ".json", stem + ".safetensors"),
+        "digest": digest_of(*(stem + end for stem in stems for end in (".json", ".safetensors"))),
         "trace": scenario.after(training),
     }
+
+
+def truth_stem(place: str, rank: int) -> str:
+    """Where a rank's neutral state lies, without `.json` and `.safetensors`."""
+    return os.path.join(place, of_rank("truth", rank))
 
 
 def digest_of(*paths: str) -> str:
