@@ -62,7 +62,13 @@ def environments_text(matrix: Matrix, axis: Axis, ids: Iterable[str]) -> str:
     chosen = set(ids)
     by_releases: dict[str, list[str]] = {}
     for stack in axis.stacks:
-        members = [i for i in axis.environments if matrix.environments[i].stack == stack]
+        # What could not be installed is no gap between two releases.
+        members = [
+            id_
+            for id_ in axis.environments
+            if matrix.environments[id_].stack == stack
+            and (id_ in chosen or matrix.environments[id_].status == "ready")
+        ]
         if any(id_ in chosen for id_ in members):
             by_releases.setdefault(_spans(matrix, members, chosen), []).append(stack)
     if len(by_releases) == 1 and len(next(iter(by_releases.values()))) == len(axis.stacks):

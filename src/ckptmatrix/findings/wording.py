@@ -12,13 +12,20 @@ def environment(matrix: Matrix, id_: str) -> str:
     return f"accelerate {record.accelerate} on {record.stack}"
 
 
+def between(matrix: Matrix, writer: str, reader: str) -> str:
+    """Name a change of environment: `accelerate 0.33.0 into 1.15.0 on torch2.13-np2`."""
+    old, new = matrix.environments[writer], matrix.environments[reader]
+    if old.stack == new.stack:
+        return f"accelerate {old.accelerate} into {new.accelerate} on {new.stack}"
+    return f"accelerate {old.accelerate} on {old.stack} into {new.accelerate} on {new.stack}"
+
+
 def verdict(matrix: Matrix, crossing: Crossing) -> str:
     """Answer in one sentence whether checkpoints of one environment resume in another."""
-    writer, reader = environment(matrix, crossing.writer), environment(matrix, crossing.reader)
+    ways = between(matrix, crossing.writer, crossing.reader)
     if crossing.answer is Answer.UNKNOWN:
         why = next(iter(crossing.unmeasured.values()), "no scenario")
-        return f"Not measured: nothing is known of {writer} into {reader} ({why.rstrip('.')})."
-    ways = f"{writer} into {reader}"
+        return f"Not measured: nothing is known of {ways} ({why.rstrip('.')})."
     if crossing.answer is Answer.SAFE:
         return f"Safe: {ways} resumes exactly in {of_measured(crossing.measured, crossing)}."
     hurt = []

@@ -21,7 +21,7 @@ class GridCell:
     tally: str
     """`7/9` scenarios exact; empty if there is but one scenario."""
     marks: tuple[str, ...]
-    """Further classes: `partial`, `remedy`, `same`, `surprise`, `changed`."""
+    """Further classes: `partial`, `remedy`, `same`, `surprise`, `changed`, `edge`."""
     label: str
     """The cell in words, for those who hear it."""
 
@@ -78,6 +78,11 @@ def grid_of(
     views = {view for view, _, _ in found}
     changed = {key_of(item.cell) for item in diff.changes} if diff else set()
 
+    edges = {
+        column.environments[0]: before is not None and before.stack != column.stack
+        for before, column in zip((None, *columns), columns, strict=False)
+    }
+
     def cell_at(row: Fold, column: Fold) -> GridCell:
         pair = (row.environments[0], column.environments[0])
         here = found.get((TODAY, *pair), [])
@@ -97,6 +102,8 @@ def grid_of(
             key_of(cell) in changed for pair in pairs for cell in found.get((TODAY, *pair), [])
         ):
             marks.append("changed")
+        if edges[column.environments[0]]:
+            marks.append("edge")
         return GridCell(
             counted.worst,
             GLYPHS[counted.worst],

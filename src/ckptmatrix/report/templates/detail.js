@@ -48,7 +48,7 @@ function errorBlock(title, error) {
 
 function outcomeParts(outcome, writer, reader, scenario) {
   const status = statusOf(outcome.status);
-  const parts = [make("p", {}, make("span", { class: `status ${status.name}` }, `${status.glyph} ${status.name}`), ` ${status.meaning}.`)];
+  const parts = [make("p", {}, make("span", { class: `status ${status.name}` }, `${status.glyph} ${status.name}`), ` ${status.meaning[0].toUpperCase()}${status.meaning.slice(1)}.`)];
   if (outcome.reason) parts.push(make("p", {}, outcome.reason));
   if (outcome.change) parts.push(make("p", {}, make("strong", {}, `${outcome.change} since the baseline`)));
   if (outcome.expected === 0) parts.push(make("p", {}, make("strong", {}, "Not as expected. "), outcome.expectation));

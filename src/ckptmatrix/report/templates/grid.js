@@ -42,6 +42,7 @@ function cellAt(row, column, hidden, scenarios) {
   if (sum.surprise) marks.push("surprise");
   const changed = row.members.some((w) => column.members.some((r) => sumUp(state.view, scenarios, w.index, r.index).changed));
   if (changed) marks.push("changed");
+  if (columns.indexOf(column) > 0 && columns[columns.indexOf(column) - 1].stack !== column.stack) marks.push("edge");
   const status = statusOf(sum.worst);
   let label = `saved with ${row.name} on ${row.stack}, loaded with ${column.name} on ${column.stack}: ${status.name}`;
   if (sum.total > 1 && sum.measured) label += `, ${sum.exact} of ${sum.measured} scenarios exact`;
@@ -59,7 +60,7 @@ function drawHead() {
   const [stackRow, eraRow, releaseRow] = table.tHead.rows;
   while (stackRow.cells.length > 1) stackRow.cells[1].remove();
   stackRow.append(...spread(columns, (c) => c.stack).map(({ key, items }) =>
-    make("th", { scope: "colgroup", colspan: items.length, class: "edge" }, make("span", {}, key))));
+    make("th", { scope: "colgroup", colspan: items.length, class: "edge" }, make("span", {}, make("small", {}, "loaded on"), ` ${key}`))));
   eraRow.replaceChildren(...spread(columns, (c) => `${c.stack} ${c.era}`).map(({ items }) =>
     make("th", { scope: "colgroup", colspan: items.length, title: `era ${letter(items[0].era)}: ${raw.eras[items[0].era].name}` }, letter(items[0].era))));
   releaseRow.replaceChildren(...columns.map((column) => make("th", { scope: "col" }, make("span", {}, column.name))));
@@ -90,7 +91,7 @@ function drawShape() {
   table.classList.toggle("dense", !!state.unfold);
   while (table.tBodies.length) table.tBodies[0].remove();
   for (const { key, items } of spread(rows, (row) => row.stack)) {
-    const group = make("tr", { class: "group" }, make("th", { scope: "rowgroup" }, make("span", {}, key)), make("td", { colspan: columns.length }));
+    const group = make("tr", { class: "group" }, make("th", { scope: "rowgroup" }, make("span", {}, make("small", {}, "saved on"), ` ${key}`)), make("td", { colspan: columns.length }));
     table.append(make("tbody", {}, group, items.map((row) => make("tr", {},
       make("th", { scope: "row" }, make("b", { title: `era ${letter(row.era)}` }, letter(row.era)), row.name),
       columns.map(() => make("td"))))));

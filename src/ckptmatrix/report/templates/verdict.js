@@ -33,12 +33,17 @@ function ofMeasured(count, c) {
   return `${count} of ${counted(c.total)}; ${c.total - c.measured} not measured`;
 }
 
+function waysBetween(writer, reader) {
+  if (writer.stack === reader.stack) return `accelerate ${writer.release} into ${reader.release} on ${reader.stack}`;
+  return `accelerate ${writer.release} on ${writer.stack} into ${reader.release} on ${reader.stack}`;
+}
+
 function verdictSentence(c) {
   if (c.answer === "not-measured") {
     const why = c.unmeasured.size ? [...c.unmeasured.values()][0] : "no scenario";
-    return `Not measured: nothing is known of ${c.writer.name} into ${c.reader.name} (${why.replace(/\.+$/, "")}).`;
+    return `Not measured: nothing is known of ${waysBetween(c.writer, c.reader)} (${why.replace(/\.+$/, "")}).`;
   }
-  const ways = `${c.writer.name} into ${c.reader.name}`;
+  const ways = waysBetween(c.writer, c.reader);
   if (c.answer === "safe") return `Safe: ${ways} resumes exactly in ${ofMeasured(c.measured, c)}.`;
   const hurt = [];
   if (c.raised.size) hurt.push(`fails in ${c.raised.size}`);
