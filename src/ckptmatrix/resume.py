@@ -270,7 +270,7 @@ class _Load:
             yield
         else:  # 0.15.0 has no hooks that could leave anything out
             models = accelerator._models
-            hook(list(models), self.path)
+            hook(list(models), str(self.path))
             accelerator._models = []
             try:
                 yield

@@ -1,0 +1,148 @@
+"""Which files hold a model's weights, and which should."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ckptmatrix.errors import UsageError
+from ckptmatrix.repairing import tensors
+from ckptmatrix.repairing.archives import DamagedError
+from ckptmatrix.repairing.tensors import Tensor, Weights
+
+_NAME = re.compile(
+    r"(?:(?P<safe>model)|pytorch_model)(?:_(?P<index>\d+))?"
+    r"(?:\.safetensors|\.bin)(?P<shards>\.index\.json)?"
+)
+_SHARD = re.compile(r"(pytorch_)?model(_\d+)?-\d{5}-of-\d{5}\.(safetensors|bin)")
+
+
+@dataclass(frozen=True)
+class Model:
+    """The weights of one prepared model, as they lie in the source."""
+
+    index: int
+    """Its place among the prepared models, from 0."""
+    weights: Weights
+    """Its tensors, those that `--tied` names included."""
+    files: tuple[str, ...]
+    """The files that hold them."""
+    added: tuple[str, ...] = ()
+    """Tied weights that the files left out and `--tied` names."""
+
+    def file(self, format_: str) -> str:
+        """Name of its file in a format, as accelerate looks for it."""
+        ending = f"_{self.index}" if self.index else ""
+        if format_ == "safetensors":
+            return f"model{ending}.safetensors"
+        return f"pytorch_model{ending}.bin"
+
+    def kept(self, formats: tuple[str, ...]) -> set[str]:
+        """Its files that can stay as they are."""
+        names = {self.file(form) for form in formats if not (form == "bin" and self.added)}
+        return names & set(self.files)
+
+    @property
+    def shared(self) -> list[list[str]]:
+        """Names whose tensors share memory; no safetensors file can tell."""
+        return tensors.shared(self.weights)
+
+
+def find(source: Path, tied: Mapping[str, str]) -> list[Model]:
+    """The models of a directory.
+
+    Args:
+        source: the checkpoint.
+        tied: name of a tied weight that the file left out -> name of the weight that it is.
+
+    Raises:
+        DamagedError: a file is damaged, a shard is missing, or two files disagree.
+        UsageError: `tied` names what is not there.
+    """
+    found: dict[int, dict[str, Path]] = {}
+    for path in sorted(source.iterdir()):
+        match = _NAME.fullmatch(path.name)
+        if match and path.is_file():
+            form = "safetensors" if match["safe"] else "bin"
+            files = found.setdefault(int(match["index"] or 0), {})
+            if form not in files or not match["shards"]:
+                files[form] = path
+    return [_model(index, files, tied) for index, files in sorted(found.items())]
+
+
+def _model(index: int, files: Mapping[str, Path], tied: Mapping[str, str]) -> Model:
+    read = {form: _read(path) for form, path in files.items()}
+    if len(read) == 2:
+        _check_agreement(files, read)
+    weights = dict(read.get("bin", {}) or read["safetensors"])
+    added = []
+    for name, owner in tied.items():
+        if owner in weights and name not in weights:
+            weights[name] = weights[owner]
+            added.append(name)
+        elif owner not in weights and index == 0:
+            raise UsageError(
+                f"--tied {name}={owner}: the checkpoint has no {owner}.",
+                f"It has {', '.join(sorted(weights)[:5])} and {max(0, len(weights) - 5)} more.",
+            )
+    names = tuple(name for path in files.values() for name in _parts(path))
+    return Model(index, weights, names, tuple(added))
+
+
+def _check_agreement(files: Mapping[str, Path], read: Mapping[str, Weights]) -> None:
+    """Refuse two files that hold different weights: one is stale, and releases differ in which
+    they take."""
+    for name in read["bin"].keys() & read["safetensors"].keys():
+        if not tensors.equal(read["bin"][name], read["safetensors"][name]):
+            raise DamagedError(
+                f"{files['bin'].name} and {files['safetensors'].name} hold different weights "
+                f"({name}); one of them is left over from another save.",
+                "Copy the directory without the stale one (see their dates) and repair the copy.",
+            )
+
+
+def _parts(path: Path) -> list[str]:
+    """Names of the files that make up the weights: the file, or the index and its shards."""
+    return (
+        [path.name, *sorted(set(_shards(path).values()))] if path.suffix == ".json" else [path.name]
+    )
+
+
+def _shards(path: Path) -> dict[str, str]:
+    try:
+        index = json.loads(path.read_text())["weight_map"]
+        shards = {str(name): str(shard) for name, shard in index.items()}
+    except (ValueError, KeyError, AttributeError) as error:
+        raise DamagedError(f"{path.name} is damaged.") from error
+    for shard in shards.values():
+        if not _SHARD.fullmatch(shard) or not (path.parent / shard).is_file():
+            raise DamagedError(f"{path.name} names the shard {shard}, which is not there.")
+    return shards
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".json":
+        shards = _shards(path)
+        merged = {}
+        for shard in sorted(set(shards.values())):
+            merged.update(_read(path.parent / shard))
+        missing = shards.keys() - merged.keys()
+        if missing:
+            raise DamagedError(f"The shards of {path.name} lack {min(missing)}.")
+        return merged
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"PK"  # accelerate 0.21 and 0.22 named such files .safetensors
+    return tensors.read_archive(path) if zipped else tensors.read_safetensors(path)
+
+
+def formats_for(models: list[Model], wanted: str) -> tuple[str, ...]:
+    """The formats to write: the one asked for, or what serves most releases.
+
+    0.25.0 and newer look for safetensors first and fall back to `.bin`; older ones know `.bin`
+    alone. Weights that share memory fit no safetensors file that suits both 0.25-0.32 (which
+    need every name) and 0.33 and newer (which reject a second name), so they go to `.bin` alone.
+    """
+    if wanted == "auto":
+        return ("bin",) if any(model.shared for model in models) else ("bin", "safetensors")
+    return ("bin", "safetensors") if wanted == "both" else (wanted,)
