@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 from uv import find_uv_bin
 
-from ckptmatrix.home import Home, digest, write_atomically
+from ckptmatrix.files import write_atomically
+from ckptmatrix.home import Home, digest
 from ckptmatrix.index import uv_settings
 from ckptmatrix.model import Environment, EnvironmentRecord, Stack
 from ckptmatrix.sources import make_bundle
@@ -121,27 +122,45 @@ def build(
     """
     if settings is None:
         settings = {**os.environ, **uv_settings(os.environ)}
-    key = digest(_RECIPE, stack.python, stack.packages, environment.accelerate)
-    directory = home.environments / f"{environment.id}-{key[:8]}"
-    found = _reusable(environment, directory, device)
-    if found:
+    found = find_built(environment, stack, home, device)
+    if found and (found.ready or not retry):
         return found
-    refused = directory.with_name(f"{directory.name}.unavailable")
-    if not retry and refused.exists():
-        return _unavailable(environment, directory, refused.read_text(encoding="utf-8"))
+    directory = _directory(environment, stack, home)
+    refused = _refusal(directory)
     shutil.rmtree(directory, ignore_errors=True)
     try:
         added = _install(environment, stack, directory, settings)
         built = _verified(environment, directory, _frozen(directory, settings), added, home, device)
     except _BuildError as error:
         shutil.rmtree(directory, ignore_errors=True)
-        write_atomically(refused, str(error))
+        write_atomically(refused, str(error).encode())
         return _unavailable(environment, directory, str(error))
     refused.unlink(missing_ok=True)
     write_atomically(
-        directory / _STAMP, msgspec.json.format(msgspec.json.encode(_stamp(built, device))).decode()
+        directory / _STAMP, msgspec.json.format(msgspec.json.encode(_stamp(built, device)))
     )
     return built
+
+
+def find_built(
+    environment: Environment, stack: Stack, home: Home, device: str
+) -> Built | None:
+    """What an earlier run left: the environment, or why it could not be had; None if neither."""
+    directory = _directory(environment, stack, home)
+    found = _reusable(environment, directory, device)
+    if found is None and _refusal(directory).exists():
+        reason = _refusal(directory).read_text(encoding="utf-8")
+        return _unavailable(environment, directory, reason)
+    return found
+
+
+def _directory(environment: Environment, stack: Stack, home: Home) -> Path:
+    key = digest(_RECIPE, stack.python, stack.packages, environment.accelerate)
+    return home.environments / f"{environment.id}-{key[:8]}"
+
+
+def _refusal(directory: Path) -> Path:
+    return directory.with_name(f"{directory.name}.unavailable")
 
 
 def _unavailable(environment: Environment, directory: Path, reason: str) -> Built:

@@ -6,13 +6,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
 from filelock import FileLock
 
 from ckptmatrix import environments, judge, writing
 from ckptmatrix.config import Config
 from ckptmatrix.environments import Built
+from ckptmatrix.files import write_atomically
 from ckptmatrix.home import Home, digest
-from ckptmatrix.model import Cell, CellRecord, Environment
+from ckptmatrix.model import Cell, CellRecord, ControlRecord, Environment
 from ckptmatrix.sources import source_digest
 from ckptmatrix.store import Store, now
 from ckptmatrix.workers import Answer, Worker
@@ -32,14 +34,21 @@ class Lab:
         config: the declared matrix.
         home: where environments, checkpoints and outcomes lie.
         device: `cpu` or `cuda`.
+        built: environments that are known to be there.
     """
 
-    def __init__(self, config: Config, home: Home, device: str) -> None:
+    def __init__(
+        self,
+        config: Config,
+        home: Home,
+        device: str,
+        built: dict[Environment, Built] | None = None,
+    ) -> None:
         self.config = config
         self.home = home
         self.device = device
         self.store = Store(home.outcomes)
-        self._built: dict[Environment, Built] = {}
+        self._built = dict(built or {})
         self._written: dict[tuple[Environment, str], Written] = {}
         self._workers: OrderedDict[Environment, Worker] = OrderedDict()
 
@@ -90,6 +99,25 @@ class Lab:
         keys = {cell: self.key(cell) for cell in cells}
         known = self.store.known(keys.values())
         return tuple(cell for cell, key in keys.items() if key and key not in known)
+
+    def forget(self, cells: Iterable[Cell]) -> None:
+        """Drop what is known of cells, so that they are measured again."""
+        self.store.forget(key for cell in cells if (key := self.key(cell)))
+
+    def controls(self, cells: Iterable[Cell]) -> tuple[ControlRecord, ...] | None:
+        """The controls of the run that measured these very cells; None if there was none."""
+        try:
+            kept = self._controls(cells).read_bytes()
+        except FileNotFoundError:
+            return None
+        return msgspec.json.decode(kept, type=tuple[ControlRecord, ...])
+
+    def keep_controls(self, cells: Iterable[Cell], controls: tuple[ControlRecord, ...]) -> None:
+        """Keep the controls of a run that measured these cells."""
+        write_atomically(self._controls(cells), msgspec.json.encode(controls))
+
+    def _controls(self, cells: Iterable[Cell]) -> Path:
+        return self.home.root / "controls" / f"{digest(sorted(map(self.key, cells)))[:16]}.json"
 
     def outcome(self, cell: Cell) -> CellRecord:
         """The outcome of a cell: from the store, or measured now."""

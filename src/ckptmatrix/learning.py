@@ -14,7 +14,7 @@ import tomlkit
 from packaging.version import Version
 
 from ckptmatrix.expectations import Expectation, Expectations, release_and_stack
-from ckptmatrix.home import write_atomically
+from ckptmatrix.files import write_atomically
 from ckptmatrix.judge import summary
 from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status
 
@@ -189,7 +189,7 @@ def _write(
     for _, table in pairs:
         array.append(table)
     document.append("expectation", array)
-    write_atomically(path, tomlkit.dumps(document))
+    write_atomically(path, tomlkit.dumps(document).encode())
 
 
 def _table(entry: Expectation) -> tomlkit.items.Table:

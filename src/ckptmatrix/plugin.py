@@ -14,6 +14,7 @@ import pytest
 
 from ckptmatrix.config import Config, read_config
 from ckptmatrix.device import find_device
+from ckptmatrix.errors import CkptmatrixError
 from ckptmatrix.expectations import Expectations, read_expectations
 from ckptmatrix.home import Home
 from ckptmatrix.index import released
@@ -119,6 +120,10 @@ def _bench(pytest_config: pytest.Config, config: Config) -> _Bench:
     return pytest_config.stash[_BENCH]
 
 
+FAILED_ITSELF = "ckptmatrix failed: "
+"""How the report of an item begins that has no outcome, for no fault of the cell's."""
+
+
 class UnexpectedOutcomeError(Exception):
     """A cell came out otherwise than is known."""
 
@@ -150,7 +155,9 @@ class CellItem(pytest.Item):
         """What a person needs to know, without the frames of this plugin."""
         if isinstance(excinfo.value, UnexpectedOutcomeError):
             return str(excinfo.value)
-        return str(super().repr_failure(excinfo, style))
+        if isinstance(excinfo.value, CkptmatrixError):
+            return f"{FAILED_ITSELF}{excinfo.value}"
+        return f"{FAILED_ITSELF}{super().repr_failure(excinfo, style)}"
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the item is from, and what it is called in a report."""

@@ -10,7 +10,8 @@ import msgspec
 
 from ckptmatrix.config import Config
 from ckptmatrix.environments import Built
-from ckptmatrix.home import Home, digest, write_atomically
+from ckptmatrix.files import write_atomically
+from ckptmatrix.home import Home, digest
 from ckptmatrix.model import CheckpointRecord
 from ckptmatrix.sources import core_digest, source_digest
 from ckptmatrix.workers import Worker
@@ -101,7 +102,7 @@ def write(
         stamp = _Stamp(
             record, found.get("digest", ""), tuple(found.get("trace", ())), found.get("hashes", {})
         )
-        write_atomically(staged / _STAMP, msgspec.json.encode(stamp).decode())
+        write_atomically(staged / _STAMP, msgspec.json.encode(stamp))
         shutil.rmtree(place, ignore_errors=True)
         staged.rename(place)
     finally:

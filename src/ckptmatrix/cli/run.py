@@ -1,0 +1,166 @@
+"""`ckptmatrix run`: the main job."""
+
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from ckptmatrix import learning
+from ckptmatrix.device import find_device
+from ckptmatrix.estimate import in_words
+from ckptmatrix.expectations import read_expectations
+from ckptmatrix.judge import summary
+from ckptmatrix.model import Matrix, Status
+from ckptmatrix.report import read_matrix, write_reports
+from ckptmatrix.run import Job, baseline_of, exit_code, run
+from ckptmatrix.selecting import Selected, select, selection_options
+from ckptmatrix.work import work_of
+
+_SHOWN = 20
+
+
+@click.command(name="run")
+@selection_options
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where writers train and readers resume; auto takes a GPU where there is one.",
+)
+@click.option("--fresh", is_flag=True, help="Measure again what is known from earlier runs.")
+@click.option(
+    "--update-expectations",
+    is_flag=True,
+    help="Rewrite expectations.toml from this run: drop what no longer holds, add what has a "
+    "known cause.",
+)
+@click.option(
+    "--reports",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="Where the report goes.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A matrix.json to compare with; the committed sample by default.",
+)
+@click.option("-n", "--jobs", type=click.IntRange(1), help="Processes at a time; all cores.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def command(
+    device: str,
+    fresh: bool,
+    update_expectations: bool,
+    reports: Path,
+    baseline: Path | None,
+    jobs: int | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Install the releases, write and load every checkpoint, judge, and report.
+
+    \b
+    Examples:
+      ckptmatrix run                                    the default tier
+      ckptmatrix run --tier smoke                       minutes
+      ckptmatrix run --accelerate 0.33.0,1.15.0         two releases on every stack
+      ckptmatrix run -k "saved-0.33.0 and loaded-1.15.0"
+
+    \b
+    Exit codes:
+      0  every outcome is as expected
+      1  some are not, or an expectation no longer holds
+      2  wrong use or configuration
+      3  a control failed, or nothing could be run
+    """
+    selected = select(**options)
+    console = Console(stderr=True)
+    found_device = find_device(device)
+    path = selected.config.root / "expectations.toml"
+    expectations = read_expectations(path)
+    work = work_of(selected, found_device, fresh)
+    console.print(_intention(selected, found_device, in_words(work.seconds(jobs))))
+    job = Job(
+        selected.config,
+        selected.selection,
+        selected.plan,
+        expectations,
+        found_device,
+        fresh,
+        selected.expression,
+        selected.narrowed,
+        jobs or os.cpu_count() or 1,
+    )
+    matrix = run(job)
+    baseline = baseline or baseline_of(selected.config.root)
+    before = read_matrix(baseline) if baseline.exists() else None
+    files = write_reports(matrix, reports, before)
+    page = next(file for file in files if file.suffix == ".html")
+    if as_json:
+        click.echo(json.dumps({**_counts(matrix), "report": str(page)}))
+    else:
+        _tell(matrix, page, Console())
+    if update_expectations:
+        kept, added, dropped = learning.update(path, expectations, matrix)
+        console.print(f"{path.name}: {kept} kept, {added} added, {dropped} dropped")
+    sys.exit(exit_code(matrix))
+
+
+def _intention(selected: Selected, device: str, estimate: str) -> str:
+    plan = selected.plan
+    return (
+        f"ckptmatrix: tier {selected.selection.describe()} on {device}: "
+        f"{len(plan.environments)} environments, {len(plan.checkpoints)} checkpoints, "
+        f"{len(plan.cells)} cells; about {estimate}"
+    )
+
+
+def _counts(matrix: Matrix) -> dict[str, int]:
+    counts = Counter(str(cell.status) for cell in matrix.cells)
+    unexpected = sum(cell.expected is False for cell in matrix.cells)
+    return {
+        "cells": len(matrix.cells),
+        **{status: counts[status] for status in Status if counts[status]},
+        "unexpected": unexpected,
+    }
+
+
+def _tell(matrix: Matrix, page: Path, console: Console) -> None:
+    """The counts, what is wrong, and where the report is."""
+    unexpected = [cell for cell in matrix.cells if cell.expected is False]
+    for cell in unexpected[:_SHOWN]:
+        names = (cell.scenario, cell.writer, cell.reader)
+        console.print(
+            f"unexpected: {' / '.join(names)}: {cell.status}: {summary(cell)}"
+            + (f" ({cell.expectation})" if cell.expectation else ""),
+            markup=False,
+            soft_wrap=True,
+        )
+    if len(unexpected) > _SHOWN:
+        console.print(f"... and {len(unexpected) - _SHOWN} more; the report has all")
+    for control in matrix.controls:
+        if not control.passed:
+            names = (control.name, control.scenario, control.environment)
+            console.print(
+                f"control failed: {' / '.join(names)}: {control.detail}",
+                markup=False,
+                soft_wrap=True,
+            )
+    for problem in matrix.problems:
+        console.print(f"problem: {problem}", markup=False, soft_wrap=True)
+    counts = _counts(matrix)
+    total, wrong = counts.pop("cells"), counts.pop("unexpected")
+    listed = ", ".join(f"{count} {status}" for status, count in counts.items())
+    console.print(
+        f"{total} cells: {listed}; {wrong} unexpected; {matrix.run.measured} measured in this run; "
+        f"controls {matrix.run.controls} ({len(matrix.controls)})",
+        soft_wrap=True,
+    )
+    console.print(f"report: {page}", soft_wrap=True)

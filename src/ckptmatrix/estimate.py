@@ -1,0 +1,49 @@
+"""How long a run will take, before it starts."""
+
+import os
+from dataclasses import dataclass
+
+_ENVIRONMENT = 9.0
+"""CPU seconds to build an environment from uv's cache and to start it for the first time."""
+_START = 4.0
+"""CPU seconds until a worker answers: torch and accelerate are imported once."""
+_CHECKPOINT = 0.15
+"""CPU seconds to train for an epoch, save, read back and train on."""
+_CELL = 0.1
+"""CPU seconds of a cell, until this machine has measured some of its own."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is left to do."""
+
+    environments: int
+    """Environments to build."""
+    writers: int
+    """Environments that checkpoints are to be written in."""
+    checkpoints: int
+    """Checkpoints to write."""
+    readers: int
+    """Environments that cells are to be measured in."""
+    cells: int
+    """Cells to measure."""
+    cell_seconds: float | None = None
+    """Mean wall-clock seconds of the cells measured on this machine so far."""
+
+    def seconds(self, cores: int | None = None) -> float:
+        """Estimate of the wall-clock seconds, with everything in uv's cache."""
+        work = (
+            self.environments * _ENVIRONMENT
+            + (self.writers + self.readers) * _START
+            + self.checkpoints * _CHECKPOINT
+            + self.cells * (self.cell_seconds or _CELL)
+        )
+        return work / (cores or os.cpu_count() or 1)
+
+
+def in_words(seconds: float) -> str:
+    """`40 s`, `12 min`, `1 h 50 min`."""
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,233 @@
+"""The main job: plan, environments, write, load, judge, report; one way through."""
+
+import os
+import platform
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from packaging.version import Version
+
+from ckptmatrix import __version__, writing
+from ckptmatrix.causes import Evidence, cause_of, known_causes
+from ckptmatrix.cells import measure_cells
+from ckptmatrix.config import Config
+from ckptmatrix.controls import run_controls
+from ckptmatrix.environments import Built, build_all
+from ckptmatrix.errors import CkptmatrixError, NothingRanError
+from ckptmatrix.expectations import Expectations, lay_over
+from ckptmatrix.home import Home
+from ckptmatrix.index import released
+from ckptmatrix.judge import blank, foregone
+from ckptmatrix.lab import Lab
+from ckptmatrix.model import (
+    MEASURED,
+    Cell,
+    CellRecord,
+    ControlRecord,
+    Environment,
+    Matrix,
+    RunRecord,
+    Status,
+)
+from ckptmatrix.planning import Plan, Selection
+from ckptmatrix.progress import progress
+from ckptmatrix.store import now
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run is asked to do."""
+
+    config: Config
+    """The declared matrix."""
+    selection: Selection
+    """Tier and what narrows it."""
+    plan: Plan
+    """Environments and cells."""
+    expectations: Expectations
+    """Known outcomes."""
+    device: str
+    """`cpu` or `cuda`."""
+    fresh: bool = False
+    """Measure again what is known from earlier runs."""
+    expression: str = ""
+    """pytest's `-k` expression that narrowed the plan."""
+    narrowed: bool = False
+    """Whether the plan is less than the tier."""
+    jobs: int = os.cpu_count() or 1
+    """Processes at a time."""
+
+
+def run(job: Job) -> Matrix:
+    """Do everything from nothing to the judged matrix.
+
+    Raises:
+        NothingRanError: no environment could be built, or no cell has an outcome.
+    """
+    started = now()
+    home = Home.of(job.config.root)
+    with progress("environments", len(job.plan.environments)) as advance:
+        built = build_all(
+            job.plan.environments,
+            job.plan.stacks,
+            home,
+            job.device,
+            lambda one: advance(one.environment.id),
+            job.jobs,
+        )
+    if not any(one.ready for one in built.values()):
+        reason = next(iter(built.values())).record.reason
+        raise NothingRanError(f"no environment could be built: {reason}", "check the network")
+    _write_checkpoints(job, home, built)
+    with Lab(job.config, home, job.device) as lab:
+        unmeasured = job.plan.cells if job.fresh else lab.unmeasured(job.plan.cells)
+        if job.fresh:
+            lab.forget(unmeasured)
+        controls = _controls(job, lab, bool(unmeasured))
+        failures = measure_cells(job, unmeasured)
+        matrix = _assembled(job, lab, controls, failures, started)
+    return lay_over(
+        matrix,
+        job.expectations,
+        "" if job.narrowed else job.selection.tier,
+        datetime.now(UTC).date(),
+    )
+
+
+def _write_checkpoints(job: Job, home: Home, built: dict[Environment, Built]) -> None:
+    """Each writer writes what is missing, scenario by scenario, in one worker."""
+    todo: dict[Environment, list[str]] = {}
+    for writer, scenario in job.plan.checkpoints:
+        if built[writer].ready and not writing.find_written(
+            job.config, home, built[writer], scenario, job.device
+        ):
+            todo.setdefault(writer, []).append(scenario)
+
+    def one(writer: Environment) -> None:
+        with built[writer].start(home, job.device, (job.config.root,)) as worker:
+            for scenario in todo[writer]:
+                writing.write(job.config, home, built[writer], scenario, job.device, worker)
+                advance(f"{writer.short} {scenario}")
+
+    with (
+        progress("checkpoints", sum(map(len, todo.values()))) as advance,
+        ThreadPoolExecutor(job.jobs) as pool,
+    ):
+        list(pool.map(one, todo))
+
+
+def _controls(job: Job, lab: Lab, needed: bool) -> tuple[ControlRecord, ...]:
+    """Made anew whenever anything is measured; else those of the run that measured it stand."""
+    kept = None if needed else lab.controls(job.plan.cells)
+    if kept is not None:
+        return kept
+    with progress("controls", len(job.plan.stacks) * len(job.plan.scenarios)) as advance:
+        seen: set[tuple[str, str]] = set()
+
+        def done(control: ControlRecord) -> None:
+            if (control.environment, control.scenario) not in seen:
+                seen.add((control.environment, control.scenario))
+                advance(f"{control.environment} {control.scenario}")
+
+        controls = run_controls(job.plan, lab, done)
+    lab.keep_controls(job.plan.cells, controls)
+    return controls
+
+
+def _assembled(
+    job: Job,
+    lab: Lab,
+    controls: tuple[ControlRecord, ...],
+    failures: dict[str, str],
+    started: str,
+) -> Matrix:
+    """Everything that was found out, in one value."""
+    cells = []
+    problems = []
+    for cell in job.plan.cells:
+        record = _known(cell, lab)
+        if record is None:
+            failure = failures.get(cell.id, "it was never measured")
+            problems.append(f"ckptmatrix failed on {cell.id}: {failure}")
+            record = blank(cell, Status.NOT_RUN, f"ckptmatrix failed on it: {failure}")
+        cells.append(record)
+    measured = [record for record in cells if record.status in MEASURED]
+    if not measured:
+        reasons = Counter(record.reason for record in cells).most_common(1)
+        raise NothingRanError(f"no cell could be measured: {reasons[0][0]}", "widen the selection")
+    built = [lab.built(environment) for environment in job.plan.environments]
+    failed = not controls or not all(control.passed for control in controls)
+    matrix = Matrix(
+        RunRecord(
+            __version__,
+            started,
+            now(),
+            job.device,
+            f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+            job.selection.describe(),
+            "failed" if failed else "passed",
+            sum(record.measured >= started for record in measured),
+            next((one.device_name for one in built if one.device_name), ""),
+            _newer(job.plan),
+        ),
+        {one.environment.id: one.record for one in built},
+        tuple(
+            lab.written(writer, scenario).record
+            for writer, scenario in job.plan.checkpoints
+            if lab.built(writer).ready
+        ),
+        tuple(cells),
+        controls=controls,
+        problems=tuple(problems),
+    )
+    return with_causes(matrix)
+
+
+def _known(cell: Cell, lab: Lab) -> CellRecord | None:
+    writer, reader = lab.built(cell.writer), lab.built(cell.reader)
+    written = lab.written(cell.writer, cell.scenario) if writer.ready else None
+    return foregone(cell, writer, reader, written) or lab.store.get(lab.key(cell))
+
+
+def with_causes(matrix: Matrix) -> Matrix:
+    """The matrix with the cause of each cell that is not exact, and the causes that occur."""
+    checkpoints = {(record.writer, record.scenario): record for record in matrix.checkpoints}
+
+    def caused(record: CellRecord) -> CellRecord:
+        if record.status not in MEASURED or record.status == Status.EXACT:
+            return record
+        writer, reader = matrix.environments[record.writer], matrix.environments[record.reader]
+        checkpoint = checkpoints[record.writer, record.scenario]
+        return replace(record, cause=cause_of(Evidence(record, writer, reader, checkpoint)))
+
+    cells = tuple(caused(record) for record in matrix.cells)
+    occurring = {record.cause for record in cells if record.cause}
+    causes = {name: known.cause for name, known in known_causes().items() if name in occurring}
+    return replace(matrix, cells=cells, causes=causes)
+
+
+def _newer(plan: Plan) -> tuple[str, ...]:
+    """Releases on the index beyond the newest one tested; none if the index cannot be asked."""
+    newest = max(Version(environment.accelerate) for environment in plan.environments)
+    try:
+        index: Iterable[str] = released("accelerate")
+    except CkptmatrixError:
+        return ()
+    return tuple(release for release in index if Version(release) > newest)
+
+
+def exit_code(matrix: Matrix) -> int:
+    """0 all as expected, 1 unexpected outcomes, 3 a control failed or cells have no outcome."""
+    if matrix.run.controls != "passed" or any("ckptmatrix failed" in p for p in matrix.problems):
+        return 3
+    unexpected = any(record.expected is False for record in matrix.cells)
+    return 1 if unexpected or matrix.problems else 0
+
+
+def baseline_of(root: Path) -> Path:
+    """Where the committed report of an earlier run lies."""
+    return root / "reports" / "sample" / "matrix.json"

@@ -1,0 +1,104 @@
+"""The options by which every command narrows or widens a tier, and the plan that they come to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ckptmatrix.cells import matching
+from ckptmatrix.config import Config, read_config
+from ckptmatrix.index import released
+from ckptmatrix.planning import Plan, Selection, make_plan, needs_index
+
+DEFAULT_TIER = "eras"
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What the options of a command come to."""
+
+    config: Config
+    """The declared matrix."""
+    selection: Selection
+    """Tier and what narrows it."""
+    expression: str
+    """pytest's `-k` expression; empty for none."""
+    plan: Plan
+    """Environments and cells."""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether it is less, or other, than the whole tier."""
+        return bool(self.expression) or self.selection != Selection(self.selection.tier)
+
+
+def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--config`, `--tier`, `--accelerate`, `--stack`, `--scenario`, `--loader`, `-k`."""
+    for option in reversed(
+        (
+            click.option(
+                "--config",
+                type=click.Path(path_type=Path),
+                default=Path("matrix.toml"),
+                show_default=True,
+                help="The declared matrix.",
+            ),
+            click.option(
+                "--tier",
+                default=DEFAULT_TIER,
+                show_default=True,
+                help="Which releases meet: smoke (minutes), eras (each side of every format "
+                "change), full (every release), or one of your own.",
+            ),
+            _several("--accelerate", "Releases instead of the tier's, such as 0.33.0,1.15.0."),
+            _several("--stack", "Names of stacks instead of the tier's."),
+            _several("--scenario", "Names of scenarios instead of the tier's."),
+            _several("--loader", "Names of loaders instead of the tier's."),
+            click.option(
+                "-k",
+                "expression",
+                default="",
+                metavar="EXPR",
+                help='Only cells that match, as in pytest: "saved-0.33.0 and loaded-1.15.0".',
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _several(name: str, text: str) -> Callable[..., Any]:
+    return click.option(
+        name, multiple=True, metavar="A,B", help=f"{text} Can be given several times."
+    )
+
+
+def select(
+    config: Path,
+    tier: str,
+    accelerate: tuple[str, ...],
+    stack: tuple[str, ...],
+    scenario: tuple[str, ...],
+    loader: tuple[str, ...],
+    expression: str,
+) -> Selected:
+    """Turn the options of `selection_options` into a plan.
+
+    Raises:
+        UsageError: the configuration or the selection is wrong.
+        CkptmatrixError: the index is needed and could not be asked.
+    """
+    declared = read_config(config)
+    selection = Selection(tier, *map(_names, (accelerate, stack, scenario, loader)))
+    index = released("accelerate") if needs_index(declared, selection) else ()
+    plan = make_plan(declared, selection, index)
+    if expression:
+        plan = plan.narrowed(matching(declared, selection, expression))
+    return Selected(declared, selection, expression, plan)
+
+
+def _names(values: tuple[str, ...]) -> tuple[str, ...] | None:
+    names = (name.strip() for value in values for name in value.split(","))
+    return tuple(name for name in names if name) or None

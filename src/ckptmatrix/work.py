@@ -1,0 +1,46 @@
+"""What is left to do of a plan, given what an earlier run left behind."""
+
+from ckptmatrix import environments, writing
+from ckptmatrix.environments import Built
+from ckptmatrix.estimate import Work
+from ckptmatrix.home import Home
+from ckptmatrix.lab import Lab
+from ckptmatrix.model import Environment
+from ckptmatrix.selecting import Selected
+
+
+def work_of(selected: Selected, device: str, fresh: bool = False) -> Work:
+    """Count it by looking at what lies in the project's home; builds and measures nothing."""
+    config, plan = selected.config, selected.plan
+    home = Home.of(config.root)
+    built: dict[Environment, Built] = {}
+    for environment in plan.environments:
+        stack = plan.stacks[environment.stack]
+        found = environments.find_built(environment, stack, home, device)
+        if found:
+            built[environment] = found
+    missing = [
+        (writer, scenario)
+        for writer, scenario in plan.checkpoints
+        if writer not in built
+        or (
+            built[writer].ready
+            and not writing.find_written(config, home, built[writer], scenario, device)
+        )
+    ]
+    with Lab(config, home, device, built) as lab:
+        settled = [cell for cell in plan.cells if cell.writer in built and cell.reader in built]
+        todo = len(plan.cells) - len(settled)
+        measurable = [
+            cell for cell in settled if built[cell.writer].ready and built[cell.reader].ready
+        ]
+        unmeasured = measurable if fresh else lab.unmeasured(measurable)
+        readers = {cell.reader for cell in unmeasured} | set(plan.environments) - set(built)
+        return Work(
+            len(plan.environments) - len(built),
+            len({writer for writer, _ in missing}),
+            len(missing),
+            len(readers) if todo or unmeasured else 0,
+            todo + len(unmeasured),
+            lab.store.typical_seconds(),
+        )
