@@ -40,7 +40,7 @@ def finished_matrix(path: Path | None = None) -> tuple[Matrix, str]:
 
 
 def _sample() -> Path | None:
-    """Find the sample: inside an installed package, or in the checkout that it is installed from."""
+    """Find the sample: in an installed package, or in the checkout it is installed from."""
     package = Path(str(resources.files("ckptmatrix")))
     for place in (package / "sample" / FILENAME, package.parents[1] / "reports/sample" / FILENAME):
         if place.is_file():

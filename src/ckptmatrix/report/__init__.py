@@ -1,7 +1,7 @@
 """Reports of a finished matrix: one model, one file for each format.
 
-A format is a module with a `FILENAME` and a pure `render(matrix, baseline) -> bytes`; to add one,
-write it and name it in `FORMATS`.
+`page` works out once what a report says; a format is a module with a `FILENAME` and a pure
+`render(page) -> bytes`. To add one, write it and name it in `FORMATS`.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ from ckptmatrix.files import write_atomically
 from ckptmatrix.model import Matrix
 from ckptmatrix.report import html, jsonfile, junit, markdown
 from ckptmatrix.report.jsonfile import read_matrix
+from ckptmatrix.report.page import Page, page_of
 
 __all__ = ["FORMATS", "Format", "read_matrix", "write_reports"]
 
@@ -21,8 +22,8 @@ class Format(Protocol):
     FILENAME: str
     """Name of the file in a report's directory."""
 
-    def render(self, matrix: Matrix, baseline: Matrix | None = None) -> bytes:
-        """Give the whole file; compare with `baseline` if there is one."""
+    def render(self, page: Page) -> bytes:
+        """Give the whole file."""
 
 
 FORMATS: tuple[Format, ...] = (jsonfile, html, markdown, junit)
@@ -43,9 +44,10 @@ def write_reports(matrix: Matrix, directory: Path, baseline: Matrix | None = Non
     Raises:
         OSError: the directory cannot be written to.
     """
+    page = page_of(matrix, baseline)
     written = []
     for format_ in FORMATS:
         path = directory / format_.FILENAME
-        write_atomically(path, format_.render(matrix, baseline))
+        write_atomically(path, format_.render(page))
         written.append(path)
     return written

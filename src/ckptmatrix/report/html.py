@@ -7,10 +7,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ckptmatrix.findings.tally import GLYPHS, MEANINGS, TODAY, WORST_FIRST
-from ckptmatrix.model import Matrix
 from ckptmatrix.report.changes import grouped
 from ckptmatrix.report.grid import era_letter, grid_of
-from ckptmatrix.report.page import Page, page_of
+from ckptmatrix.report.page import Page
 from ckptmatrix.report.payload import payload
 from ckptmatrix.report.written import written_of
 
@@ -24,14 +23,8 @@ SCRIPTS = ("data.js", "verdict.js", "grid.js", "detail.js", "main.js")
 """Inlined in this order, as one script."""
 
 
-def render(matrix: Matrix, baseline: Matrix | None = None) -> bytes:
+def render(page: Page) -> bytes:
     """Give the page, UTF-8."""
-    page = page_of(matrix, baseline)
-    return render_page(page)
-
-
-def render_page(page: Page) -> bytes:
-    """Give the page of a report that is already worked out."""
     matrix, axis = page.matrix, page.axis
     template = _environment().get_template("report.html.j2")
     text = template.render(
@@ -61,7 +54,9 @@ def _environment() -> Environment:
     environment.globals.update(
         glyphs=GLYPHS, meanings=MEANINGS, statuses=WORST_FIRST, era_letter=era_letter
     )
-    environment.filters["number"] = lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    environment.filters["number"] = lambda value: f"{value:,}".replace(
+        ",", "\N{NARROW NO-BREAK SPACE}"
+    )
     environment.filters["web"] = _is_web
     return environment
 

@@ -7,6 +7,7 @@ import msgspec
 
 from ckptmatrix.errors import UsageError
 from ckptmatrix.model import SCHEMA, Matrix
+from ckptmatrix.report.page import Page
 
 FILENAME = "matrix.json"
 """Name of the file in a report's directory."""
@@ -38,9 +39,9 @@ def encode(matrix: Matrix) -> bytes:
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
 
 
-def render(matrix: Matrix, baseline: Matrix | None = None) -> bytes:
-    """Give the file as a format does; it holds one run, so the baseline has no part in it."""
-    return encode(matrix)
+def render(page: Page) -> bytes:
+    """Give the file as a format does; it holds what was measured, nothing that follows from it."""
+    return encode(page.matrix)
 
 
 def decode(data: bytes, name: str = FILENAME) -> Matrix:

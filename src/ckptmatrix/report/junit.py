@@ -3,16 +3,18 @@
 from xml.etree import ElementTree
 
 from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment, Matrix, Status
+from ckptmatrix.report.page import Page
 
 FILENAME = "junit.xml"
 """Name of the file in a report's directory."""
 
 
-def render(matrix: Matrix, baseline: Matrix | None = None) -> bytes:
+def render(page: Page) -> bytes:
     """Give the cells as JUnit XML: a failure is a cell that no expectation foretold.
 
     A known failure passes, as it does in the run; its status is in the case's output.
     """
+    matrix = page.matrix
     suite = ElementTree.Element("testsuite", name="ckptmatrix")
     failures = skipped = 0
     for cell in matrix.cells:

@@ -21,6 +21,7 @@ const spread = (items, key) => items.reduce((runs, item) => {
   return runs;
 }, []);
 
+const anyChange = outcomes.some((outcome) => outcome.change);
 function directionOf(writer, reader) {
   if (writer.releaseIndex === reader.releaseIndex) return "same";
   return writer.releaseIndex < reader.releaseIndex ? "upgrade" : "rollback";
@@ -40,7 +41,7 @@ function cellAt(row, column, hidden, scenarios) {
   const releases = new Set(row.members.map((member) => member.release));
   if (column.members.some((member) => releases.has(member.release))) marks.push("same");
   if (sum.surprise) marks.push("surprise");
-  const changed = row.members.some((w) => column.members.some((r) => sumUp(state.view, scenarios, w.index, r.index).changed));
+  const changed = anyChange && row.members.some((w) => column.members.some((r) => sumUp(state.view, scenarios, w.index, r.index).changed));
   if (changed) marks.push("changed");
   if (columns.indexOf(column) > 0 && columns[columns.indexOf(column) - 1].stack !== column.stack) marks.push("edge");
   const status = statusOf(sum.worst);
@@ -66,7 +67,11 @@ function drawHead() {
   releaseRow.replaceChildren(...columns.map((column) => make("th", { scope: "col" }, make("span", {}, column.name))));
 }
 
+const filled = new WeakMap();
 function fill(td, cell) {
+  const told = `${cell.dim} ${cell.label} ${cell.marks}`;
+  if (filled.get(td) === told) return;
+  filled.set(td, told);
   td.className = [cell.status.name, ...cell.marks, cell.dim ? "dim" : ""].filter(Boolean).join(" ");
   td.setAttribute("aria-label", cell.label);
   td.replaceChildren(cell.status.glyph, ...(cell.tally ? [make("small", {}, cell.tally)] : []));
@@ -108,31 +113,41 @@ function keepUnfoldedSmall() {
 }
 
 // Live counts: loads by status under every filter but the legend's own.
-function drawLegend() {
-  const counts = new Map();
-  let measured = 0, total = 0;
-  const wanted = (environment, stack) => !stack || environment.stack === stack;
+function countLoads() {
+  const counts = new Int32Array(outcomes.length);
+  const readers = environments.filter((reader) => !state.loaded || reader.stack === state.loaded);
   for (const writer of environments) {
-    if (!wanted(writer, state.saved)) continue;
-    for (const reader of environments) {
-      if (!wanted(reader, state.loaded) || (state.direction && directionOf(writer, reader) !== state.direction)) continue;
-      for (const scenario of shownScenarios()) {
-        const number = outcomeNumber(state.view, scenario, writer.index, reader.index);
-        if (number < 0) continue;
-        const outcome = outcomes[number];
-        if ((state.cause && outcome.cause !== state.cause) || (state.changed && !outcome.change)) continue;
-        const name = statusOf(outcome.status).name;
-        counts.set(name, (counts.get(name) || 0) + 1);
-        total += 1;
-        if (isMeasured(outcome.status)) measured += 1;
-      }
+    if (state.saved && writer.stack !== state.saved) continue;
+    const wanted = state.direction ? readers.filter((reader) => directionOf(writer, reader) === state.direction) : readers;
+    for (const scenario of shownScenarios()) {
+      const row = unpacked[raw.grid[state.view][scenario][writer.index]];
+      for (const reader of wanted) if (row[reader.index] >= 0) counts[row[reader.index]] += 1;
     }
   }
+  const byStatus = new Map();
+  counts.forEach((count, number) => {
+    const outcome = outcomes[number];
+    if (!count || (state.cause && outcome.cause !== state.cause) || (state.changed && !outcome.change)) return;
+    byStatus.set(outcome.status, (byStatus.get(outcome.status) || 0) + count);
+  });
+  return byStatus;
+}
+
+let countedFor = "";
+function drawLegend() {
   const hidden = new Set(state.hide.split(",").filter(Boolean));
-  for (const chip of document.querySelectorAll(".chip")) {
-    chip.querySelector("output").textContent = digits(counts.get(chip.dataset.status) || 0);
-    chip.setAttribute("aria-pressed", String(!hidden.has(chip.dataset.status)));
+  const chips = [...document.querySelectorAll(".chip")];
+  for (const chip of chips) chip.setAttribute("aria-pressed", String(!hidden.has(chip.dataset.status)));
+  const asked = ["view", "scenario", "saved", "loaded", "direction", "cause", "changed", "unfold"].map((name) => state[name]).join();
+  if (asked === countedFor) return;
+  countedFor = asked;
+  const counts = countLoads();
+  for (const chip of chips) {
+    const number = raw.statuses.findIndex((status) => status.name === chip.dataset.status);
+    chip.querySelector("output").textContent = digits(counts.get(number) || 0);
   }
+  let measured = 0, total = 0;
+  for (const [status, count] of counts) { total += count; if (isMeasured(status)) measured += count; }
   byId("grid-count").textContent = `${digits(measured)} loads measured of ${digits(total)}${state.unfold && state.loaded ? ". Every release on its own is shown for chosen stacks." : "."}`;
 }
 

@@ -131,6 +131,7 @@ function showVerdict() {
     list, make("p", {}, look));
 }
 
+let answered = "";
 function setUpUpgrade() {
   const form = byId("upgrade-form");
   const fields = ["from", "to"].map((side) => [side, form.elements[`${side}-release`], form.elements[`${side}-stack`]]);
@@ -154,6 +155,8 @@ function setUpUpgrade() {
       const chosen = environmentById.get(state[side]);
       if (chosen) { release.value = chosen.release; stack.value = chosen.stack; }
     }
-    showVerdict();
+    const asked = [state.from, state.to, state.scenario].join();
+    if (asked !== answered) showVerdict();
+    answered = asked;
   };
 }
