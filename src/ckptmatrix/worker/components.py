@@ -104,43 +104,53 @@ class Scaler(Component):
 class Dataloader(Component):
     """Position of every dataloader that keeps one: accelerate's seedable sampler's epoch and seed.
 
-    A plain shuffled loader keeps none: its order comes from the torch generator.
+    The loader counts its epochs too (`iteration`) and overrides the sampler's epoch by it as the
+    next one begins. A plain shuffled loader keeps none: its order comes from the torch generator.
     """
 
     name = "dataloader"
 
-    def _samplers(self, training: Training) -> dict[str, Any]:
-        samplers = {}
+    def _seedable(self, training: Training) -> dict[str, tuple[Any, Any]]:
+        found = {}
         for index, loader in enumerate(training.dataloaders):
             batches = getattr(loader, "batch_sampler", None)
             # Under several processes the batch sampler is wrapped once more.
             sampler = getattr(getattr(batches, "batch_sampler", batches), "sampler", None)
             if type(sampler).__name__ == "SeedableRandomSampler":
-                samplers[str(index)] = sampler
-        return samplers
+                found[str(index)] = loader, sampler
+        return found
 
     def capture(self, training: Training) -> Any:
-        found = {}
-        for index, sampler in self._samplers(training).items():
-            seed = getattr(sampler, "initial_seed", getattr(sampler, "seed", None))
-            generator = getattr(sampler, "generator", None)
-            if generator is not None and not hasattr(sampler, "initial_seed"):
-                seed = generator.initial_seed() - sampler.epoch
-            found[index] = {"epoch": sampler.epoch, "seed": seed}
+        found = {
+            index: {"epoch": sampler.epoch, "iteration": loader.iteration, "seed": _seed(sampler)}
+            for index, (loader, sampler) in self._seedable(training).items()
+        }
         return found or ABSENT
 
     def inject(self, training: Training, value: Any) -> None:
-        for index, sampler in self._samplers(training).items():
+        for index, (loader, sampler) in self._seedable(training).items():
             if index in value:
                 sampler.epoch = value[index]["epoch"]
+                loader.iteration = value[index]["iteration"]
                 _set_seed(sampler, value[index]["seed"])
+
+
+def _seed(sampler: Any) -> int:
+    """What the next epoch's number is added to: `initial_seed` from 0.26 on, before it `seed`,
+    overridden by the generator's as soon as there is one (0.25), and no attribute at all (0.24)."""
+    if hasattr(sampler, "initial_seed"):
+        return sampler.initial_seed
+    if sampler.generator is not None:
+        return sampler.generator.initial_seed()
+    return getattr(sampler, "seed", 0)
 
 
 def _set_seed(sampler: Any, seed: int) -> None:
     name = "initial_seed" if hasattr(sampler, "initial_seed") else "seed"
     setattr(sampler, name, seed)
-    if sampler.generator is not None:
-        sampler.generator.manual_seed(seed)
+    if sampler.generator is None:
+        sampler.generator = torch.Generator()
+    sampler.generator.manual_seed(seed)
 
 
 class PythonRandom(Component):

@@ -69,6 +69,13 @@ class Scenario:
         """Make and prepare everything; the generators have been seeded just before."""
         raise NotImplementedError
 
+    def build_reader(self, device: str) -> Training:
+        """What the reader builds, where its script is another than the writer's.
+
+        The reference is built so too: a perfect load is one into the reader's own objects.
+        """
+        return self.build(device)
+
     def verify(self, training: Training) -> None:
         """Raise `RuntimeError` if what was built is not what was asked for.
 

@@ -64,23 +64,57 @@ def network() -> torch.nn.Module:
 
 
 class Basic(Scenario):
-    """One model, one optimizer, one scheduler, one shuffled dataloader, one custom object."""
+    """One model, one optimizer, one scheduler, one shuffled dataloader, one custom object.
+
+    Each is made by a method of its own, for scenarios that differ in one of them.
+    """
 
     micro_batches = 360
     """What `accelerator.step` is when it is saved."""
 
+    def accelerator(self, device: str) -> Any:
+        """The accelerator."""
+        return new_accelerator(device)
+
+    def model(self) -> torch.nn.Module:
+        """The model, not yet prepared."""
+        return network()
+
+    def optimizers(self, model: torch.nn.Module) -> list[torch.optim.Optimizer]:
+        """The optimizers, not yet prepared."""
+        return [torch.optim.Adam(model.parameters(), lr=0.01)]
+
+    def schedulers(self, optimizers: list[torch.optim.Optimizer]) -> list[Any]:
+        """The schedulers, not yet prepared."""
+        return [
+            torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.9)
+            for optimizer in optimizers
+        ]
+
+    def dataloader(self) -> torch.utils.data.DataLoader:
+        """The dataloader, not yet prepared."""
+        return torch.utils.data.DataLoader(Samples(), batch_size=BATCH, shuffle=True)
+
+    def custom(self) -> list[Any]:
+        """The objects to register; `step` calls `update` of each."""
+        return [Counter()]
+
     def build(self, device: str) -> Training:
-        accelerator = new_accelerator(device)
-        model = network()
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.9)
-        loader = torch.utils.data.DataLoader(Samples(), batch_size=BATCH, shuffle=True)
-        model, optimizer, loader, scheduler = accelerator.prepare(
-            model, optimizer, loader, scheduler
+        accelerator = self.accelerator(device)
+        model = self.model()
+        optimizers = self.optimizers(model)
+        schedulers = self.schedulers(optimizers)
+        prepared = iter(
+            accelerator.prepare(model, *optimizers, self.dataloader(), *schedulers),
         )
-        counter = Counter()
-        accelerator.register_for_checkpointing(counter)
-        return Training(accelerator, [model], [optimizer], [scheduler], [loader], [counter])
+        model = next(prepared)
+        optimizers = [next(prepared) for _ in optimizers]
+        loader = next(prepared)
+        schedulers = list(prepared)
+        custom = self.custom()
+        for item in custom:
+            accelerator.register_for_checkpointing(item)
+        return Training(accelerator, [model], optimizers, schedulers, [loader], custom)
 
     def before(self, training: Training) -> None:
         super().before(training)
@@ -89,7 +123,8 @@ class Basic(Scenario):
 
     def step(self, training: Training, batch: Any) -> dict[str, Any]:
         record = super().step(training, batch)
-        training.custom[0].update(float.fromhex(record["loss"]))
+        for item in training.custom:
+            item.update(float.fromhex(record["loss"]))
         return record
 
 
