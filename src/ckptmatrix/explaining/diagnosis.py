@@ -1,0 +1,158 @@
+"""From a text to a diagnosis: release, failure, causes in the order of likelihood, remedy."""
+
+import re
+from dataclasses import dataclass
+
+from ckptmatrix.explaining import lines
+from ckptmatrix.explaining.catalogue import CauseEntry, Mode, catalogue, contradicted, recognised
+from ckptmatrix.explaining.traces import Failure, Frame, Trace, read_trace
+
+
+@dataclass(frozen=True)
+class Located:
+    """A frame inside accelerate with the releases that have it."""
+
+    frame: Frame
+    """The frame."""
+    match: lines.Match
+    """What the index says."""
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A cause with what speaks for or against it."""
+
+    cause: CauseEntry
+    """The cause."""
+    verdict: str
+    """`shown` by the text itself, `possible`, or `ruled out`."""
+    because: str
+    """Why it is shown or ruled out; empty for what is merely possible."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What one exception, or one line of a log, means."""
+
+    failure: Failure | None
+    """The exception; None if only a line of the log tells."""
+    line: str
+    """That line of the log; empty for an exception."""
+    located: tuple[Located, ...]
+    """Frames inside accelerate, outermost first."""
+    releases: tuple[str, ...]
+    """Releases that fit every frame whose code is shown, oldest first; empty if not known."""
+    modes: tuple[str, ...]
+    """Ids of the failure modes that fit, the most specific first; empty if it is not known."""
+    causes: tuple[Weighed, ...]
+    """Causes of the first of them, the likeliest first."""
+
+    @property
+    def mode(self) -> Mode | None:
+        """The mode that is meant; None if nothing is known."""
+        return catalogue()[self.modes[0]] if self.modes else None
+
+    @property
+    def remedy(self) -> str:
+        """The remedy for this case, if the causes are narrowed down to one; else empty."""
+        shown = [w for w in self.causes if w.verdict == "shown"]
+        open_ = [w for w in self.causes if w.verdict == "possible"]
+        left = shown or open_
+        return left[0].cause.remedy if len(left) == 1 else ""
+
+
+def diagnose(text: str, versions: dict[str, str] | None = None) -> tuple[Diagnosis, ...]:
+    """Explain a text.
+
+    Args:
+        text: a traceback or a log.
+        versions: package -> version that is known from elsewhere; overrides the text's.
+
+    Returns:
+        One diagnosis for each exception, the last one of the text first, then those of log lines
+        that tell of a silent failure. Empty if the text has neither.
+    """
+    trace = read_trace(text)
+    mentioned = {**trace.versions, **(versions or {})}
+    found = [_diagnose(failure, trace, mentioned) for failure in reversed(trace.failures)]
+    logged = _diagnose(None, trace, mentioned)
+    explained = {mode for one in found for mode in one.modes}
+    if logged.modes and not explained & set(logged.modes):
+        found.append(logged)
+    return tuple(_distinct(found))
+
+
+def _distinct(found: list[Diagnosis]) -> list[Diagnosis]:
+    """Each failure once, though several processes report it; known ones before unknown ones."""
+    seen: dict[tuple[object, ...], Diagnosis] = {}
+    for one in found:
+        failure = one.failure
+        key = (failure.type, failure.message, one.modes) if failure else (one.line, one.modes)
+        seen.setdefault(key, one)
+    return sorted(seen.values(), key=lambda one: not one.modes)
+
+
+def _diagnose(failure: Failure | None, trace: Trace, mentioned: dict[str, str]) -> Diagnosis:
+    located = []
+    for frame in failure.frames if failure else ():
+        match = lines.match(frame.path, frame.line, frame.function, frame.code)
+        if match is not None:
+            located.append(Located(frame, match))
+    releases = _common(located)
+    modes = recognised(failure, trace)
+    known: dict[str, tuple[str, ...]] = {name: (version,) for name, version in mentioned.items()}
+    if releases and "accelerate" not in known:
+        known["accelerate"] = releases
+    causes = _weigh(catalogue()[modes[0]], failure, trace, known) if modes else ()
+    return Diagnosis(
+        failure=failure,
+        line="" if failure or not modes else _telling_line(modes[0], trace),
+        located=tuple(located),
+        releases=releases,
+        modes=tuple(modes),
+        causes=causes,
+    )
+
+
+def _common(located: list[Located]) -> tuple[str, ...]:
+    """Releases that fit all frames; frames that fit none (edited files) are left aside."""
+    sets = [set(item.match.releases) for item in located if item.match.by == "code"]
+    sets = sets or [set(item.match.releases) for item in located if item.match.by == "function"]
+    if not sets:
+        return ()
+    common = set.intersection(*sets)
+    order = lines.load_index().releases
+    return tuple(sorted(common, key=order.index))
+
+
+def _telling_line(mode: str, trace: Trace) -> str:
+    patterns = [match.log for match in catalogue()[mode].match if match.log]
+    telling = (line.strip() for line in trace.lines if any(re.search(p, line) for p in patterns))
+    return next(telling, "")
+
+
+def _weigh(
+    mode: Mode, failure: Failure | None, trace: Trace, known: dict[str, tuple[str, ...]]
+) -> tuple[Weighed, ...]:
+    weighed = []
+    for cause in mode.cause:
+        against = contradicted(cause, known)
+        if not against and cause.ranks == "others" and failure and failure.rank == 0:
+            against = "it never strikes rank 0"
+        sign = _sign(cause, trace)
+        if against:
+            weighed.append(Weighed(cause, "ruled out", against))
+        elif sign:
+            weighed.append(Weighed(cause, "shown", f"the text says: {sign}"))
+        else:
+            weighed.append(Weighed(cause, "possible", ""))
+    order = ("shown", "possible", "ruled out")
+    return tuple(sorted(weighed, key=lambda item: order.index(item.verdict)))
+
+
+def _sign(cause: CauseEntry, trace: Trace) -> str:
+    for pattern in cause.signs:
+        for line in trace.lines:
+            if re.search(pattern, line):
+                return line.strip()[:160]
+    return ""
