@@ -1,0 +1,104 @@
+"""Model and optimizer of fully sharded training: each process's own part, captured and put back.
+
+Serves FSDP1 (flat parameters, of which a process holds a plain slice) and FSDP2 (`DTensor`s).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ckptmatrix.worker.components import COMPONENTS, Component, Model, Optimizer
+
+if TYPE_CHECKING:
+    from ckptmatrix.worker.training import Training
+
+
+def kind_of(model: Any) -> str:
+    """`FSDP1`, `FSDP2`, or the class's name for what is not sharded."""
+    if any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules()):
+        return "FSDP1"
+    if any(hasattr(parameter, "to_local") for parameter in model.parameters()):
+        return "FSDP2"
+    return type(model).__name__
+
+
+def local(tensor: torch.Tensor) -> torch.Tensor:
+    """What this process holds of a tensor."""
+    held = tensor.detach()
+    return held.to_local() if hasattr(held, "to_local") else held
+
+
+class ShardedModel(Model):
+    """This process's slices of the parameters, and the buffers."""
+
+    of_each = True
+
+    def capture(self, training: Training) -> Any:
+        return {
+            str(index): {name: local(tensor) for name, tensor in _tensors(model).items()}
+            for index, model in enumerate(training.models)
+        }
+
+    def inject(self, training: Training, value: Any) -> None:
+        for index, model in enumerate(training.models):
+            for name, tensor in _tensors(model).items():
+                local(tensor).copy_(value[str(index)][name])
+
+
+class ShardedOptimizer(Optimizer):
+    """This process's slices of the optimizer's state, and the parameter groups."""
+
+    of_each = True
+
+    def capture(self, training: Training) -> Any:
+        return {
+            str(index): _mapped(optimizer.state_dict(), local)
+            for index, optimizer in enumerate(training.optimizers)
+        }
+
+    def inject(self, training: Training, value: Any) -> None:
+        for index, optimizer in enumerate(training.optimizers):
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            state = {
+                key: _mapped(slots, lambda tensor, like=parameters[key]: _like(tensor, like))
+                for key, slots in value[str(index)]["state"].items()
+            }
+            optimizer.load_state_dict({**value[str(index)], "state": state})
+
+
+def _tensors(model: Any) -> dict[str, torch.Tensor]:
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def _mapped(tree: Any, change: Any) -> Any:
+    """The same tree with every tensor changed."""
+    if isinstance(tree, torch.Tensor):
+        return change(tree)
+    if isinstance(tree, dict):
+        return {key: _mapped(value, change) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_mapped(value, change) for value in tree)
+    return tree
+
+
+def _like(tensor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """A slice laid out as its parameter is; numbers such as a count of steps stay as they are."""
+    if not hasattr(parameter, "to_local") or tensor.dim() == 0:
+        return tensor
+    from torch.distributed.tensor import DTensor  # only there where FSDP2 is
+
+    on_device = tensor.to(local(parameter).device)
+    return DTensor.from_local(
+        on_device,
+        parameter.device_mesh,
+        parameter.placements,
+        shape=parameter.shape,
+        stride=parameter.stride(),
+    )
+
+
+_SHARDED: dict[str, Component] = {"model": ShardedModel(), "optimizer": ShardedOptimizer()}
+SHARDED_COMPONENTS = tuple(_SHARDED.get(part.name, part) for part in COMPONENTS)
+"""What is verified on its own in fully sharded training."""
