@@ -49,7 +49,7 @@ class Axis:
 
 def span(first: str, last: str) -> str:
     """Name a range of releases in as few characters as possible."""
-    return first if first == last else f"{first}–{last}"  # noqa: RUF001 (a range has an en dash)
+    return first if first == last else f"{first}–{last}"
 
 
 def version_key(text: str) -> tuple[int, Version, str]:
@@ -90,17 +90,21 @@ def eras_of(matrix: Matrix, releases: tuple[str, ...]) -> tuple[Era, ...]:
             written[environment.accelerate][where] = contents(checkpoint)
     eras: list[list[str]] = []
     changes: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
-    latest: dict[tuple[str, str], frozenset[str]] = {}
-    for release in releases:
-        here = written[release]
-        common = here.keys() & latest.keys()
-        added = set().union(*(here[where] - latest[where] for where in common))
-        removed = set().union(*(latest[where] - here[where] for where in common))
-        if not eras or added or removed:
+    latest: dict[tuple[str, str], tuple[int, frozenset[str]]] = {}
+    began: dict[tuple[str, bool], int] = {}
+    for index, release in enumerate(releases):
+        new: dict[bool, set[str]] = {True: set(), False: set()}
+        for where, here in written[release].items():
+            since, before = latest.get(where, (index, here))
+            for added, names in ((True, here - before), (False, before - here)):
+                # A stack that lacks some releases shows later what others have shown already.
+                new[added] |= {name for name in names if began.get((name, added), -1) <= since}
+            latest[where] = (index, here)
+        began.update({(name, added): index for added, names in new.items() for name in names})
+        if not eras or new[True] or new[False]:
             eras.append([])
-            changes.append((tuple(sorted(added)), tuple(sorted(removed))))
+            changes.append((tuple(sorted(new[True])), tuple(sorted(new[False]))))
         eras[-1].append(release)
-        latest.update(here)
     return tuple(
         Era(group[0], group[-1], tuple(group), added, removed)
         for group, (added, removed) in zip(eras, changes, strict=True)

@@ -32,7 +32,7 @@ class Area:
     region: Region
     """The box itself."""
     readers: str
-    """`readers 0.32.1–0.33.0 on torch 2.13.0`."""  # noqa: RUF001 (a range has an en dash)
+    """`readers 0.32.1–0.33.0 on torch 2.13.0`."""
     writers: str
     """`saved with any release`."""
     swaps: tuple[Swap, ...]
@@ -105,7 +105,7 @@ def signature(cell: CellRecord, causes: Mapping[str, Cause]) -> str:
 
 
 def side_text(side: Side, facts: Facts) -> str:
-    """Say which versions one side of a box covers: `0.32.1–0.33.0 on torch 2.13.0`."""  # noqa: RUF002
+    """Say which versions one side of a box covers: `0.32.1–0.33.0 on torch 2.13.0`."""
     if not side.before and not side.after:
         releases = "any release"
     elif not side.before:

@@ -35,7 +35,8 @@ def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
         ready = [
             id_
             for id_ in axis.environments
-            if matrix.environments[id_].stack == stack and matrix.environments[id_].status == "ready"
+            if matrix.environments[id_].stack == stack
+            and matrix.environments[id_].status == "ready"
         ]
         if not ready:
             continue
@@ -58,7 +59,7 @@ def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
 
 
 def environments_text(matrix: Matrix, axis: Axis, ids: Iterable[str]) -> str:
-    """Name environments in few words: `0.14.0–0.31.0 and 0.34.2 on torch2.13-np2`."""  # noqa: RUF002
+    """Name environments in few words: `0.14.0–0.31.0 and 0.34.2 on torch2.13-np2`."""
     chosen = set(ids)
     by_releases: dict[str, list[str]] = {}
     for stack in axis.stacks:

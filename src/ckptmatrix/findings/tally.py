@@ -23,7 +23,7 @@ GLYPHS = {
     Status.FAILED: "✗",
     Status.CRASHED: "‼",
     Status.TIMEOUT: "⧗",
-    Status.UNSUPPORTED: "–",  # noqa: RUF001 (a dash is meant)
+    Status.UNSUPPORTED: "–",
     Status.NOT_RUN: "?",
 }
 """One character for each status; never shown without the word somewhere near."""

@@ -1,0 +1,114 @@
+"""The verdict of one upgrade, the remedy, the way round and the way back."""
+
+from dataclasses import replace
+
+import pytest
+from tests.report import synthetic
+
+from ckptmatrix.errors import NotMeasuredError, UsageError
+from ckptmatrix.findings.upgrade import Answer, Path, advise, paths, resolve
+from ckptmatrix.findings.wording import advice_lines, verdict
+from ckptmatrix.model import Matrix, Status
+
+MATRIX = synthetic.matrix()
+TWO = synthetic.matrix(["0.31.0", "0.33.0", "1.1.1", "1.15.0"], ["basic", "stateful-dataloader"])
+
+
+def id_(release: str, stack: str) -> str:
+    return f"accelerate-{release}+{stack}"
+
+
+def text(matrix: Matrix, old: str, new: str) -> str:
+    return "\n".join(advice_lines(matrix, advise(matrix, old, new)))
+
+
+def test_a_safe_upgrade_says_what_comes_back_and_that_the_way_back_fails():
+    told = text(MATRIX, id_("0.33.0", "torch2.13-np1"), id_("1.15.0", "torch2.13-np1"))
+    assert told.startswith("Safe: accelerate 0.33.0 into 1.15.0 on torch2.13-np1 resumes exactly")
+    assert "comes back whole   model, optimizer" in told
+    assert "the way back       Not safe: accelerate 1.15.0 into 0.33.0" in told
+
+
+def test_a_silent_loss_names_the_components_the_cause_and_the_measured_remedy():
+    advice = advise(MATRIX, id_("1.1.1", "torch2.13-np1"), id_("1.15.0", "torch2.13-np2"))
+    assert advice.forward.answer is Answer.UNSAFE
+    assert set(advice.forward.lost) == {"rng.python", "rng.numpy", "rng.torch", "step"}
+    assert advice.forward.causes == ("numpy-major",)
+    assert [view.title for view in advice.remedies] == ["With ckptmatrix.resume"]
+    assert advice.already == ()
+
+
+def test_what_is_lost_today_already_is_not_blamed_on_the_upgrade():
+    advice = advise(MATRIX, id_("0.31.0", "torch2.13-np2"), id_("1.0.1", "torch2.13-np2"))
+    assert set(advice.already) == {"rng.python", "rng.numpy", "rng.torch"}
+    told = "\n".join(advice_lines(MATRIX, advice))
+    assert "(lost without the upgrade as well)" in told
+
+
+def test_a_failure_offers_a_way_round_whose_every_hop_is_exact():
+    old, new = id_("0.24.1", "torch2.4-np1"), id_("0.33.0", "torch2.4-np1")
+    advice = advise(MATRIX, old, new)
+    assert advice.forward.raised == {"basic": "KeyError: 'step'"}
+    assert advice.path is not None
+    assert advice.path.verified is None
+    first, *between, last = advice.path.stops
+    assert (first, last, len(between)) == (old, new, 1)
+    status = {(c.writer, c.reader): c.status for c in MATRIX.cells if c.loader == "accelerate"}
+    assert status[first, between[0]] is status[between[0], last] is Status.EXACT
+    assert "the whole way not yet run" in "\n".join(advice_lines(MATRIX, advice))
+
+
+def test_a_path_is_the_first_that_a_real_run_confirms():
+    old, new = id_("0.24.1", "torch2.4-np1"), id_("0.33.0", "torch2.4-np1")
+    second = paths(MATRIX, old, new, ("basic",))[1]
+
+    def verify(matrix: Matrix, stops: tuple[str, ...], scenarios: tuple[str, ...]) -> Path:
+        assert scenarios == ("basic",)
+        return Path(stops, stops == second, "the first one failed")
+
+    found = advise(MATRIX, old, new, verify=verify).path
+    assert found == Path(second, True, "the first one failed")
+
+
+def test_no_way_round_where_the_reader_fails_on_everything():
+    new = id_("0.33.0", "torch2.13-np1")
+    assert paths(MATRIX, id_("1.15.0", "torch2.13-np1"), new, ("basic",)) == []
+
+
+def test_what_is_not_measured_is_said_and_does_not_count_as_safe():
+    one = advise(TWO, id_("0.31.0", "torch2.4-np1"), id_("1.15.0", "torch2.4-np1"))
+    assert one.forward.answer is Answer.SAFE
+    assert "1 of 2 scenarios; 1 not measured" in verdict(TWO, one.forward)
+    asked = advise(
+        TWO, id_("0.31.0", "torch2.4-np1"), id_("1.15.0", "torch2.4-np1"), ["stateful-dataloader"]
+    )
+    assert asked.forward.answer is Answer.UNKNOWN
+    assert "StatefulDataLoader came with 0.34.0" in verdict(TWO, asked.forward)
+
+
+def test_a_load_that_restored_all_but_went_on_otherwise_is_not_safe():
+    old, new = id_("0.33.0", "torch2.4-np1"), id_("1.15.0", "torch2.4-np1")
+    cells = tuple(
+        replace(c, status=Status.DEGRADED) if (c.writer, c.reader) == (old, new) else c
+        for c in MATRIX.cells
+    )
+    advice = advise(replace(MATRIX, cells=cells), old, new)
+    assert advice.forward.answer is Answer.UNSAFE
+    assert advice.forward.drifts == ("basic",)
+    assert "silently loses state in 1" in verdict(MATRIX, advice.forward)
+
+
+def test_without_a_stack_the_newest_that_has_both_is_taken():
+    assert resolve(MATRIX, "1.14.0", None, "1.15.0") == id_("1.14.0", "torch2.13-np2")
+    assert resolve(MATRIX, "0.33.0", None, "1.15.0") == id_("0.33.0", "torch2.13-np1")
+    assert resolve(MATRIX, "1.15.0", None, "0.33.0") == id_("1.15.0", "torch2.13-np1")
+
+
+def test_what_cannot_be_resolved_is_told_with_a_remedy():
+    with pytest.raises(NotMeasuredError, match=r"0\.28\.0 is not among the tested") as caught:
+        resolve(MATRIX, "0.28.0", None)
+    assert "--accelerate 0.28.0" in caught.value.remedy
+    with pytest.raises(NotMeasuredError, match=r"asks for numpy<2\.0\.0 itself"):
+        resolve(MATRIX, "0.33.0", "torch2.13-np2")
+    with pytest.raises(UsageError, match="no stack 'torch9'"):
+        resolve(MATRIX, "0.33.0", "torch9")
