@@ -27,6 +27,7 @@ from ckptmatrix.model import (
     MEASURED,
     Cell,
     CellRecord,
+    CheckpointRecord,
     ControlRecord,
     Environment,
     Matrix,
@@ -160,31 +161,39 @@ def _assembled(
         reasons = Counter(record.reason for record in cells).most_common(1)
         raise NothingRanError(f"no cell could be measured: {reasons[0][0]}", "widen the selection")
     built = [lab.built(environment) for environment in job.plan.environments]
+    checkpoints = tuple(
+        lab.written(writer, scenario).record
+        for writer, scenario in job.plan.checkpoints
+        if lab.built(writer).ready
+    )
     failed = not controls or not all(control.passed for control in controls)
     matrix = Matrix(
         RunRecord(
-            __version__,
-            started,
-            now(),
-            job.device,
-            f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-            job.selection.describe(),
-            "failed" if failed else "passed",
-            sum(record.measured >= started for record in measured),
-            next((one.device_name for one in built if one.device_name), ""),
-            _newer(job.plan),
+            tool_version=__version__,
+            started=started,
+            finished=now(),
+            device=job.device,
+            platform=f"{platform.system()} {platform.machine()}, "
+            f"Python {platform.python_version()}",
+            tier=job.selection.describe(),
+            controls="failed" if failed else "passed",
+            measured=sum(record.measured >= started for record in measured),
+            device_name=next((one.device_name for one in built if one.device_name), ""),
+            processes=max(map(_processes, checkpoints), default=1),
+            newer=_newer(job.plan),
         ),
         {one.environment.id: one.record for one in built},
-        tuple(
-            lab.written(writer, scenario).record
-            for writer, scenario in job.plan.checkpoints
-            if lab.built(writer).ready
-        ),
+        checkpoints,
         tuple(cells),
         controls=controls,
         problems=tuple(problems),
     )
     return with_causes(matrix)
+
+
+def _processes(checkpoint: CheckpointRecord) -> int:
+    """How many processes saved it: each leaves its random states."""
+    return sum(name.startswith("random_states_") for name in checkpoint.files) or 1
 
 
 def _known(cell: Cell, lab: Lab) -> CellRecord | None:
