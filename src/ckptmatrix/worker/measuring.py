@@ -92,7 +92,7 @@ def make_reference(
     """
     truth = truth_for(scenario, truths, ranks.rank)
     try:
-        training = build(scenario, device, REFERENCE_SEED, ranks)
+        training = build(scenario, device, REFERENCE_SEED, ranks, reads=True)
     except UnsupportedError as error:
         return Reference({}, [], str(error))
     shared = inject(scenario, training, truth)
@@ -125,7 +125,7 @@ def measure(
     """
     started = time.perf_counter()
     scenario = find_scenario(request["scenario"])
-    training = build(scenario, request["device"], READER_SEED, ranks)
+    training = build(scenario, request["device"], READER_SEED, ranks, reads=True)
     before = capture(scenario, training).all_leaves()
     error = None
     with _listening(request["directory"]) as swallowed:

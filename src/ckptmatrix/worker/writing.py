@@ -25,15 +25,17 @@ def capture(scenario: Scenario, training: Training) -> Neutral:
     return Neutral.of({part.name: part.capture(training) for part in scenario.components})
 
 
-def build(scenario: Scenario, device: str, seed: int, ranks: Ranks) -> Training:
-    """Seeded, built, and checked to be what was asked for.
+def build(
+    scenario: Scenario, device: str, seed: int, ranks: Ranks, reads: bool = False
+) -> Training:
+    """Seeded, built as the writer's script does or the reader's, and checked to be that.
 
     Raises:
         UnsupportedError: this release cannot build it on this device.
         RuntimeError: it is something else.
     """
     seed_everything(seed + _APART * ranks.rank)
-    training = scenario.build(device)
+    training = (scenario.build_reader if reads else scenario.build)(device)
     built = training.accelerator.num_processes
     if built != ranks.count:
         raise RuntimeError(f"asked for {ranks.count} processes, got {built}")
