@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from packaging.version import Version
 
 from ckptmatrix.inspecting import capabilities
-from ckptmatrix.inspecting.capabilities import Release
-from ckptmatrix.inspecting.facts import Facts, FileFact, RandomFact
+from ckptmatrix.inspecting.facts import Facts, RandomFact
+from ckptmatrix.inspecting.loading import Load, RaisedError, Reader, open_file
 from ckptmatrix.inspecting.names import SCALER
 from ckptmatrix.inspecting.recognising import recognise
 from ckptmatrix.model import Status, Verdict
@@ -30,66 +30,11 @@ class Foretelling:
     components: dict[str, Verdict] = field(default_factory=dict)
     """Verdict for each component; where the load raises, what has become of it by then."""
     cause: str = ""
-    """Id of the failure mode in the catalogue of `explain`; empty for `exact`."""
+    """Why, in one word: where the grid has that cause too, its id there; empty for `exact`."""
     reason: str = ""
     """Why, in one or two sentences; for `exact` what to keep in mind, if anything."""
     raises: str = ""
     """Start of the exception that ends the load, such as `KeyError: 'step'`."""
-
-
-class _RaisedError(Exception):
-    """Ends the imagined load as the real one would end."""
-
-    def __init__(self, raises: str, cause: str, reason: str) -> None:
-        super().__init__(raises)
-        self.raises, self.cause, self.reason = raises, cause, reason
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Who loads."""
-
-    accelerate: str
-    torch: str
-    numpy: str
-
-    @property
-    def release(self) -> Release:
-        return capabilities.release(self.accelerate)
-
-    @property
-    def refuses(self) -> bool:
-        """Whether files of tensors and random states are loaded with `weights_only`."""
-        if self.release.weights_only:
-            return Version(self.torch) >= capabilities.TORCH_WEIGHTS_ONLY
-        return self.refuses_by_default
-
-    @property
-    def refuses_by_default(self) -> bool:
-        """Whether a `torch.load` that says nothing is `weights_only`."""
-        return Version(self.torch) >= capabilities.TORCH_REFUSES_BY_DEFAULT
-
-    def refused(self, file: FileFact, weights_only: bool) -> tuple[str, ...]:
-        """Names in the pickle that stop this reader from loading it."""
-        names = tuple(file.globals)
-        if weights_only:
-            return capabilities.refused_globals(
-                names, accelerate=self.accelerate, torch=self.torch, numpy=self.numpy
-            )
-        if Version(self.numpy) < capabilities.NUMPY_KNOWS_NEW_SPELLING:
-            return tuple(name for name in names if name.startswith("numpy._core."))
-        return ()
-
-
-@dataclass
-class _Load:
-    """The imagined load: what has become of each component so far."""
-
-    facts: Facts
-    reader: _Reader
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
-    notes: list[tuple[str, str]] = field(default_factory=list)
-    """(cause, reason) of what went wrong silently, the weightiest first."""
 
 
 def foretell(facts: Facts, accelerate: str, torch: str, numpy: str) -> Foretelling:
@@ -104,15 +49,15 @@ def foretell(facts: Facts, accelerate: str, torch: str, numpy: str) -> Foretelli
     Returns:
         The expected outcome, in the words of the grid.
     """
-    reader = _Reader(accelerate, torch, numpy)
+    reader = Reader(accelerate, torch, numpy)
     impossible = _impossible(facts, reader)
     if impossible is not None:
         return impossible
-    load = _Load(facts, reader)
+    load = Load(facts, reader)
     try:
         for step in _STEPS:
             step(load)
-    except _RaisedError as error:
+    except RaisedError as error:
         return Foretelling(Status.FAILED, load.verdicts, error.cause, error.reason, error.raises)
     bad = [name for name, verdict in load.verdicts.items() if verdict in _BAD]
     # Without a scheduler's state the learning rates of the steps to come are others.
@@ -127,7 +72,7 @@ def foretell(facts: Facts, accelerate: str, torch: str, numpy: str) -> Foretelli
 _BAD = (Verdict.LOST, Verdict.WRONG)
 
 
-def _impossible(facts: Facts, reader: _Reader) -> Foretelling | None:
+def _impossible(facts: Facts, reader: Reader) -> Foretelling | None:
     """What is no matter of loading: environments that cannot be, directories of other tools."""
     release = reader.release
     if release.numpy_below and Version(reader.numpy) >= Version(release.numpy_below):
@@ -147,49 +92,14 @@ def _impossible(facts: Facts, reader: _Reader) -> Foretelling | None:
     return None
 
 
-def _open(load: _Load, name: str, *, weights_only: bool) -> None:
-    """What `torch.load` of one file does; raises as it would."""
-    file = load.facts.file(name)
-    if file is None:
-        raise _RaisedError(
-            f"FileNotFoundError: [Errno 2] No such file or directory: '.../{name}'",
-            "file-missing",
-            f"{name} is not in the directory.",
-        )
-    if file.problem:
-        raise _RaisedError(_damage(file), "damaged-file", f"{name} {file.problem}.")
-    refused = load.reader.refused(file, weights_only)
-    if not refused:
-        return
-    listed = ", ".join(refused[:3])
-    if weights_only:
-        raise _RaisedError(
-            "_pickle.UnpicklingError: Weights only load failed",
-            "pickle-refused",
-            f"{name} names {listed}, which the weights-only load of torch "
-            f"{load.reader.torch} refuses.",
-        )
-    raise _RaisedError(
-        "ModuleNotFoundError: No module named 'numpy._core'",
-        "numpy-core-missing",
-        f"{name} was written under numpy 2; numpy {load.reader.numpy} has no {listed}.",
-    )
-
-
-def _damage(file: FileFact) -> str:
-    if file.bytes == 0:
-        return "EOFError"
-    return "RuntimeError: PytorchStreamReader failed reading zip archive"
-
-
-def _models(load: _Load) -> None:
+def _models(load: Load) -> None:
     models = load.facts.models
     if not models:
         if recognise(load.facts).hooks:
             load.verdicts["model"] = Verdict.RESTORED
             return
         name = "pytorch_model.bin"
-        raise _RaisedError(
+        raise RaisedError(
             f"FileNotFoundError: [Errno 2] No such file or directory: '.../{name}'",
             "weights-missing",
             "There are no weights at the top level, and nothing shows that a hook would load them.",
@@ -202,23 +112,23 @@ def _models(load: _Load) -> None:
     load.verdicts.setdefault("model", Verdict.RESTORED)
 
 
-def _model(load: _Load, index: int, safe: object, pickled: object) -> None:
+def _model(load: Load, index: int, safe: object, pickled: object) -> None:
     ending = f"_{index}" if index else ""
     names = {"safe": f"model{ending}.safetensors", "bin": f"pytorch_model{ending}.bin"}
     if load.reader.release.weights == "bin" or safe is None:
         if pickled is None:
             first = capabilities.first_with(weights="safetensors by name")
-            raise _RaisedError(
+            raise RaisedError(
                 f"FileNotFoundError: [Errno 2] No such file or directory: '.../{names['bin']}'",
-                "weights-format",
+                "safetensors-unknown",
                 f"The weights are in {names['safe']}; accelerate {load.reader.accelerate} looks "
                 f"for {names['bin']} only, releases from {first} on for both.",
             )
-        _open(load, names["bin"], weights_only=load.reader.refuses)
+        open_file(load, names["bin"], weights_only=load.reader.refuses)
         return
     file = load.facts.file(names["safe"])
     if file is not None and file.problem:
-        raise _RaisedError(
+        raise RaisedError(
             "SafetensorError: Error while deserializing header",
             "damaged-file",
             f"{names['safe']} {file.problem}.",
@@ -234,13 +144,13 @@ def _model(load: _Load, index: int, safe: object, pickled: object) -> None:
         )
 
 
-def _optimizers(load: _Load) -> None:
+def _optimizers(load: Load) -> None:
     for fact in _indexed(load.facts, "optimizer"):
-        _open(load, fact, weights_only=load.reader.refuses)
+        open_file(load, fact, weights_only=load.reader.refuses)
         load.verdicts["optimizer"] = Verdict.RESTORED
 
 
-def _schedulers(load: _Load) -> None:
+def _schedulers(load: Load) -> None:
     files = _indexed(load.facts, "scheduler")
     had_one = any("initial_lr" in fact.group_keys for fact in load.facts.optimizers)
     old_torch = Version(load.reader.torch) < capabilities.TORCH_NEW_SCHEDULERS
@@ -256,18 +166,18 @@ def _schedulers(load: _Load) -> None:
             )
         return
     if not files and had_one:
-        raise _RaisedError(
+        raise RaisedError(
             "FileNotFoundError: [Errno 2] No such file or directory: '.../scheduler.bin'",
             "scheduler-not-saved",
             "There was a scheduler (the optimizer keeps its initial_lr), but its writer saved no "
             "scheduler.bin: accelerate up to 0.14.0 and 0.16.0 overlook it on torch 2.",
         )
     for name in files:
-        _open(load, name, weights_only=load.reader.refuses)
+        open_file(load, name, weights_only=load.reader.refuses)
         load.verdicts["scheduler"] = Verdict.RESTORED
 
 
-def _dataloaders(load: _Load) -> None:
+def _dataloaders(load: Load) -> None:
     """The position of stateful dataloaders, for the releases that know them."""
     stateful = [name for name in load.facts.samplers if name.startswith("dl_state_dict")]
     if not stateful:
@@ -279,24 +189,24 @@ def _dataloaders(load: _Load) -> None:
         )
         return
     for name in stateful:
-        _open(load, name, weights_only=load.reader.refuses)
+        open_file(load, name, weights_only=load.reader.refuses)
         load.verdicts["dataloader"] = Verdict.RESTORED
 
 
-def _scaler(load: _Load) -> None:
+def _scaler(load: Load) -> None:
     if load.facts.scaler:
-        _open(load, SCALER, weights_only=load.reader.refuses)
+        open_file(load, SCALER, weights_only=load.reader.refuses)
         load.verdicts["scaler"] = Verdict.RESTORED
 
 
-def _random(load: _Load) -> None:
+def _random(load: Load) -> None:
     """Random states and step of every rank; one rank that loses them is enough."""
     ranks = {fact.rank: fact for fact in load.facts.random}
-    worst: _RaisedError | None = None
+    worst: RaisedError | None = None
     for rank in range(max(ranks, default=0) + 1):
         try:
-            _open(load, f"random_states_{rank}.pkl", weights_only=load.reader.refuses)
-        except _RaisedError as error:
+            open_file(load, f"random_states_{rank}.pkl", weights_only=load.reader.refuses)
+        except RaisedError as error:
             worst = _swallowed(load, rank, error)
             break
     known = next(iter(ranks.values()), None)
@@ -312,18 +222,18 @@ def _random(load: _Load) -> None:
     _step(load, known, worst)
 
 
-def _swallowed(load: _Load, rank: int, error: _RaisedError) -> _RaisedError:
+def _swallowed(load: Load, rank: int, error: RaisedError) -> RaisedError:
     """The same failure under the name that it has for random states, with what follows from it."""
     reader = load.reader
     causes = {
         "file-missing": "random-states-missing",
         "damaged-file": "random-states-damaged",
-        "numpy-core-missing": "random-states-numpy-major",
+        "numpy-core-missing": "numpy-major",
     }
-    cause, reason = causes.get(error.cause, "random-states-refused"), error.reason
+    cause, reason = causes.get(error.cause, "numpy-refused"), error.reason
     if error.cause == "pickle-refused" and reader.release.weights_only:
         old = Version(reader.numpy) < capabilities.NUMPY_DTYPE_CLASSES
-        cause = "random-states-numpy-old" if old else "random-states-numpy-major"
+        cause = "numpy-too-old" if old else "numpy-major"
         spelled = "numpy < 2" if "numpy.core" in reason else "numpy 2"
         reason = (
             f"numpy {reader.numpy} is older than 1.25, so accelerate cannot allow the dtype of "
@@ -332,18 +242,17 @@ def _swallowed(load: _Load, rank: int, error: _RaisedError) -> _RaisedError:
             else f"The random states were written under {spelled}; accelerate allows only the "
             f"spelling of the numpy that runs, {reader.numpy}."
         )
-    tail = "" if reader.release.rng_errors == "raised" else " Only an INFO line says so."
-    return _RaisedError(
-        error.raises, cause, f"Rank {rank}: {reason}{tail}" if rank else reason + tail
-    )
+    if reader.release.rng_errors == "raised" and cause == "numpy-refused":
+        cause = "loud-refusal"
+    return RaisedError(error.raises, cause, f"Rank {rank}: {reason}" if rank else reason)
 
 
-def _restored(load: _Load, known: RandomFact | None) -> None:
+def _restored(load: Load, known: RandomFact | None) -> None:
     """All random states came back, but for what is missing from the file itself."""
     if load.reader.release.rng_errors == "raised" and known is not None and known.cuda is None:
-        raise _RaisedError(
+        raise RaisedError(
             "KeyError: 'torch_cuda_manual_seed'",
-            "cuda-key-missing",
+            "cuda-key",
             "Releases from 1.5 on write no CUDA entry on the CPU; this one needs it.",
         )
     for name in RANDOM_COMPONENTS[:3]:
@@ -353,31 +262,26 @@ def _restored(load: _Load, known: RandomFact | None) -> None:
     _step(load, known, None)
 
 
-def _step(load: _Load, known: RandomFact | None, failure: _RaisedError | None) -> None:
+def _step(load: Load, known: RandomFact | None, failure: RaisedError | None) -> None:
     """`accelerator.step`, which lies in the file of the random states; then what was swallowed."""
     kind = load.reader.release.step
     saved = known is not None and "step" in known.keys
     if kind == "demanded" and (failure is not None or not saved):
-        cause, reason = (
-            "step-not-saved",
-            "random_states_0.pkl has no step; its writer was older than 0.32.",
-        )
+        cause = "missing-step"
+        reason = "random_states_0.pkl has no step; its writer was older than 0.32."
         if failure is not None:
-            cause, reason = (
-                f"step-{failure.cause}",
-                failure.reason.replace(" Only an INFO line says so.", ""),
-            )
-        raise _RaisedError(
-            "KeyError: 'step'", cause, f"{reason} This release needs step unguarded."
-        )
+            refused = failure.cause == "numpy-refused"
+            cause = "refused-step" if refused else f"step-{failure.cause}"
+            reason = failure.reason
+        raise RaisedError("KeyError: 'step'", cause, f"{reason} This release needs step unguarded.")
     if failure is not None:
-        load.notes.insert(0, (failure.cause, failure.reason))
+        load.notes.insert(0, (failure.cause, f"{failure.reason} Only an INFO line says so."))
     if kind == "none":
         return
     if not saved:
         load.verdicts["step"] = Verdict.UNSAVED
         if failure is None:
-            load.notes.append(("step-not-saved", "accelerator.step is not in the checkpoint."))
+            load.notes.append(("missing-step", "accelerator.step is not in the checkpoint."))
         return
     ignored = kind == "unsaved"
     load.verdicts["step"] = Verdict.LOST if ignored or failure else Verdict.RESTORED
@@ -386,12 +290,12 @@ def _step(load: _Load, known: RandomFact | None, failure: _RaisedError | None) -
         load.notes.append(("step-ignored", note))
 
 
-def _custom(load: _Load) -> None:
+def _custom(load: Load) -> None:
     """Registered objects; from 1.1.0 on accelerate loads them with `weights_only=False`."""
     release = load.reader.release
     weights_only = load.reader.refuses_by_default and not release.weights_only
     for index in load.facts.custom:
-        _open(load, f"custom_checkpoint_{index}.pkl", weights_only=weights_only)
+        open_file(load, f"custom_checkpoint_{index}.pkl", weights_only=weights_only)
         load.verdicts["custom"] = Verdict.RESTORED
 
 
@@ -408,7 +312,7 @@ def _indexed(facts: Facts, stem: str) -> list[str]:
     return [name for _, name in sorted(found)]
 
 
-_STEPS: tuple[Callable[[_Load], None], ...] = (
+_STEPS: tuple[Callable[[Load], None], ...] = (
     _models,
     _optimizers,
     _schedulers,
