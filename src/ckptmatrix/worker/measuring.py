@@ -156,9 +156,8 @@ def measure(
 
 def cannot(request: dict[str, Any]) -> str:
     """Why this release cannot do what the cell asks; empty if it can."""
-    return unusable_on(request["device"]) or find_scenario(request["scenario"]).unsupported(
-        request["device"]
-    )
+    device = request["device"]
+    return unusable_on(device) or find_scenario(request["scenario"]).unsupported_reader(device)
 
 
 def loader_under_test(source: str) -> Load:

@@ -65,6 +65,10 @@ class Scenario:
         """
         return ""
 
+    def unsupported_reader(self, device: str) -> str:
+        """The same for a release that reads, where reading takes less than writing."""
+        return self.unsupported(device)
+
     def build(self, device: str) -> Training:
         """Make and prepare everything; the generators have been seeded just before."""
         raise NotImplementedError
