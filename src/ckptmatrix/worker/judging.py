@@ -62,13 +62,15 @@ def compare_traces(
 ) -> dict[str, Any] | None:
     """The first step and quantity in which two traces differ; None if they are equal.
 
+    A record `{"raised": message}` stands for a step that the training did not survive.
+
     Raises:
         NothingComparedError: there is no step to compare.
     """
     if not expected:
         raise NothingComparedError("the training after the load has no steps")
     for step, (want, got) in enumerate(zip(expected, found), start=1):
-        for quantity in {**want, **got}:
+        for quantity in ["raised"] if "raised" in got else {**want, **got}:
             if want.get(quantity) != got.get(quantity):
                 return {
                     "step": step,

@@ -79,6 +79,7 @@ def _train_on(scenario: Scenario, training: Training, ranks: Ranks) -> list[dict
     """The training that follows; a rank that the writer did not have starts it at a fixed seed."""
     if ranks.rank >= scenario.processes[0]:
         seed_everything(_NEWCOMER_SEED + ranks.rank)
+    training.recorded.clear()
     return scenario.after(training)
 
 
@@ -141,7 +142,10 @@ def measure(
         verdicts.setdefault(part.name, "absent")
     resume = None
     if not ranks.any(error is not None):
-        trace = _train_on(scenario, training, ranks)
+        try:
+            trace = _train_on(scenario, training, ranks)
+        except Exception as raised:  # noqa: BLE001 - a load may leave behind what cannot train on
+            trace = [*training.recorded, {"raised": f"{type(raised).__name__}: {raised}"}]
         first = compare_traces(reference.trace, trace)
         resume = {"exact": first is None, "first_difference": first, "steps": len(trace)}
     return {

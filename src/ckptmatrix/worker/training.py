@@ -24,6 +24,7 @@ class Training:
         models, optimizers, schedulers, dataloaders: prepared objects, in the order of preparation.
         custom: objects registered with `register_for_checkpointing`.
         hooked: state that the script's own hooks save and load; plain values, changed in place.
+        recorded: what `record` has recorded so far.
         device: `cpu` or `cuda`.
     """
 
@@ -43,6 +44,7 @@ class Training:
         self.dataloaders = list(dataloaders)
         self.custom = list(custom)
         self.hooked: dict[str, Any] = {}
+        self.recorded: list[dict[str, Any]] = []
         self.device = accelerator.device.type
 
 
@@ -139,7 +141,7 @@ def record(training: Training, loss: torch.Tensor, ids: torch.Tensor) -> dict[st
 
     The draws advance the generators a little, in the reference as well.
     """
-    return {
+    found = {
         "samples": ids.flatten().tolist(),
         "loss": float(loss.detach()).hex(),
         "lr": [
@@ -152,6 +154,8 @@ def record(training: Training, loss: torch.Tensor, ids: torch.Tensor) -> dict[st
         "rng.numpy": float(np.random.random_sample()).hex(),
         "rng.torch": float(torch.rand((), device="cpu")).hex(),
     }
+    training.recorded.append(found)
+    return found
 
 
 def seed_everything(seed: int) -> None:
