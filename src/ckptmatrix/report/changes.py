@@ -7,6 +7,8 @@ from ckptmatrix.model import CellRecord, Matrix
 SHOWN = 12
 """Groups of changes that are listed of each kind; a comment is for reading."""
 
+_ESCAPES = {ord(char): f"&#{ord(char)};" for char in "&\\`*_{}[]<>|~$@#"}
+
 
 def changes_markdown(diff: Diff, matrix: Matrix) -> str:
     """Give the change in one line, then its groups, the worst first."""
@@ -60,10 +62,7 @@ def describe(item: CellChange) -> str:
 
 def escape(text: str) -> str:
     """Make text harmless inside a cell of a Markdown table, whatever a checkpoint put into it."""
-    flat = " ".join(text.split())
-    for char in "\\`*_{}[]<>|~$@#":
-        flat = flat.replace(char, f"&#{ord(char)};")
-    return flat
+    return " ".join(text.split()).translate(_ESCAPES)
 
 
 def _state(cell: CellRecord) -> str:

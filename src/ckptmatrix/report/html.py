@@ -39,7 +39,7 @@ def render(page: Page) -> bytes:
         script=Markup("\n".join(_resource(name) for name in SCRIPTS)),
         data=Markup(payload(matrix, axis, page.folds, page.diff).decode()),
     )
-    return text.encode()
+    return text.encode("utf-8", "replace")
 
 
 @cache

@@ -1,5 +1,6 @@
 """`matrix.json`: the finding of a run as a file, and back."""
 
+import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -93,8 +94,19 @@ def read_matrix(path: Path) -> Matrix:
     return decode(data, str(file))
 
 
+def encode_json(value: object) -> bytes:
+    """Give any value as JSON, also if a text in it is no Unicode.
+
+    A file name that is no UTF-8 reaches Python with lone surrogates; they become `?`.
+    """
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(value), ensure_ascii=False).encode("utf-8", "replace")
+
+
 def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+    return encode_json(value).decode()
 
 
 def _lines(opening: str, lines: list[str], closing: str) -> str:

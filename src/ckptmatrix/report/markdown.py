@@ -21,7 +21,7 @@ AREAS = 3
 
 def render(page: Page) -> bytes:
     """Give the summary as GitHub's Markdown, UTF-8."""
-    return ("\n".join(_lines(page)) + "\n").encode()
+    return ("\n".join(_lines(page)) + "\n").encode("utf-8", "replace")
 
 
 def _lines(page: Page) -> Iterator[str]:

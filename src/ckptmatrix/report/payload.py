@@ -5,13 +5,12 @@ outcomes: so outcomes are listed once, a row of the grid is a run-length code ov
 are listed once, and every text is a number in one list of texts.
 """
 
-import msgspec
-
 from ckptmatrix.findings.axis import Axis
 from ckptmatrix.findings.diff import Diff, key_of
 from ckptmatrix.findings.folds import Fold
 from ckptmatrix.findings.tally import GLYPHS, MEANINGS, WORST_FIRST, scenarios_of, view_of, views_of
 from ckptmatrix.model import MEASURED, CellRecord, ErrorRecord, Matrix, Status
+from ckptmatrix.report.jsonfile import encode_json
 
 FRAMES = 1200
 """Characters kept of a traceback, its end; the whole is in `matrix.json`."""
@@ -152,7 +151,7 @@ def payload(
         ],
     }
     # Inside a script element only these three could end or start markup; JSON may escape them all.
-    encoded = msgspec.json.encode(document)
+    encoded = encode_json(document)
     for char in b"<>&":
         encoded = encoded.replace(bytes([char]), b"\\u%04x" % char)
     return encoded

@@ -70,3 +70,13 @@ function fromAddress() {
 }
 window.addEventListener("hashchange", fromAddress);
 fromAddress();
+// For anyone who asks from the console: the verdict that the page gives, as text.
+window.ckptmatrix = {
+  advise(old, next) {
+    const advice = advise(environmentById.get(old), environmentById.get(next), shownScenarios());
+    return {
+      verdict: verdictSentence(advice.forward), back: verdictSentence(advice.back),
+      path: advice.path && pathSentence(advice.path), remedies: advice.remedies.map((view) => view.title),
+    };
+  },
+};

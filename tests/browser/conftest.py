@@ -1,0 +1,114 @@
+"""A real Chromium with a fresh profile, and the report of a real run to open in it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.report import synthetic
+
+from ckptmatrix.model import Matrix
+from ckptmatrix.report import read_matrix, write_reports
+
+playwright_api = pytest.importorskip(
+    "playwright.sync_api", reason="needs the browser extra; `nox -s browser` installs it"
+)
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SAMPLE = Path(__file__).parents[2] / "reports" / "sample" / "matrix.json"
+SCREENSHOTS = os.environ.get("CKPTMATRIX_SCREENSHOTS")
+"""Directory that keeps a picture of each tested state, for CI to show; unset keeps none."""
+
+
+def chromium() -> str | None:
+    """Find Debian's Chromium, or the one that the environment names."""
+    named = os.environ.get("CKPTMATRIX_CHROMIUM")
+    return named or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    missing = pytest.mark.skip(reason="no Chromium: `apt-get install chromium` brings it")
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.browser)
+            if chromium() is None:
+                item.add_marker(missing)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    with playwright_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def matrix() -> Matrix:
+    """Give the committed run."""
+    return read_matrix(SAMPLE)
+
+
+@pytest.fixture(scope="session")
+def report(matrix: Matrix, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the address of that run's report, made by the code under test."""
+    directory = tmp_path_factory.mktemp("report")
+    write_reports(matrix, directory)
+    return (directory / "index.html").as_uri()
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the address of a report that is full of markup from checkpoints and exceptions."""
+    directory = tmp_path_factory.mktemp("hostile")
+    markup = "</script><img src=x onerror=\"document.title='broken'\"><b>bold</b>&amp;"
+    write_reports(synthetic.matrix(["0.31.0", "0.33.0", "1.15.0"], hostile=markup), directory)
+    return (directory / "index.html").as_uri()
+
+
+class Watched:
+    """A page, and everything that it complained about or asked of anybody."""
+
+    def __init__(self, page: object) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def picture(self, name: str) -> None:
+        if SCREENSHOTS:
+            Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
+            whole = not self.page.locator("dialog[open]").count()
+            self.page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"), full_page=whole)
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open an address in a fresh profile; afterwards it must have complained of nothing."""
+    contexts, opened = [], []
+
+    def open_page(address: str, width: int = 1366, height: int = 900, **options: object) -> Watched:
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, **options))
+        watched = Watched(contexts[-1].new_page())
+        opened.append((watched, address.partition("#")[0]))
+        watched.page.goto(address)
+        return watched
+
+    yield open_page
+    for watched, address in opened:
+        assert watched.complaints == []
+        assert {request.partition("#")[0] for request in watched.requests} <= {address, "data:,"}
+    for context in contexts:
+        context.close()

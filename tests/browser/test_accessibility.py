@@ -1,0 +1,28 @@
+"""axe finds nothing to object to, in any state that the page can be in."""
+
+import pytest
+
+axe_api = pytest.importorskip(
+    "axe_playwright_python.sync_playwright", reason="needs the browser extra"
+)
+
+STATES = {
+    "at first": "",
+    "filtered": "#hide=exact&direction=upgrade",
+    "unfolded": "#unfold=1&saved=torch2.13-np2&loaded=torch2.13-np2",
+    "cell open": "#cell=accelerate-0.33.0%2Btorch2.13-np1~accelerate-0.33.0%2Btorch2.13-np1",
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("state", STATES)
+def test_axe_finds_no_violation(open_page, report, state, scheme):
+    page = open_page(report + STATES[state], color_scheme=scheme).page
+    page.locator("details").evaluate_all("(all) => all.forEach((each) => { each.open = true; })")
+    found = axe_api.Axe().run(page)
+    told = [
+        f"{violation['id']}: {violation['help']} "
+        f"({len(violation['nodes'])}: {violation['nodes'][0]['html'][:160]})"
+        for violation in found.response["violations"]
+    ]
+    assert told == []

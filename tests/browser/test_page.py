@@ -1,0 +1,205 @@
+"""The page as people use it, in a real Chromium: by mouse, by keyboard, by address."""
+
+import re
+
+import pytest
+
+from ckptmatrix.findings.upgrade import advise
+from ckptmatrix.findings.wording import path_text, verdict
+from ckptmatrix.model import MEASURED, Matrix, Status
+
+CELLS = "#matrix tbody tr:not(.group) td"
+
+
+def number(text: str) -> int:
+    return int(re.sub(r"\D", "", text) or 0)
+
+
+def chip(page, status: str):
+    return page.locator(f".chip[data-status='{status}']")
+
+
+def environments(matrix: Matrix) -> list[str]:
+    return [id_ for id_, record in matrix.environments.items() if record.status == "ready"]
+
+
+def test_the_counts_are_those_of_the_run(open_page, report, matrix):
+    page = open_page(report).page
+    today = [c for c in matrix.cells if (c.loader, c.treatment) == ("accelerate", "as-saved")]
+    exact = sum(cell.status is Status.EXACT for cell in today)
+    measured = sum(cell.status in MEASURED for cell in today)
+    shown = page.locator(".bar-number").first.inner_text()
+    assert [number(part) for part in shown.split(" of ")] == [exact, measured]
+    assert number(chip(page, "exact").locator("output").inner_text()) == exact
+    assert page.locator("#grid-count").inner_text().split(" loads")[0].strip() != ""
+
+
+def test_the_script_draws_the_very_table_that_is_there_without_it(open_page, report):
+    read = f"""() => [...document.querySelectorAll('{CELLS}')].map(
+        (td) => [td.className, td.getAttribute('aria-label'), td.textContent])"""
+    without = open_page(report, java_script_enabled=False).page
+    static = without.evaluate(read)
+    drawn = open_page(report).page.evaluate(read)
+    assert static == drawn
+    assert len(static) > 50
+    assert without.locator("#upgrade-form").is_hidden()
+    assert without.get_by_text("Choosing needs JavaScript").is_visible()
+
+
+def test_the_legend_filters_and_counts_follow(open_page, report):
+    watched = open_page(report)
+    page = watched.page
+    shown = page.locator(f"{CELLS}.exact:not(.dim)")
+    assert shown.count() > 0
+    chip(page, "exact").click()
+    assert shown.count() == 0
+    assert chip(page, "exact").get_attribute("aria-pressed") == "false"
+    assert "hide=exact" in page.url
+    watched.picture("filtered")
+    page.locator("#direction").select_option("rollback")
+    fewer = number(chip(page, "failed").locator("output").inner_text())
+    page.locator("#reset").click()
+    assert number(chip(page, "failed").locator("output").inner_text()) > fewer
+    assert shown.count() > 0
+    assert "#" not in page.url or "hide" not in page.url
+
+
+def test_an_upgrade_is_chosen_and_survives_a_reload(open_page, report, matrix):
+    watched = open_page(report)
+    page = watched.page
+    new = environments(matrix)[-1]
+    record = matrix.environments[new]
+    page.locator("[name=from-release]").select_option("0.33.0")
+    page.locator("[name=from-stack]").select_option("torch2.4-np1")
+    page.locator("[name=to-release]").select_option(record.accelerate)
+    page.locator("[name=to-stack]").select_option(record.stack)
+    told = verdict(matrix, advise(matrix, "accelerate-0.33.0+torch2.4-np1", new).forward)
+    assert page.locator("#verdict .verdict").inner_text().endswith(told)
+    watched.picture("upgrade")
+    page.reload()
+    assert page.locator("#verdict .verdict").inner_text().endswith(told)
+    page.locator("#swap").click()
+    back = verdict(matrix, advise(matrix, new, "accelerate-0.33.0+torch2.4-np1").forward)
+    assert page.locator("#verdict .verdict").inner_text().endswith(back)
+
+
+def test_the_page_and_the_command_give_the_same_verdict_for_every_pair(open_page, report, matrix):
+    page = open_page(report).page
+    ids = environments(matrix)
+    pairs = [(ids[i], ids[j]) for i in range(0, len(ids), 3) for j in range(0, len(ids), 4)]
+    told = page.evaluate(
+        """(pairs) => pairs.map(([old, next]) => {
+            const advice = window.ckptmatrix.advise(old, next);
+            return [advice.verdict, advice.back, advice.path, advice.remedies];
+        })""",
+        pairs,
+    )
+    for (old, new), (forward, back, path, remedies) in zip(pairs, told, strict=True):
+        advice = advise(matrix, old, new)
+        assert forward == verdict(matrix, advice.forward)
+        assert back == verdict(matrix, advice.back)
+        assert remedies == [view.title for view in advice.remedies]
+        assert path == (advice.path and path_text(matrix, advice.path))
+
+
+def test_a_cell_opens_by_keyboard_and_from_the_address(open_page, report):
+    watched = open_page(report)
+    page = watched.page
+    page.locator(f"{CELLS}[tabindex='0']").focus()
+    for key in ("ArrowDown", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    page.keyboard.press("Enter")
+    dialog = page.locator("#cell")
+    assert dialog.is_visible()
+    title = dialog.locator("h2").inner_text()
+    writer = re.match(r"saved with (\S+)", focused).group(1).split("–")[-1]
+    assert title.startswith(f"Saved with {writer},")
+    for part in ("The two environments", "Measure exactly this again"):
+        assert dialog.get_by_text(part).is_visible()
+    watched.picture("cell")
+    page.reload()
+    assert page.locator("#cell h2").inner_text() == title
+    page.keyboard.press("Escape")
+    assert dialog.is_hidden()
+    assert "cell=" not in page.url
+
+
+def test_a_failed_cell_shows_exception_cause_and_remedy(open_page, report, matrix):
+    cell = next(c for c in matrix.cells if c.status is Status.FAILED and c.cause and c.error)
+    from urllib.parse import quote
+
+    page = open_page(f"{report}#cell={quote(f'{cell.writer}~{cell.reader}')}").page
+    told = page.locator("#cell").inner_text()
+    assert f"{cell.error.type}: {cell.error.message.splitlines()[0][:40]}" in told
+    assert matrix.causes[cell.cause].title in told
+    assert matrix.causes[cell.cause].remedy[:40] in told
+    for id_ in (cell.writer, cell.reader):
+        assert matrix.environments[id_].torch in told
+    release = matrix.environments[cell.reader].accelerate
+    assert f"loaded-{release}+" in told
+
+
+def test_a_cause_shows_its_cells(open_page, report):
+    page = open_page(report).page
+    button = page.locator("[data-show-cause]").first
+    button.click()
+    assert page.locator("#cause-filter").input_value() == button.get_attribute("data-show-cause")
+    assert page.locator(f"{CELLS}.dim").count() > 0
+    assert page.locator(f"{CELLS}:not(.dim)").count() > 0
+
+
+def test_every_release_can_have_its_own_row(open_page, report, matrix):
+    watched = open_page(report)
+    watched.page.locator("#unfold").check()
+    assert watched.page.locator(CELLS).count() == len(matrix.environments) ** 2
+    watched.picture("unfolded")
+
+
+def test_nonsense_in_the_address_does_no_harm(open_page, report):
+    page = open_page(f"{report}#view=99&scenario=x&from=y&to=%3Cb%3E&cell=a~b&saved=z&hide=q").page
+    assert page.locator("#verdict .verdict").is_visible()
+    assert page.locator("#cell").is_hidden()
+
+
+def test_markup_from_a_checkpoint_is_shown_as_text(open_page, hostile):
+    page = open_page(hostile).page
+    old, new = "accelerate-0.31.0%2Btorch2.4-np1", "accelerate-0.33.0%2Btorch2.4-np1"
+    page.goto(f"{hostile}#cell={old}~{new}&from={old}&to={new}")
+    assert "onerror=" in page.locator("#cell").inner_text()
+    assert "onerror=" in page.locator("#verdict").inner_text()
+    assert page.locator("img").count() == 0
+    assert page.locator("main b:has-text('bold')").count() == 0
+    assert page.title().startswith("Checkpoint compatibility")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1366, 390])
+def test_it_fits_its_window_in_light_and_dark(open_page, report, scheme, width):
+    watched = open_page(report, width=width, color_scheme=scheme)
+    page = watched.page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    red, green, blue = map(
+        int,
+        re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[:3],
+    )
+    assert (red + green + blue > 380) == (scheme == "light")
+    watched.picture(f"{scheme}-{width}")
+
+
+def test_print_leaves_out_what_only_a_screen_can_do(open_page, report):
+    watched = open_page(report)
+    watched.page.emulate_media(media="print")
+    assert watched.page.locator(".controls").is_hidden()
+    assert watched.page.locator("#matrix").is_visible()
+    assert watched.page.locator("#verdict").is_visible()
+    watched.picture("print")
+
+
+def test_forced_colours_keep_glyphs_and_borders(open_page, report):
+    watched = open_page(report, forced_colors="active")
+    style = watched.page.evaluate(
+        f"getComputedStyle(document.querySelector('{CELLS}.failed')).borderTopStyle"
+    )
+    assert style == "solid"
+    watched.picture("forced-colours")

@@ -1,0 +1,149 @@
+"""`report`, `diff` and `upgrade` as a person types them, wrong input included."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from tests.report import synthetic
+
+from ckptmatrix.cli import main
+from ckptmatrix.report import write_reports
+
+RELEASES = ["0.24.1", "0.31.0", "0.33.0", "1.1.1", "1.15.0"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("run")
+    write_reports(synthetic.matrix(RELEASES), directory)
+    return directory
+
+
+@pytest.fixture
+def ask(monkeypatch, capsys):
+    """Run the command line; gives exit code, standard output and standard error."""
+
+    def ask(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ckptmatrix", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return code, captured.out, captured.err
+
+    return ask
+
+
+def test_upgrade_exits_with_its_answer(ask, run):
+    code, out, _ = ask("upgrade", "0.33.0", "1.15.0", "--matrix", run)
+    assert (code, out.split(":")[0]) == (0, "Safe")
+    code, out, _ = ask("upgrade", "1.15.0", "0.33.0", "--matrix", run)
+    assert (code, out.split(":")[0]) == (1, "Not safe")
+    code, _, err = ask("upgrade", "0.28.0", "1.15.0", "--matrix", run)
+    assert code == 4
+    assert "0.28.0 is not among the tested releases" in err
+    assert "remedy: Tested are 0.24.1" in err
+
+
+def test_upgrade_answers_as_json(ask, run):
+    stacks = ("--from-stack", "torch2.4-np1", "--to-stack", "torch2.13-np2")
+    code, out, _ = ask("upgrade", "1.1.1", "1.15.0", *stacks, "--matrix", run, "--json")
+    answer = json.loads(out)
+    assert code == 1
+    assert answer["answer"] == "unsafe"
+    assert answer["forward"]["lost"] == {
+        name: ["basic"] for name in ("rng.numpy", "rng.python", "rng.torch", "step")
+    }
+    assert answer["remedies"][0]["title"] == "With ckptmatrix.resume"
+    assert answer["back"]["answer"] == "unsafe"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("0.33.0", "1.15.0", "--from-stack", "torch9"), "no stack 'torch9'"),
+        (("0.33.0", "1.15.0", "--scenario", "nothing"), "no scenario 'nothing'"),
+        (("0.33.0",), "Missing argument 'TO'"),
+    ],
+)
+def test_upgrade_refuses_what_it_cannot_mean(ask, run, arguments, told):
+    code, out, err = ask("upgrade", *arguments, "--matrix", run)
+    assert code == 2
+    assert told in err
+    assert not out
+
+
+def test_diff_exits_1_only_for_a_regression(ask, run, tmp_path):
+    text = (run / "matrix.json").read_text()
+    worse = tmp_path / "worse.json"
+    worse.write_text(text.replace('"status":"exact"', '"status":"crashed"', 3))
+    code, out, _ = ask("diff", run, worse)
+    assert code == 1
+    assert "**3 regressed**" in out
+    assert "| exact → crashed |" in out
+    code, out, _ = ask("diff", worse, run)
+    assert (code, "**3 fixed**" in out) == (0, True)
+    code, out, _ = ask("diff", run, run, "--json")
+    assert code == 0
+    assert json.loads(out)["changes"] == []
+    code, out, _ = ask("diff", run, worse, "--json")
+    assert json.loads(out)["counts"]["regressed"] == 3
+    assert json.loads(out)["changes"][0]["new"]["status"] == "crashed"
+
+
+def test_report_renders_again_from_the_json_alone(ask, run, tmp_path):
+    alone = tmp_path / "matrix.json"
+    alone.write_bytes((run / "matrix.json").read_bytes())
+    code, out, _ = ask("report", alone)
+    assert code == 0
+    for name in ("index.html", "matrix.md", "junit.xml"):
+        assert str(tmp_path / name) in out
+        assert (tmp_path / name).read_bytes() == (run / name).read_bytes()
+    code, _, _ = ask("report", run, "-o", tmp_path / "b", "--baseline", alone)
+    assert code == 0
+    assert "Nothing changed" in (tmp_path / "b" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "command", [("report",), ("diff", "{}"), ("upgrade", "1", "2", "--matrix")]
+)
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"schema": "ckptmatrix.matrix/9"}', "reads 'ckptmatrix.matrix/1' only"),
+        ("<html>", "is not a matrix.json"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_a_file_that_is_no_matrix_is_refused_everywhere(ask, tmp_path, command, content, told):
+    path = tmp_path / "other.json"
+    if content is not None:
+        path.write_text(content)
+    before = sorted(tmp_path.iterdir())
+    arguments = [str(path) if part == "{}" else part for part in command]
+    code, out, err = ask(*arguments, path)
+    assert code == 2
+    assert told in err
+    assert "remedy:" in err
+    assert not out
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_directory_that_cannot_be_written_to_is_told(ask, run, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    code, _, err = ask("report", run, "-o", blocked / "below")
+    assert code == 2
+    assert "cannot be written to" in err
+
+
+@pytest.mark.parametrize("name", ["report", "diff", "upgrade"])
+def test_help_teaches_with_examples_and_exit_codes(ask, name):
+    code, out, _ = ask(name, "--help")
+    assert code == 0
+    assert "Examples:" in out
+    assert "Exit codes:" in out
