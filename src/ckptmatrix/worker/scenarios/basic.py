@@ -53,7 +53,7 @@ class Counter:
 
 
 def network() -> torch.nn.Module:
-    """A small network with parameters, a buffer and dropout (which draws from torch's generator)."""
+    """A small network with parameters, buffers and dropout, which draws from torch's generator."""
     return torch.nn.Sequential(
         torch.nn.Linear(FEATURES, 8),
         torch.nn.BatchNorm1d(8),
