@@ -1,0 +1,47 @@
+"""Parameters that are views of one storage, and one that is not contiguous.
+
+Scripts that pack parameters for speed have them. From 0.25.0 on a save keeps only the first of the
+views in `model.safetensors`, with a warning; the others are not in the checkpoint.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ckptmatrix.worker.components import unwrap
+from ckptmatrix.worker.scenarios.basic import FEATURES, Basic
+from ckptmatrix.worker.training import Training
+
+HIDDEN = 8
+
+
+class Packed(torch.nn.Module):
+    """A layer's weight and bias in one block of memory, and a transposed weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        block = torch.randn(HIDDEN * FEATURES + HIDDEN) / 4
+        self.weight = torch.nn.Parameter(block[: HIDDEN * FEATURES].view(HIDDEN, FEATURES))
+        self.bias = torch.nn.Parameter(block[HIDDEN * FEATURES :])
+        self.mixing = torch.nn.Parameter((torch.randn(HIDDEN + 1, HIDDEN) / 4).t())
+        self.drop = torch.nn.Dropout(0.25)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        hidden = torch.tanh(torch.nn.functional.linear(inputs, self.weight, self.bias))
+        return (self.drop(hidden) @ self.mixing).mean(1, keepdim=True)
+
+
+class SharedViews(Basic):
+    """A model with two parameters in one storage."""
+
+    def model(self) -> torch.nn.Module:
+        return Packed()
+
+    def verify(self, training: Training) -> None:
+        model = unwrap(training.models[0])
+        shared = model.weight.data_ptr() + model.weight.nbytes == model.bias.data_ptr()
+        if not shared or model.mixing.is_contiguous():
+            raise RuntimeError("asked for views of one storage and a transposed weight")
+
+
+scenario = SharedViews
