@@ -15,7 +15,7 @@ playwright_api = pytest.importorskip(
     "playwright.sync_api", reason="needs the browser extra; `nox -s browser` installs it"
 )
 
-FLAGS = [
+FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -23,7 +23,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-]
+)
 SAMPLE = Path(__file__).parents[2] / "reports" / "sample" / "matrix.json"
 SCREENSHOTS = os.environ.get("CKPTMATRIX_SCREENSHOTS")
 """Directory that keeps a picture of each tested state, for CI to show; unset keeps none."""
@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     with playwright_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        found = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         yield found
         found.close()
 
