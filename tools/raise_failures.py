@@ -179,6 +179,11 @@ def scheduler_missing(path: str) -> None:
     Run().load(path)
 
 
+def optimizer_missing(path: str) -> None:
+    (Path(_saved(path)) / "optimizer.bin").unlink()
+    Run().load(path)
+
+
 def scaler_missing(path: str) -> None:
     Run(scaler=True).load(_saved(path))
 
@@ -356,7 +361,9 @@ def anonymous(text: str, scratch: str) -> str:
     """The text with the machine's own paths replaced."""
     text = text.replace(scratch, "/workspace/outputs")
     text = re.sub(r'"[^"]*/site-packages/', f'"{INSTALLED}', text)
-    text = re.sub(r'"[^"]*?/(?=accelerate/|safetensors/|numpy/)', f'"{INSTALLED}', text)
+    text = re.sub(
+        r'(^|["\s:])/[^"\s]*?/(?=(?:accelerate|safetensors|numpy)/)', rf"\g<1>{INSTALLED}", text
+    )
     for own in (str(Path(__file__).resolve()), __file__):
         text = text.replace(own, "/workspace/train.py")
     return text
@@ -369,6 +376,7 @@ def main() -> None:
     torch_version = torch.__version__.partition("+")[0]
     versions = f"accelerate-{__version__}-torch-{torch_version}-numpy-{np.__version__}"
     layout = "%(levelname)s:%(name)s:%(message)s"
+    logging.captureWarnings(True)
     for case in sys.argv[2:]:
         log = io.StringIO()
         logging.basicConfig(stream=log, level=logging.INFO, force=True, format=layout)
