@@ -49,6 +49,14 @@ def accepts(function: str, parameter: str) -> bool:
     return method is not None and parameter in inspect.signature(method).parameters
 
 
+def defaults_to(function: str, parameter: str, value: object) -> bool:
+    """Whether `Accelerator`'s method can do without this parameter, and then takes `value`."""
+    if not accepts(function, parameter):
+        return False
+    default = inspect.signature(getattr(Accelerator, function)).parameters[parameter].default
+    return default is value
+
+
 def unusable_on(device: str) -> str:
     """Why this release cannot be used on `cpu` or `cuda` at all; empty if it can."""
     return _UNUSABLE.get((accelerate.__version__, device), "")

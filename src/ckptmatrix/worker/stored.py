@@ -130,14 +130,15 @@ def describe(directory: str) -> tuple[dict[str, int], dict[str, list[str]]]:
 
 def _keys(path: str) -> list[str]:
     if path.endswith(".safetensors"):
-        return sorted(read_weights(path)) if _is_safetensors(path) else ["(a torch zip)"]
+        return sorted(read_weights(path)) if is_safetensors(path) else ["(a torch zip)"]
     if path.endswith((".bin", ".pkl", ".pt")):
         value = read(path)
         return [str(key) for key in value] if isinstance(value, dict) else []
     return []
 
 
-def _is_safetensors(path: str) -> bool:
+def is_safetensors(path: str) -> bool:
+    """Whether a file of that name really is one."""
     # accelerate 0.21 and 0.22 wrote a torch zip under this name (save_model).
     with open(path, "rb") as file:
         return file.read(2) != b"PK"

@@ -7,6 +7,8 @@ from typing import Any
 from ckptmatrix import resume
 
 
-def load_state(accelerator: Any, directory: str) -> None:
-    """Load, and raise if anything was lost."""
-    resume.load_state(accelerator, directory)
+def load_state(accelerator: Any, directory: str | None, **arguments: Any) -> None:
+    """Load, and raise if anything was lost; `strict` is the model's here too."""
+    if "strict" in arguments:
+        arguments["model_strict"] = arguments.pop("strict")
+    resume.load_state(accelerator, directory, **arguments)
