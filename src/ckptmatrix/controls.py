@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from ckptmatrix.judge import outcome, summary
 from ckptmatrix.lab import Lab
@@ -10,18 +11,6 @@ from ckptmatrix.planning import Plan
 from ckptmatrix.store import now
 from ckptmatrix.workers import Answer
 from ckptmatrix.writing import Written
-
-ALTERABLE = (
-    "model",
-    "optimizer",
-    "scheduler",
-    "rng.python",
-    "rng.numpy",
-    "rng.torch",
-    "step",
-    "custom",
-)
-"""Components that a control alters in the files of a plain `save_state`."""
 
 
 def run_controls(
@@ -70,8 +59,8 @@ def _usable(cell: Cell, lab: Lab) -> bool:
     )
 
 
-def _control(cell: Cell, lab: Lab, name: str) -> CellRecord:
-    return outcome(cell, lab.ask(cell, _written(cell, lab), "control", control=name), now())
+def _control(cell: Cell, lab: Lab, name: str, **more: Any) -> CellRecord:
+    return outcome(cell, lab.ask(cell, _written(cell, lab), "control", control=name, **more), now())
 
 
 def _written(cell: Cell, lab: Lab) -> Written:
@@ -113,13 +102,27 @@ def _twice(cell: Cell, lab: Lab) -> ControlRecord:
 
 
 def _altered(cell: Cell, lab: Lab) -> Iterator[ControlRecord]:
-    """A checkpoint with one component altered turns exactly that component red."""
+    """A checkpoint with one bit altered turns exactly that component red that it belongs to."""
     plain = lab.measured(cell)
-    for component in ALTERABLE:
-        if plain.components.get(component) != Verdict.RESTORED:
-            continue
-        record = _control(cell, lab, f"altered {component}")
-        if record.error and record.error.type == "LookupError":
-            continue  # this scenario keeps the component in files of its own
-        wanted = {**plain.components, component: Verdict.WRONG}
-        yield _record(f"altered {component}", cell, record.components == wanted, summary(record))
+    answer = lab.ask(cell, _written(cell, lab), "alterations")
+    if answer.ended != "returned":
+        yield _record("altered", cell, False, str(answer.value))
+        return
+    for owners, alteration in _largest(answer.value).items():
+        if any(plain.components.get(owner) != Verdict.RESTORED for owner in owners):
+            continue  # what does not come back cannot be spoilt
+        record = _control(cell, lab, "altered", alteration=alteration)
+        wanted = {**plain.components, **dict.fromkeys(owners, Verdict.WRONG)}
+        name = f"altered {' and '.join(owners)}"
+        yield _record(name, cell, record.components == wanted, summary(record))
+
+
+def _largest(alterations: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """For each component one flipped bit, in its largest value: the first among equals."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for alteration in alterations:
+        owners = tuple(alteration["owners"])
+        known = found.get(owners, {"size": 0})
+        if alteration["kind"] == "flip" and owners and alteration["size"] > known["size"]:
+            found[owners] = alteration
+    return found

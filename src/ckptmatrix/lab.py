@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 from filelock import FileLock
@@ -140,7 +140,7 @@ class Lab:
         assert written is not None
         return judge.outcome(cell, self.ask(cell, written, "load"), now())
 
-    def ask(self, cell: Cell, written: Written, op: str, **more: str) -> Answer:
+    def ask(self, cell: Cell, written: Written, op: str, **more: Any) -> Answer:
         """Send a reader a request about a checkpoint."""
         return self.worker(cell.reader).ask(
             op,

@@ -19,6 +19,7 @@ from typing import Any, Callable
 warnings.filterwarnings("ignore")
 
 from ckptmatrix.worker import measuring, merging, writing  # noqa: E402 - warnings go first
+from ckptmatrix.worker.alterations import alterations  # noqa: E402
 from ckptmatrix.worker.controls import control  # noqa: E402
 from ckptmatrix.worker.finding import find_scenario  # noqa: E402
 from ckptmatrix.worker.forking import Ended, run_forked  # noqa: E402
@@ -60,7 +61,15 @@ class Worker:
     def do_control(self, request: dict[str, Any]) -> Ended:
         """Measure a load whose outcome is known."""
         truths = self._truths(request)
-        return self._measure(request, control(request["control"], request["loader"], truths))
+        return self._measure(request, control(request, truths))
+
+    def do_alterations(self, request: dict[str, Any]) -> Ended:
+        """Every alteration of a checkpoint; `other` is one of another run of the scenario."""
+        scenario, other = find_scenario(request["scenario"]), request.get("other", "")
+        return run_forked(
+            lambda: [a._asdict() for a in alterations(scenario, request["directory"], other)],
+            request["seconds"],
+        )
 
     def do_reference(self, request: dict[str, Any]) -> Ended:
         """The training that follows a perfect load; None if it has not as many processes."""

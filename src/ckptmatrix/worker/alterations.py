@@ -1,90 +1,308 @@
-"""Change one component of a saved checkpoint, to see whether the judge notices exactly that.
+"""Change one place of a saved checkpoint, to see whether the judge notices exactly that.
 
-Works on a copy that the caller made, of a checkpoint that this project's own writers saved.
+The places are found by reading the files, whatever they are: each file, each key in it at every
+depth, each value. Works on copies of checkpoints that this project's own writers saved.
 """
 
 from __future__ import annotations
 
+import copy
+import json
 import os
-from typing import Any, Callable
+import pickle
+import shutil
+import struct
+from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 
-from ckptmatrix.worker.stored import read
+from ckptmatrix.worker.neutral import Neutral
+from ckptmatrix.worker.ownership import owners
+from ckptmatrix.worker.stored import is_safetensors, read, read_weights
+
+if TYPE_CHECKING:
+    from ckptmatrix.worker.training import Scenario
+
+LONG = 32
+"""A sequence of at least so many numbers is one value."""
+
+KINDS = ("drop", "zero", "flip", "swap", "other run")
 
 
-def alter(directory: str, component: str) -> bool:
-    """Change one value of one component in the files.
+class Alteration(NamedTuple):
+    """One change of one place."""
 
-    Returns:
-        Whether there was anything of this component to change.
+    file: str
+    """Path below the checkpoint's directory."""
+    path: tuple
+    """Keys and indices into what the file holds; empty for the file itself."""
+    kind: str
+    """One of `KINDS`; of a file `zero` makes it empty."""
+    owners: list[str]
+    """Components that the place belongs to."""
+    size: int
+    """Bytes of the value, roughly; the largest tells a component best."""
+    constant: bool
+    """Whether another run has the very same value there."""
+
+
+def alterations(scenario: Scenario, directory: str, other: str) -> list[Alteration]:
+    """Every alteration of a checkpoint that changes what is in it.
+
+    Args:
+        scenario: whose checkpoint it is.
+        directory: the checkpoint.
+        other: a checkpoint of another run of the same scenario; empty if there is none.
     """
-    for name, change in _CHANGES.get(component, ()):
-        path = os.path.join(directory, name)
-        if os.path.exists(path):
-            change(path)
-            return True
-    return False
+    found = []
+    for file in files(directory):
+        path, elsewhere = os.path.join(directory, file), os.path.join(other, file)
+        size = os.path.getsize(path)
+        tree, foreign = load(path), None
+        if other and os.path.exists(elsewhere):
+            foreign = load(elsewhere)
+        constant = _same(tree, foreign)
+        whole = owners(scenario, file, None)
+        found += [Alteration(file, (), kind, whole, size, constant) for kind in ("drop", "zero")]
+        if not constant and foreign is not None:
+            turned = _differing(scenario, file, tree, foreign)
+            found.append(Alteration(file, (), "other run", turned, size, constant))
+        if isinstance(tree, (dict, list)):
+            found += _within(scenario, file, tree, foreign)
+    return found
 
 
-def flip_bit(tensor: torch.Tensor) -> torch.Tensor:
-    """A copy with the lowest bit of its middle byte flipped."""
-    raw = tensor.detach().clone().contiguous()
-    flat = raw.reshape(-1).view(torch.uint8)
-    flat[flat.numel() // 2] ^= 1
-    return raw
+def apply(alteration: Alteration, directory: str, other: str) -> None:
+    """Make the change in a checkpoint's files."""
+    file, path = os.path.join(directory, alteration.file), tuple(alteration.path)
+    if path:
+        tree = load(file)
+        if alteration.kind == "swap":
+            partner = _partner(path, _leaves(tree))
+            tree = _replaced(_replaced(tree, path, _at(tree, partner)), partner, _at(tree, path))
+        elif alteration.kind == "drop":
+            tree = _dropped(tree, path)
+        elif alteration.kind == "other run":
+            tree = _replaced(tree, path, _at(load(os.path.join(other, alteration.file)), path))
+        else:
+            tree = _replaced(tree, path, _CHANGES[alteration.kind](_at(tree, path)))
+        store(tree, file)
+    elif alteration.kind == "drop":
+        os.remove(file)
+    elif alteration.kind == "zero":
+        os.truncate(file, 0)
+    else:
+        shutil.copy(os.path.join(other, alteration.file), file)
 
 
-def _in_pickle(*path: Any, change: Callable[[Any], Any]) -> Callable[[str], None]:
-    """Rewrites a pickled file with the value at `path` changed; `...` stands for the first key."""
-
-    def rewrite(file: str) -> None:
-        torch.save(_replaced(read(file), path, change), file)
-
-    return rewrite
-
-
-def _replaced(value: Any, path: tuple, change: Callable[[Any], Any]) -> Any:
-    if not path:
-        return change(value)
-    key = next(iter(value)) if path[0] is ... else path[0]
-    if isinstance(value, dict):
-        return {**value, key: _replaced(value[key], path[1:], change)}
-    items = list(value)
-    items[key] = _replaced(items[key], path[1:], change)
-    return type(value)(items)
+def files(directory: str) -> list[str]:
+    """Paths below a directory, sorted."""
+    return sorted(
+        os.path.relpath(os.path.join(folder, name), directory)
+        for folder, _, names in os.walk(directory)
+        for name in names
+    )
 
 
-def _in_safetensors(file: str) -> None:
-    tensors = load_file(file)
-    name = sorted(tensors)[0]
-    tensors[name] = flip_bit(tensors[name])
-    save_file(tensors, file, metadata={"format": "pt"})
+def load(path: str) -> Any:
+    """What a file holds; the bytes themselves where its format is not known here."""
+    if path.endswith(".safetensors") and is_safetensors(path):
+        return read_weights(path)
+    if path.endswith((".bin", ".pkl", ".pt", ".safetensors")):
+        return read(path)
+    with open(path, "rb") as file:
+        content = file.read()
+    return json.loads(content) if path.endswith(".json") else content
 
 
-def _bump(value: int) -> int:
-    return value + 1
+def store(tree: Any, path: str) -> None:
+    """Write what `load` gave, in the same format."""
+    if path.endswith(".safetensors") and is_safetensors(path):
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+        save_file({name: tensor.contiguous() for name, tensor in tree.items()}, path, metadata)
+    elif path.endswith(".json"):
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(tree, file)
+    else:
+        torch.save(tree, path)
 
 
-def _flip_number(array: np.ndarray) -> np.ndarray:
-    changed = array.copy()
-    changed[len(changed) // 2] ^= 1
-    return changed
+def _differing(scenario: Scenario, file: str, tree: Any, foreign: Any) -> list[str]:
+    """Components that a whole file of another run changes: those that do not happen to be alike."""
+    if not isinstance(tree, dict) or not isinstance(foreign, dict):
+        return owners(scenario, file, None)
+    keys = [k for k in {**tree, **foreign} if not _same(_at(tree, (k,)), _at(foreign, (k,)))]
+    return sorted({name for key in keys for name in owners(scenario, file, key)})
 
 
-_RANDOM = "random_states_0.pkl"
-_CHANGES: dict[str, tuple[tuple[str, Callable[[str], None]], ...]] = {
-    "model": (
-        ("model.safetensors", _in_safetensors),
-        ("pytorch_model.bin", _in_pickle(..., change=flip_bit)),
-    ),
-    "optimizer": (("optimizer.bin", _in_pickle("state", ..., "exp_avg", change=flip_bit)),),
-    "scheduler": (("scheduler.bin", _in_pickle("last_epoch", change=_bump)),),
-    "rng.python": ((_RANDOM, _in_pickle("random_state", 1, 300, change=lambda v: v ^ 1)),),
-    "rng.numpy": ((_RANDOM, _in_pickle("numpy_random_seed", 1, change=_flip_number)),),
-    "rng.torch": ((_RANDOM, _in_pickle("torch_manual_seed", change=flip_bit)),),
-    "step": ((_RANDOM, _in_pickle("step", change=_bump)),),
-    "custom": (("custom_checkpoint_0.pkl", _in_pickle("mean", change=flip_bit)),),
-}
+def _within(scenario: Scenario, file: str, tree: Any, foreign: Any) -> Iterator[Alteration]:
+    leaves = dict(_leaves(tree))
+    for path, value in _nodes(tree):
+        theirs = _at(foreign, path)
+        constant = _same(value, theirs)
+        mine = owners(scenario, file, path[0])
+        size = _size(value)
+        kinds = ["drop"] if type(_at(tree, path[:-1])) in (dict, list, tuple) else []
+        if path in leaves:
+            kinds += [k for k, change in _CHANGES.items() if not _same(change(value), value)]
+        if theirs is not _NOWHERE and not constant:
+            kinds.append("other run")
+        for kind in kinds:
+            yield Alteration(file, path, kind, mine, size, constant)
+        partner = _partner(path, leaves.items()) if path in leaves else None
+        if partner:
+            both = sorted({*mine, *owners(scenario, file, partner[0])})
+            yield Alteration(file, path, "swap", both, size, constant)
+
+
+def _partner(path: tuple, leaves: Any) -> tuple | None:
+    """The next value of the same shape that is not the same, in whose place this one would fit."""
+    leaves = dict(leaves)
+    later = list(leaves)[list(leaves).index(path) + 1 :]
+    shape = _shape(leaves[path])
+    for candidate in later:
+        if _shape(leaves[candidate]) == shape and not _same(leaves[candidate], leaves[path]):
+            return candidate
+    return None
+
+
+def _shape(value: Any) -> tuple:
+    sizes = tuple(getattr(value, "shape", ())) or (len(value) if _is_long(value) else 0,)
+    return type(value), str(getattr(value, "dtype", "")), sizes
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        return value.nbytes
+    return 8 * len(value) if _is_long(value) else 8
+
+
+def _is_long(value: Any) -> bool:
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) >= LONG
+        and all(type(item) in (int, float) for item in value)
+    )
+
+
+def _items(tree: Any) -> list[tuple[Any, Any]]:
+    """Keys and values of a container; of anything else nothing."""
+    if isinstance(tree, dict):
+        return list(tree.items())
+    if isinstance(tree, (list, tuple)) and not _is_long(tree):
+        return list(enumerate(tree))
+    return []
+
+
+def _nodes(tree: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
+    """Every path below the root, containers before what is in them."""
+    for key, value in _items(tree):
+        yield (*path, key), value
+        yield from _nodes(value, (*path, key))
+
+
+def _leaves(tree: Any) -> Iterator[tuple[tuple, Any]]:
+    for path, value in _nodes(tree):
+        if not _items(value):
+            yield path, value
+
+
+_NOWHERE = object()
+
+
+def _at(tree: Any, path: tuple) -> Any:
+    for key in path:
+        try:
+            tree = tree[key]
+        except (KeyError, IndexError, TypeError):
+            return _NOWHERE
+    return tree
+
+
+def _changed(tree: Any, path: tuple, change: Callable[[Any, Any], Any]) -> Any:
+    """A copy of `tree` in which `change(container, key)` stands for the container at the path."""
+    if len(path) == 1:
+        return change(tree, path[0])
+    return _with(tree, path[0], _changed(tree[path[0]], path[1:], change))
+
+
+def _replaced(tree: Any, path: tuple, value: Any) -> Any:
+    return _changed(tree, path, lambda container, key: _with(container, key, value))
+
+
+def _dropped(tree: Any, path: tuple) -> Any:
+    def without(container: Any, key: Any) -> Any:
+        items = _editable(container)
+        del items[key]
+        return _as_it_was(container, items)
+
+    return _changed(tree, path, without)
+
+
+def _with(container: Any, key: Any, value: Any) -> Any:
+    items = _editable(container)
+    items[key] = value
+    return _as_it_was(container, items)
+
+
+def _editable(container: Any) -> Any:
+    return copy.copy(container) if isinstance(container, dict) else list(container)
+
+
+def _as_it_was(container: Any, items: Any) -> Any:
+    return items if isinstance(container, dict) else type(container)(items)
+
+
+def _same(one: Any, two: Any) -> bool:
+    try:
+        return Neutral.of({"": one}).leaves("") == Neutral.of({"": two}).leaves("")
+    except TypeError:  # an object of a class; what its pickle says is all there is to compare
+        return pickle.dumps(one) == pickle.dumps(two)
+
+
+def zeroed(value: Any) -> Any:
+    """The value with nothing in it; itself where there is no such thing."""
+    if isinstance(value, torch.Tensor):
+        return torch.zeros_like(value)
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value * 0
+    if _is_long(value):
+        return type(value)(zeroed(item) for item in value)
+    return type(value)() if isinstance(value, (bool, int, float, str)) else value
+
+
+def flipped(value: Any) -> Any:
+    """The value with one bit the other way, in its middle; itself where there is no bit."""
+    if isinstance(value, torch.Tensor) and value.numel():
+        raw = value.detach().clone().contiguous()
+        _flip_middle(raw.reshape(-1).view(torch.uint8))
+        return raw
+    if isinstance(value, (np.ndarray, np.generic)) and value.nbytes:
+        raw = np.array(value)
+        _flip_middle(raw.reshape(-1).view(np.uint8))
+        return raw if isinstance(value, np.ndarray) else raw[()]
+    if _is_long(value):
+        items = list(value)
+        items[len(items) // 2] = flipped(items[len(items) // 2])
+        return type(value)(items)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value ^ 1
+    if isinstance(value, float):
+        (bits,) = struct.unpack("<q", struct.pack("<d", value))
+        return struct.unpack("<d", struct.pack("<q", bits ^ 1))[0]
+    if isinstance(value, str) and value:
+        return chr(ord(value[0]) ^ 1) + value[1:]
+    return value
+
+
+def _flip_middle(raw: Any) -> None:
+    raw[len(raw) // 2] ^= 1
+
+
+_CHANGES: dict[str, Callable[[Any], Any]] = {"zero": zeroed, "flip": flipped}

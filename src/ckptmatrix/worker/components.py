@@ -78,6 +78,22 @@ class Optimizer(_Listed):
     def _objects(self, training: Training) -> list[Any]:
         return training.optimizers
 
+    def capture(self, training: Training) -> Any:
+        states = {}
+        for index, optimizer in enumerate(training.optimizers):
+            state = optimizer.state_dict()
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            # A state dict shows state that belongs to no parameter as if it did; nothing uses it.
+            used = {
+                i: slots for i, slots in state["state"].items() if _has(optimizer, parameters, i)
+            }
+            states[str(index)] = {**state, "state": used}
+        return states or ABSENT
+
+
+def _has(optimizer: Any, parameters: list[Any], index: Any) -> bool:
+    return index in range(len(parameters)) and parameters[index] in optimizer.state
+
 
 class Scheduler(_Listed):
     """State of every scheduler, the learning rates among it."""

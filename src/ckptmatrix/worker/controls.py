@@ -6,41 +6,50 @@ import os
 import shutil
 import tempfile
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from ckptmatrix.worker.alterations import alter
+from ckptmatrix.worker.alterations import Alteration, apply
 from ckptmatrix.worker.measuring import Load, inject, loader_under_test, truth_for
-from ckptmatrix.worker.neutral import Neutral
-from ckptmatrix.worker.training import Scenario, Training
+
+if TYPE_CHECKING:
+    from ckptmatrix.worker.neutral import Neutral
+    from ckptmatrix.worker.training import Scenario, Training
 
 
-def control(name: str, loader: str, truths: list[Neutral]) -> Load:
+class NotAlteredError(BaseException):
+    """A checkpoint could not be altered. Nothing that catches what a load raises may catch it."""
+
+
+def control(request: dict[str, Any], truths: list[Neutral]) -> Load:
     """The load of a control.
 
     Args:
-        name: `nothing` (a load that does nothing), `perfect` (the truth is put in directly), or
-            `altered COMPONENT` (the loader under test, on a copy with that component changed).
-        loader: the loader under test, `module:function`.
+        request: `control`: `nothing` (a load that does nothing), `perfect` (the truth is put in
+            directly), or `altered` (the loader under test, on a copy of the checkpoint with the
+            change that `alteration` says; `other` is a checkpoint of another run).
         truths: the captured state of each of the writer's processes.
     """
-    if name == "nothing":
+    if request["control"] == "nothing":
         return lambda scenario, training, directory: None
-    if name == "perfect":
+    if request["control"] == "perfect":
         return partial(_perfect, truths)
-    return _altered(name.partition(" ")[2], loader_under_test(loader))
+    return partial(_altered, request)
 
 
 def _perfect(truths: list[Neutral], scenario: Scenario, training: Training, directory: str) -> None:
-    rank = training.accelerator.process_index
-    inject(scenario, training, truth_for(scenario, truths, rank))
+    inject(scenario, training, truth_for(scenario, truths, training.accelerator.process_index))
 
 
-def _altered(component: str, load: Load) -> Load:
-    def on_a_copy(scenario: Scenario, training: Training, directory: str) -> None:
-        with tempfile.TemporaryDirectory() as place:
-            copy = os.path.join(place, os.path.basename(directory))
-            shutil.copytree(directory, copy)
-            if not alter(copy, component):
-                raise LookupError(f"the checkpoint has nothing of {component} to alter")
-            load(scenario, training, copy)
-
-    return on_a_copy
+def _altered(
+    request: dict[str, Any], scenario: Scenario, training: Training, directory: str
+) -> None:
+    alteration = Alteration(**request["alteration"])
+    written = os.path.dirname(request["truth"])
+    with tempfile.TemporaryDirectory() as place:
+        whole = shutil.copytree(written, os.path.join(place, "written"))
+        copy = os.path.join(whole, os.path.relpath(directory, written))
+        try:
+            apply(alteration, copy, request.get("other", ""))
+        except Exception as error:
+            raise NotAlteredError(f"{alteration} cannot be made: {error!r}") from error
+        loader_under_test(request["loader"])(scenario, training, copy)

@@ -59,6 +59,9 @@ class Scenario:
     """What is verified on its own."""
     processes: tuple[int, int] = (1, 1)
     """How many processes the writer trains with, and how many the reader."""
+    files: tuple[tuple[str, str], ...] = ()
+    """Patterns of the files that the script's own hooks write, and the component they belong to;
+    `hook_files` where none is named."""
 
     def unsupported(self, device: str) -> str:
         """Why this release cannot do what is asked; empty if it can. Looks, never tries.
