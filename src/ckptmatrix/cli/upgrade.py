@@ -6,11 +6,14 @@ from pathlib import Path
 import click
 import msgspec
 
+from ckptmatrix.config import read_config
 from ckptmatrix.errors import UsageError
 from ckptmatrix.findings.tally import scenarios_of
-from ckptmatrix.findings.upgrade import Advice, Answer, advise, resolve
+from ckptmatrix.findings.upgrade import Advice, Answer, Verify, advise, resolve
 from ckptmatrix.findings.wording import advice_lines, path_text, verdict
 from ckptmatrix.finished import finished_matrix
+from ckptmatrix.home import Home
+from ckptmatrix.hops import verifier
 from ckptmatrix.model import Matrix
 
 EXIT_CODES = {Answer.SAFE: 0, Answer.UNSAFE: 1, Answer.UNKNOWN: 4}
@@ -28,6 +31,19 @@ EXIT_CODES = {Answer.SAFE: 0, Answer.UNSAFE: 1, Answer.UNKNOWN: 4}
     type=click.Path(path_type=Path),
     help="A matrix.json or its directory; default: reports/matrix.json, else the shipped sample.",
 )
+@click.option(
+    "--verify/--no-verify",
+    default=None,
+    help="Run a way round for real, hop by hop. By default only where its environments are there "
+    "already; --verify builds them.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("matrix.toml"),
+    show_default=True,
+    help="The declared matrix, for running a way round.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def command(
     old: str,
@@ -36,6 +52,8 @@ def command(
     to_stack: str | None,
     scenarios: tuple[str, ...],
     path: Path | None,
+    verify: bool | None,
+    config: Path,
     as_json: bool,
 ) -> None:
     """Say whether checkpoints survive an upgrade FROM one accelerate release TO another.
@@ -49,6 +67,7 @@ def command(
       ckptmatrix upgrade 0.33.0 1.15.0
       ckptmatrix upgrade 1.1.1 1.15.0 --from-stack torch2.13-np1 --to-stack torch2.13-np2
       ckptmatrix upgrade 0.31.0 0.33.0 --scenario basic --json
+      ckptmatrix upgrade 1.15.0 0.31.0 --verify         run the way round, if there is one
 
     \b
     Exit codes: 0 safe, 1 not safe, 2 wrong use, 4 not measured.
@@ -63,7 +82,7 @@ def command(
     from_stack, to_stack = from_stack or to_stack, to_stack or from_stack
     writer = resolve(matrix, old, from_stack, new)
     reader = resolve(matrix, new, to_stack, old)
-    advice = advise(matrix, writer, reader, scenarios)
+    advice = advise(matrix, writer, reader, scenarios, _verifier(matrix, verify, config))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(_answer(matrix, advice, source))))
     else:
@@ -72,6 +91,14 @@ def command(
             f"  measured           {matrix.run.finished[:10]} on {matrix.run.device}, {source}"
         )
     sys.exit(EXIT_CODES[advice.forward.answer])
+
+
+def _verifier(matrix: Matrix, wanted: bool | None, config: Path) -> Verify | None:
+    """Give what runs a way round; None where nothing is declared, or it is not wanted."""
+    if wanted is False or (wanted is None and not config.is_file()):
+        return None
+    declared = read_config(config)
+    return verifier(declared, Home.of(declared.root), matrix.run.device, build=bool(wanted))
 
 
 def _answer(matrix: Matrix, advice: Advice, source: str) -> dict[str, object]:
