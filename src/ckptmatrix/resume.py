@@ -136,6 +136,7 @@ def load_state(
             # accelerate's last act (0.21.0 and newer): all else is loaded, and `left_over` tells.
             if "custom checkpoints" not in str(error) or not load.custom_objects_differ():
                 raise
+    load.mend_custom_objects()
     load.left_over()
     load.finish_random_states(step)
     load.continue_naming()
@@ -279,9 +280,12 @@ class _Load:
 
     def load_model(self, model: Any, index: int, kwargs: dict[str, Any]) -> None:
         ending = f"_{index}" if index else ""
-        name = f"model{ending}.safetensors"
-        if name not in self.files:
-            name = f"pytorch_model{ending}.bin"
+        name, other = f"model{ending}.safetensors", f"pytorch_model{ending}.bin"
+        both = name in self.files and other in self.files
+        # A later save in the other format leaves the old file behind, and accelerate 0.25.0 and
+        # newer go on to prefer it. Every save writes the weights first, the optimizer after them.
+        if name not in self.files or (both and self.in_order(name, other, "optimizer.bin")):
+            name, other = other, name
         title = _title("model", str(index))
         try:
             safe = name.endswith(".safetensors")
@@ -294,15 +298,14 @@ class _Load:
             self.set(title, "lost", self.reason(name, error))
             return
         self.set(title, "restored", name + how)
-        other = f"pytorch_model{ending}.bin"
-        stale = other != name and other in self.files and self.newer(other, name)
-        if stale and not _same(self.read(other), weights):
+        if both and safe and self.in_order(name, other) and not _same(self.read(other), weights):
             how = f"{name} was loaded, as accelerate does, but {other} is newer and differs"
             self.set(title, "lost", how + "; delete the stale one")
 
-    def newer(self, name: str, than: str) -> bool:
-        """Whether one file of the directory was written after another."""
-        return (self.path / name).stat().st_mtime_ns > (self.path / than).stat().st_mtime_ns
+    def in_order(self, *names: str) -> bool:
+        """Whether these files were written one after the other, as far as they are there."""
+        times = [(self.path / n).stat().st_mtime_ns for n in names if n in self.files]
+        return times[0] < times[1] and times == sorted(times)
 
     # What accelerate's own load says nothing about.
 
@@ -310,14 +313,24 @@ class _Load:
         found = sum(name.startswith("custom_checkpoint") for name in self.files)
         return bool(found != len(self.accelerator._custom_objects))
 
+    def mend_custom_objects(self) -> None:
+        """Load those that both sides have, where accelerate refuses all or skips all."""
+        names = [name for name in self.files if name.startswith("custom_checkpoint")]
+        if not self.custom_objects_differ():
+            return
+        how = f"{len(names)} custom objects are saved, the script registers "
+        how += str(len(self.accelerator._custom_objects))
+        for index in range(max(len(names), len(self.accelerator._custom_objects))):
+            name = f"custom_checkpoint_{index}.pkl"
+            self.set(f"custom_{index}", "lost", how)
+            if name in names and index < len(self.accelerator._custom_objects):
+                content = self.answer(self.path / name, "cpu")
+                self.accelerator._custom_objects[index].load_state_dict(content)
+                if self.components[f"custom_{index}"].status == "restored":
+                    self.set(f"custom_{index}", "restored", f"{name}, by its position; {how}")
+
     def left_over(self) -> None:
         """Files that nobody asked for, and parts of this run that no file was asked for."""
-        if self.custom_objects_differ():
-            found = [name for name in self.files if name.startswith("custom_checkpoint")]
-            registered = len(self.accelerator._custom_objects)
-            how = f"{len(found)} custom objects are saved, the script registers {registered}"
-            for index in range(max(len(found), registered)):
-                self.set(f"custom_{index}", "lost", how)
         for index, dataloader in enumerate(self.accelerator._dataloaders):
             title = _title("dl_state_dict", str(index))
             if getattr(dataloader, "use_stateful_dataloader", False):

@@ -47,20 +47,34 @@ class Archive:
 
     def chunks(self, key: str) -> Iterator[bytes]:
         """Bytes of a storage, piece by piece, checked against the archive's checksum."""
-        with zipfile.ZipFile(self.path) as archive, self._open(archive, key) as record:
-            while chunk := record.read(CHUNK):
-                yield chunk
+        return self._pieces(f"{self.prefix}data/{key}", 0, self.sizes[key])
 
     def part(self, key: str, start: int, size: int) -> Iterator[bytes]:
         """`size` bytes of a storage from byte `start` on."""
-        with zipfile.ZipFile(self.path) as archive, self._open(archive, key) as record:
-            record.seek(start)
-            while size > 0 and (chunk := record.read(min(size, CHUNK))):
-                size -= len(chunk)
-                yield chunk
+        return self._pieces(f"{self.prefix}data/{key}", start, size)
 
-    def _open(self, archive: zipfile.ZipFile, key: str) -> Any:
-        return archive.open(f"{self.prefix}data/{key}")
+    def _pieces(self, name: str, start: int, size: int) -> Iterator[bytes]:
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(name) as record:
+                if start:
+                    record.seek(start)
+                while size > 0 and (chunk := record.read(min(size, CHUNK))):
+                    size -= len(chunk)
+                    yield chunk
+        except zipfile.BadZipFile as error:
+            raise DamagedError(
+                f"{self.path.name} is damaged: {error}.", "Copy it again, or take an earlier one."
+            ) from error
+
+    def check(self) -> None:
+        """Read every storage once.
+
+        Raises:
+            DamagedError: one does not match its checksum.
+        """
+        for key in self.sizes:
+            for _ in self.chunks(key):
+                pass
 
     @property
     def storages(self) -> dict[str, symbols.Storage]:

@@ -44,6 +44,16 @@ def _step(plan: Plan) -> Foretold:
 
 def _weights(plan: Plan) -> list[Foretold]:
     told = []
+    opaque = [model.files[0] for model in plan.models if model.opaque]
+    if opaque:
+        told.append(
+            Foretold(
+                "any with torch 2.6 or newer; accelerate 1.1.0 and newer with torch 2.4 on",
+                f"load_state may raise UnpicklingError for {opaque[0]}",
+                "it holds more than tensors, such as a module's extra state",
+                "ckptmatrix.resume.load_state",
+            )
+        )
     shared = [name for model in plan.models for names in model.shared for name in names]
     if "bin" not in plan.formats:
         told.append(
@@ -65,6 +75,25 @@ def _weights(plan: Plan) -> list[Foretold]:
             )
         )
     left_out = [m for m in plan.models if not m.added and set(m.files) == {m.file("safetensors")}]
+    if left_out and "safetensors" in plan.formats:
+        told.append(
+            Foretold(
+                "accelerate 0.33.0 and newer, if a parameter or buffer of the model is only a part "
+                "of its storage",
+                "load_state raises: None is covering the entire storage",
+                "safetensors.torch.load_model refuses such models (huggingface/accelerate#3812)",
+                "repair with --weights bin",
+            )
+        )
+        told.append(
+            Foretold(
+                "every release, if several parameters are different views of one storage, or "
+                "several buffers are empty",
+                "load_state raises: missing keys",
+                "accelerate 0.25.0 and newer saves only the first of them",
+                "--tied NAME=NAME for those that are equal; different views are lost for good",
+            )
+        )
     if left_out and not shared:
         told.append(
             Foretold(

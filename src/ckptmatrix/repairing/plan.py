@@ -87,6 +87,8 @@ def make(source: Path, options: Options) -> Plan:
     names = sorted(path.name for path in source.iterdir() if path.is_file())
     found = {n: archives.read(source / n) for n in names if _is_pickled(n)}
     _check_kind(source, names, found)
+    for archive in found.values():
+        archive.check()
     models = weights.find(source, options.tied)
     changes: list[Change] = []
     rewritten: list[Rewritten] = []
@@ -223,8 +225,13 @@ def _weight_changes(
             name = model.file(form)
             if name in model.kept(formats):
                 continue
-            what = f"the weights of {', '.join(model.files)} in the other format"
-            changes.append(Change(name, what, _READERS[form]))
+            if name not in model.files:
+                what = f"the weights of {', '.join(model.origin)} in the other format"
+                changes.append(Change(name, what, _READERS[form]))
+            elif name in model.stale:
+                what = f"the weights of {', '.join(model.origin)} instead of its own"
+                why = "it was left over from an earlier save, and some releases would take it"
+                changes.append(Change(name, what, why))
             for tied in model.added if form == "bin" else ():
                 why = "safetensors leaves out tied weights; readers up to 0.32.1 need every name"
                 changes.append(Change(name, f"{tied} is there, as {options.tied[tied]}", why))

@@ -28,6 +28,7 @@ class Global:
         return f"{self.module}.{self.name}"
 
     def __call__(self, *args: Any) -> "Call":
+        """The call of this name, not made."""
         return Call(self, args)
 
 

@@ -64,11 +64,17 @@ class Tensor:
     """Equal for tensors that are the same memory."""
     memory: tuple[Any, ...]
     """Equal for tensors that lie in the same storage."""
+    whole: bool = True
+    """False if its storage holds more than the tensor."""
 
     @property
     def width(self) -> int:
         """Bytes of one element; 0 for an empty tensor."""
         return self.nbytes // math.prod(self.shape) if self.nbytes else 0
+
+
+class NoPlainTensorError(DamagedError):
+    """A state dict holds what only its own format can hold, such as a module's extra state."""
 
 
 Weights = Mapping[str, Tensor]
@@ -143,9 +149,11 @@ def read_archive(path: Path) -> dict[str, Tensor]:
     """Tensors of a `pytorch_model.bin`.
 
     Raises:
-        DamagedError: it is damaged, or holds something else than a state dict of plain tensors.
+        NoPlainTensorError: it holds something else than plain tensors.
+        DamagedError: it is damaged.
     """
     archive = archives.read(path)
+    archive.check()
     root = archive.root
     items = list(root.items()) if isinstance(root, dict) else getattr(root, "items", [])
     tensors = {}
@@ -153,7 +161,7 @@ def read_archive(path: Path) -> dict[str, Tensor]:
         if isinstance(node, Call) and node.function.name == "_rebuild_parameter":
             node = node.args[0]
         if not isinstance(node, Call) or node.function not in (_REBUILD, _REBUILD_3):
-            raise DamagedError(
+            raise NoPlainTensorError(
                 f"{path.name} holds {name}, which is no plain tensor.",
                 "Keep the format that it is in: --weights bin.",
             )
@@ -182,7 +190,8 @@ def _in_archive(archive: Archive, node: Call) -> Tensor:
 
     memory = (archive.path, storage.key)
     place = (*memory, offset, tuple(shape), tuple(stride))
-    return Tensor(_CODES[kind], tuple(shape), nbytes, chunks, place, memory)
+    whole = nbytes == storage.count * WIDTHS.get(storage.kind.name, 1)
+    return Tensor(_CODES[kind], tuple(shape), nbytes, chunks, place, memory, whole)
 
 
 def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:

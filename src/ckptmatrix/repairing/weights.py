@@ -9,7 +9,7 @@ from pathlib import Path
 from ckptmatrix.errors import UsageError
 from ckptmatrix.repairing import tensors
 from ckptmatrix.repairing.archives import DamagedError
-from ckptmatrix.repairing.tensors import Tensor, Weights
+from ckptmatrix.repairing.tensors import NoPlainTensorError, Tensor, Weights
 
 _NAME = re.compile(
     r"(?:(?P<safe>model)|pytorch_model)(?:_(?P<index>\d+))?"
@@ -30,6 +30,15 @@ class Model:
     """The files that hold them."""
     added: tuple[str, ...] = ()
     """Tied weights that the files left out and `--tied` names."""
+    stale: tuple[str, ...] = ()
+    """Files left over from an earlier save in the other format."""
+    opaque: bool = False
+    """True for a `.bin` that holds more than tensors; it can only be carried over."""
+
+    @property
+    def origin(self) -> tuple[str, ...]:
+        """The files that hold the weights which are restored."""
+        return tuple(name for name in self.files if name not in self.stale)
 
     def file(self, format_: str) -> str:
         """Name of its file in a format, as accelerate looks for it."""
@@ -41,7 +50,7 @@ class Model:
     def kept(self, formats: tuple[str, ...]) -> set[str]:
         """Its files that can stay as they are."""
         names = {self.file(form) for form in formats if not (form == "bin" and self.added)}
-        return names & set(self.files)
+        return names & set(self.origin)
 
     @property
     def shared(self) -> list[list[str]]:
@@ -72,10 +81,17 @@ def find(source: Path, tied: Mapping[str, str]) -> list[Model]:
 
 
 def _model(index: int, files: Mapping[str, Path], tied: Mapping[str, str]) -> Model:
-    read = {form: _read(path) for form, path in files.items()}
-    if len(read) == 2:
-        _check_agreement(files, read)
-    weights = dict(read.get("bin", {}) or read["safetensors"])
+    names = tuple(name for path in files.values() for name in _parts(path))
+    try:
+        read = {form: _read(path) for form, path in files.items()}
+    except NoPlainTensorError:
+        if set(files) != {"bin"} or files["bin"].suffix == ".json":
+            raise
+        return Model(index, {}, names, opaque=True)
+    stale = _stale(files, read) if len(read) == 2 else None
+    if stale:
+        del read[stale]
+    weights = dict(read.get("bin") or read["safetensors"])
     added = []
     for name, owner in tied.items():
         if owner in weights and name not in weights:
@@ -86,20 +102,35 @@ def _model(index: int, files: Mapping[str, Path], tied: Mapping[str, str]) -> Mo
                 f"--tied {name}={owner}: the checkpoint has no {owner}.",
                 f"It has {', '.join(sorted(weights)[:5])} and {max(0, len(weights) - 5)} more.",
             )
-    names = tuple(name for path in files.values() for name in _parts(path))
-    return Model(index, weights, names, tuple(added))
+    left_over = tuple(_parts(files[stale])) if stale else ()
+    return Model(index, weights, names, tuple(added), left_over)
 
 
-def _check_agreement(files: Mapping[str, Path], read: Mapping[str, Weights]) -> None:
-    """Refuse two files that hold different weights: one is stale, and releases differ in which
-    they take."""
-    for name in read["bin"].keys() & read["safetensors"].keys():
-        if not tensors.equal(read["bin"][name], read["safetensors"][name]):
-            raise DamagedError(
-                f"{files['bin'].name} and {files['safetensors'].name} hold different weights "
-                f"({name}); one of them is left over from another save.",
-                "Copy the directory without the stale one (see their dates) and repair the copy.",
-            )
+def _stale(files: Mapping[str, Path], read: Mapping[str, Weights]) -> str | None:
+    """The format whose file is left over from an earlier save; None if both hold the same.
+
+    A save in one format leaves the file of the other behind, and releases differ in which they
+    take. Every save writes the weights first and the optimizer after them.
+
+    Raises:
+        DamagedError: they differ, and their dates don't tell which belongs to the rest.
+    """
+    common = read["bin"].keys() & read["safetensors"].keys()
+    different = [n for n in common if not tensors.equal(read["bin"][n], read["safetensors"][n])]
+    if not different:
+        return None
+    optimizer = files["bin"].parent / "optimizer.bin"
+    times = {form: path.stat().st_mtime_ns for form, path in files.items()}
+    newer, older = sorted(times, key=times.__getitem__, reverse=True)
+    if times[newer] == times[older] or (
+        optimizer.exists() and times[newer] > optimizer.stat().st_mtime_ns
+    ):
+        raise DamagedError(
+            f"{files['bin'].name} and {files['safetensors'].name} hold different weights "
+            f"({different[0]}), and their dates don't tell which was saved with the rest.",
+            "Copy the directory without the one left over from another save; repair the copy.",
+        )
+    return older
 
 
 def _parts(path: Path) -> list[str]:
@@ -141,8 +172,18 @@ def formats_for(models: list[Model], wanted: str) -> tuple[str, ...]:
 
     0.25.0 and newer look for safetensors first and fall back to `.bin`; older ones know `.bin`
     alone. Weights that share memory fit no safetensors file that suits both 0.25-0.32 (which
-    need every name) and 0.33 and newer (which reject a second name), so they go to `.bin` alone.
+    need every name) and 0.33 and newer (which reject a second name, and a tensor that is a part
+    of its storage), so they go to `.bin` alone.
+
+    Raises:
+        UsageError: safetensors is asked for, and there is something that it can't hold.
     """
+    opaque = [model.files[0] for model in models if model.opaque]
+    if opaque and wanted in ("both", "safetensors"):
+        raise UsageError(
+            f"{opaque[0]} holds more than tensors, which safetensors can't.", "Use --weights bin."
+        )
     if wanted == "auto":
-        return ("bin",) if any(model.shared for model in models) else ("bin", "safetensors")
+        bound = any(m.shared or not all(t.whole for t in m.weights.values()) for m in models)
+        return ("bin",) if opaque or bound else ("bin", "safetensors")
     return ("bin", "safetensors") if wanted == "both" else (wanted,)

@@ -137,7 +137,7 @@ def _write_weights(partial: Path, plan: Plan) -> None:
                 continue
             write = tensors.write_archive if form == "bin" else tensors.write_safetensors
             write(partial / name, model.weights)
-            shutil.copystat(plan.source / model.files[0], partial / name)
+            shutil.copystat(plan.source / model.origin[0], partial / name)
 
 
 def _verify(plan: Plan, partial: Path, carried: list[str]) -> dict[str, str]:
@@ -159,14 +159,14 @@ def _verify(plan: Plan, partial: Path, carried: list[str]) -> dict[str, str]:
         left_out = {name for names in model.shared for name in names[1:]}
         for form in plan.formats:
             name = model.file(form)
+            if name in model.kept(plan.formats):
+                continue
             read = tensors.read_archive if form == "bin" else tensors.read_safetensors
             found = read(partial / name)
             expected = set(model.weights) - (left_out if form == "safetensors" else set())
-            if name in model.kept(plan.formats):
-                continue
             same = (tensors.equal(found[n], model.weights[n]) for n in expected & set(found))
             _require(set(found) == expected and all(same), name)
-            verified[name] = f"{', '.join(model.files)}, tensor for tensor"
+            verified[name] = f"{', '.join(model.origin)}, tensor for tensor"
         _require(set(model.weights) - left_out <= set(copy.weights), f"model {model.index}")
     return verified
 
