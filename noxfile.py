@@ -4,7 +4,7 @@ import nox
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["tests"]
+nox.options.sessions = ["lint", "tests"]
 
 
 @nox.session
@@ -16,6 +16,45 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The harness's own tests, a few real environments included."""
+    """The harness's own tests, with a few real environments."""
     session.install("-e", ".[test]")
-    session.run("pytest", "--ignore=tests/matrix", "--ignore=tests/browser", *session.posargs)
+    apart = ("--ignore=tests/matrix", "--ignore=tests/browser", "--ignore=tests/truth")
+    session.run("pytest", *apart, "-m", "not gpu and not slow", *session.posargs)
+
+
+@nox.session
+def truth(session: nox.Session) -> None:
+    """What is known of the releases, asserted against a run's matrix.json (or the sample)."""
+    session.install("-e", ".[test]")
+    where = {"CKPTMATRIX_MATRIX": session.posargs[0]} if session.posargs else {}
+    session.run("pytest", "tests/truth", env=where)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The report in a real Chromium (`apt-get install chromium`, or CHROMIUM=/path/to/it)."""
+    session.install("-e", ".[test,browser]")
+    session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """The tests that need a CUDA device; each is skipped, with the reason, where there is none."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "tests", "--ignore=tests/matrix", "-m", "gpu", "-rs", *session.posargs)
+
+
+@nox.session
+def fixtures(session: nox.Session) -> None:
+    """Write fixtures/checkpoints/ anew with the real releases."""
+    session.install("-e", ".")
+    session.run("python", "tools/make_fixtures.py")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff and mypy."""
+    session.install("-e", ".[test]", "ruff", "mypy")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
