@@ -189,7 +189,9 @@ def _write(
     for _, table in pairs:
         array.append(table)
     document.append("expectation", array)
-    write_atomically(path, tomlkit.dumps(document).encode())
+    # Tables that were read bring their blank line along and are given another.
+    text = re.sub(r"\n{3,}", "\n\n", tomlkit.dumps(document))
+    write_atomically(path, text.encode())
 
 
 def _table(entry: Expectation) -> tomlkit.items.Table:

@@ -1,0 +1,32 @@
+"""What tests share: the project's own home, so that environments are built once."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ckptmatrix.config import Config, read_config
+from ckptmatrix.home import Home
+from ckptmatrix.lab import Lab
+from ckptmatrix.model import Environment
+
+ROOT = Path(__file__).parents[1]
+NEWEST = Environment("1.15.0", "torch2.13-np2")
+"""The environment that most tests of the worker run in."""
+
+
+@pytest.fixture(scope="session")
+def project() -> Config:
+    """The declared matrix, with the scenarios that only tests need."""
+    config = read_config(ROOT / "matrix.toml")
+    odd = ("Crashing", "Hanging", "Raising", "Noisy", "Constant", "Stepless", "Unsupported")
+    more = {name.lower(): f"tests.worker.states:{name}" for name in (*odd, "Misbuilt", "Unsavable")}
+    return replace(config, scenarios={**config.scenarios, **more})
+
+
+@pytest.fixture(scope="session")
+def lab(project: Config) -> Iterator[Lab]:
+    """A lab on the CPU, in the project's own home."""
+    with Lab(project, Home.of(ROOT), "cpu") as lab:
+        yield lab

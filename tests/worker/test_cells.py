@@ -1,0 +1,106 @@
+"""One child's crash, hang or noise is that cell's outcome alone; real workers, a real release."""
+
+import pytest
+
+from ckptmatrix import lab as lab_module
+from ckptmatrix.judge import HarnessError
+from ckptmatrix.lab import Lab
+from ckptmatrix.model import Cell, CellRecord, Status, Verdict
+from tests.conftest import NEWEST
+
+pytestmark = pytest.mark.environments
+
+
+def measured(lab: Lab, scenario: str) -> CellRecord:
+    return lab.measured(Cell(NEWEST, NEWEST, scenario))
+
+
+def test_a_sound_checkpoint_comes_back_exactly(lab: Lab) -> None:
+    record = measured(lab, "basic")
+    assert record.status == Status.EXACT
+    assert record.resume is not None
+    assert record.resume.steps == 6
+    restored = {n for n, verdict in record.components.items() if verdict == Verdict.RESTORED}
+    assert {"model", "optimizer", "scheduler", "rng.numpy", "step", "custom"} <= restored
+
+
+def test_a_crash_is_that_cells_outcome_alone(lab: Lab) -> None:
+    record = measured(lab, "crashing")
+    assert record.status == Status.CRASHED
+    assert record.error is not None
+    assert "SIGABRT" in record.error.message
+    assert measured(lab, "basic").status == Status.EXACT
+
+
+def test_a_hang_ends_at_the_time_limit(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab_module, "CELL_SECONDS", 5)
+    assert measured(lab, "hanging").status == Status.TIMEOUT
+    assert measured(lab, "basic").status == Status.EXACT
+
+
+def test_what_was_loaded_before_an_exception_is_told(lab: Lab) -> None:
+    record = measured(lab, "raising")
+    assert record.status == Status.FAILED
+    assert record.error is not None
+    assert (record.error.type, record.error.message) == ("LookupError", "nothing at CHECKPOINT")
+    assert "states.py" in record.error.traceback
+    assert record.components["step"] == Verdict.RESTORED
+    assert record.resume is None
+
+
+def test_what_a_library_prints_is_no_answer(lab: Lab) -> None:
+    assert measured(lab, "noisy").status == Status.EXACT
+
+
+@pytest.mark.parametrize(
+    ("scenario", "told"),
+    [
+        ("constant", "custom is the same before the load as after a perfect one"),
+        ("stepless", "no steps"),
+    ],
+)
+def test_a_comparison_that_compares_nothing_is_an_error(lab: Lab, scenario: str, told: str) -> None:
+    with pytest.raises(HarnessError, match=told):
+        measured(lab, scenario)
+
+
+def test_what_no_release_can_do_is_unsupported_with_the_reason(lab: Lab) -> None:
+    record = measured(lab, "unsupported")
+    assert (record.status, record.reason) == (Status.UNSUPPORTED, "no release can do this")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "told"), [("misbuilt", "got another"), ("unsavable", "disk full")]
+)
+def test_a_checkpoint_that_could_not_be_written_is_not_run(
+    lab: Lab, scenario: str, told: str
+) -> None:
+    record = measured(lab, scenario)
+    assert record.status == Status.NOT_RUN
+    assert told in record.reason
+
+
+def test_an_outcome_is_measured_once(lab: Lab) -> None:
+    cell = Cell(NEWEST, NEWEST, "basic")
+    lab.forget([cell])
+    assert lab.unmeasured([cell]) == (cell,)
+    first = lab.outcome(cell)
+    assert lab.unmeasured([cell]) == ()
+    assert lab.outcome(cell) == first
+
+
+def test_an_environment_is_reused_only_while_it_is_what_it_was(lab: Lab) -> None:
+    built = lab.built(NEWEST)
+    assert built.record.numpy.startswith("2.4")
+    assert any(package.startswith("accelerate==1.15.0") for package in built.record.packages)
+    (marker,) = built.directory.glob("lib/python*/site-packages/safetensors-*.dist-info")
+    moved = marker.with_name("elsewhere")
+    marker.rename(moved)
+    try:
+        from ckptmatrix.environments import find_built
+
+        stack = lab.config.stacks[NEWEST.stack]
+        assert find_built(NEWEST, stack, lab.home, "cpu") is None
+    finally:
+        moved.rename(marker)
+    assert find_built(NEWEST, stack, lab.home, "cpu") == built
