@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.report import synthetic
 
 from ckptmatrix.model import Matrix
 from ckptmatrix.report import read_matrix, write_reports
+from tests.report import synthetic
 
 playwright_api = pytest.importorskip(
     "playwright.sync_api", reason="needs the browser extra; `nox -s browser` installs it"

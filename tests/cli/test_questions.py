@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.report import synthetic
 
 from ckptmatrix.cli import main
 from ckptmatrix.report import write_reports
+from tests.report import synthetic
 
 RELEASES = ["0.24.1", "0.31.0", "0.33.0", "1.1.1", "1.15.0"]
 

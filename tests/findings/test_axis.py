@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from tests.report import synthetic
-
 from ckptmatrix.findings.axis import axis_of
+from tests.report import synthetic
 
 
 def test_releases_stand_by_version_and_stacks_by_torch_then_numpy():

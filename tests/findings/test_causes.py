@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from tests.report import synthetic
 
 from ckptmatrix.findings.axis import axis_of
 from ckptmatrix.findings.causes import Finding, findings_of
 from ckptmatrix.model import CellRecord, ErrorRecord, Matrix, Status
+from tests.report import synthetic
 
 
 def findings(matrix: Matrix) -> dict[str, Finding]:

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from tests.report import synthetic
 
 from ckptmatrix.findings.diff import Change, compare
 from ckptmatrix.model import CellRecord, ErrorRecord, Matrix, Status, Verdict
+from tests.report import synthetic
 
 OLD = synthetic.matrix(["0.33.0", "1.15.0"], views=(("accelerate", "as-saved"),))
 EXACT = next(cell for cell in OLD.cells if cell.status is Status.EXACT)

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-from tests.report import synthetic
-
 from ckptmatrix.findings.axis import axis_of
 from ckptmatrix.findings.folds import folds_of
 from ckptmatrix.findings.newest import environments_text, targets_of
 from ckptmatrix.model import Status
+from tests.report import synthetic
 
 MATRIX = synthetic.matrix()
 AXIS = axis_of(MATRIX)

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from tests.report import synthetic
 
 from ckptmatrix.errors import NotMeasuredError, UsageError
 from ckptmatrix.findings.upgrade import Answer, Path, advise, paths, resolve
 from ckptmatrix.findings.wording import advice_lines, verdict
 from ckptmatrix.model import Matrix, Status
+from tests.report import synthetic
 
 MATRIX = synthetic.matrix()
 TWO = synthetic.matrix(["0.31.0", "0.33.0", "1.1.1", "1.15.0"], ["basic", "stateful-dataloader"])

@@ -6,7 +6,6 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from tests.report import synthetic
 
 from ckptmatrix.findings.axis import axis_of
 from ckptmatrix.findings.folds import folds_of
@@ -14,6 +13,7 @@ from ckptmatrix.model import CellRecord, Status
 from ckptmatrix.report import html
 from ckptmatrix.report.page import page_of
 from ckptmatrix.report.payload import payload
+from tests.report import synthetic
 
 HOSTILE = """</script><script>alert(1)</script><img src=x onerror=alert(1)>"'&<!--"""
 

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from tests.report import synthetic
-
 from ckptmatrix.model import Status
 from ckptmatrix.report import markdown
 from ckptmatrix.report.page import page_of
+from tests.report import synthetic
 
 MATRIX = synthetic.matrix()
 

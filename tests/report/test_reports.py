@@ -6,13 +6,13 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
-from tests.report import synthetic
 
 from ckptmatrix.errors import UsageError
 from ckptmatrix.model import MEASURED, Status
 from ckptmatrix.report import FORMATS, read_matrix, write_reports
 from ckptmatrix.report.jsonfile import decode, encode
 from ckptmatrix.report.page import page_of
+from tests.report import synthetic
 
 MATRIX = synthetic.matrix(["0.31.0", "0.33.0", "1.1.1", "1.15.0"])
 

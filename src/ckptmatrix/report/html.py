@@ -57,8 +57,18 @@ def _environment() -> Environment:
     environment.filters["number"] = lambda value: f"{value:,}".replace(
         ",", "\N{NARROW NO-BREAK SPACE}"
     )
+    environment.filters["prose"] = _prose
     environment.filters["web"] = _is_web
     return environment
+
+
+def _prose(text: str) -> Markup:
+    """Escape a text of the catalogue and set what it has between backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return Markup.escape(text)
+    made = (Markup("<code>{}</code>").format(p) if i % 2 else p for i, p in enumerate(parts))
+    return Markup("").join(made)
 
 
 def _is_web(link: str) -> bool:

@@ -69,7 +69,7 @@ def _written(
             )
         )
     unsaved = [
-        f"{component} ({', '.join(parts)})" if parts != (component,) else component
+        f"{component} ({named})" if (named := ", ".join(filter(None, parts))) else component
         for component, parts in one.unsaved.items()
     ]
     return Written(

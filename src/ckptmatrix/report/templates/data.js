@@ -73,6 +73,8 @@ function make(tag, attributes = {}, ...children) {
 }
 const keyOf = (number) => make("span", { class: `key ${statusOf(number).name}`, "aria-hidden": "true" }, statusOf(number).glyph);
 const link = (url) => (/^https?:\/\//.test(url) ? make("a", { href: url, rel: "noreferrer" }, url.replace("https://github.com/", "")) : url);
+// Texts of the catalogue have code between backticks.
+const prose = (said) => { const parts = said.split("`"); return parts.length % 2 ? parts.map((part, i) => (i % 2 ? make("code", {}, part) : part)) : [said]; };
 const byId = (id) => document.getElementById(id);
 
 // Everything that the address says, and that says everything about what is shown.

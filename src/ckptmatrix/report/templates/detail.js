@@ -55,7 +55,7 @@ function outcomeParts(outcome, writer, reader, scenario) {
   else if (outcome.expectation) parts.push(make("p", { class: "quiet" }, `As expected: ${outcome.expectation}`));
   const cause = raw.causes[outcome.cause];
   if (cause) {
-    parts.push(make("h3", {}, cause.title), make("p", {}, cause.explanation), make("p", {}, make("strong", {}, "Remedy: "), cause.remedy));
+    parts.push(make("h3", {}, ...prose(cause.title)), make("p", {}, ...prose(cause.explanation)), make("p", {}, make("strong", {}, "Remedy: "), ...prose(cause.remedy)));
     if (cause.links.length) parts.push(make("p", { class: "links" }, "Upstream: ", cause.links.flatMap((url, i) => (i ? [", ", link(url)] : [link(url)]))));
   } else if (isMeasured(outcome.status) && outcome.status !== raw.exact) {
     parts.push(make("p", {}, make("span", { class: "flag" }, "Fits no known cause")));

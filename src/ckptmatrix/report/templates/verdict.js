@@ -120,7 +120,7 @@ function showVerdict() {
   for (const [name, why] of forward.unmeasured) say("Not measured", `${name}: ${why}`);
   for (const id of forward.causes) {
     const cause = raw.causes[id];
-    if (cause) { say("Because", cause.title); say("Remedy", cause.remedy); }
+    if (cause) { say("Because", ...prose(cause.title)); say("Remedy", ...prose(cause.remedy)); }
   }
   for (const view of remedies) say("Measured remedy", make("strong", {}, view.title), ": every measured scenario resumes exactly");
   if (path) say("A way round", pathSentence(path));
