@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ckptmatrix.worker.components import unwrap
-from ckptmatrix.worker.release import gpus, new_accelerator
+from ckptmatrix.worker.release import gpus
 from ckptmatrix.worker.scenarios.basic import BATCH, FEATURES, Basic, Counter, Samples
 from ckptmatrix.worker.training import Training
 
@@ -42,19 +42,16 @@ class Ddp2(Basic):
             return "it needs two GPUs"
         return ""
 
-    def build(self, device: str) -> Training:
-        accelerator = new_accelerator(device)
-        model = network()
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.9)
-        loader = torch.utils.data.DataLoader(Samples(), batch_size=BATCH)
-        model, optimizer, loader, scheduler = accelerator.prepare(
-            model, optimizer, loader, scheduler
-        )
+    def model(self) -> torch.nn.Module:
+        return network()
+
+    def dataloader(self) -> torch.utils.data.DataLoader:
+        return torch.utils.data.DataLoader(Samples(), batch_size=BATCH)
+
+    def custom(self) -> list[Any]:
         counter = Counter()
-        counter.mean = torch.zeros(3)
-        accelerator.register_for_checkpointing(counter)
-        return Training(accelerator, [model], [optimizer], [scheduler], [loader], [counter])
+        counter.mean = torch.zeros(3)  # at first alike in all processes
+        return [counter]
 
     def verify(self, training: Training) -> None:
         model = training.models[0]

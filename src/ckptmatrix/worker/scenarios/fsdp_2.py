@@ -15,13 +15,13 @@ import torch
 
 from ckptmatrix.worker import stored
 from ckptmatrix.worker.release import gpus, new_accelerator, release
-from ckptmatrix.worker.scenarios.basic import BATCH, Samples
+from ckptmatrix.worker.scenarios.basic import BATCH, Basic, Samples
 from ckptmatrix.worker.scenarios.ddp_2 import network
 from ckptmatrix.worker.sharding import SHARDED_COMPONENTS, kind_of
-from ckptmatrix.worker.training import Scenario, Training, UnsupportedError
+from ckptmatrix.worker.training import Training, UnsupportedError
 
 
-class Fsdp2(Scenario):
+class Fsdp2(Basic):
     """A sharded model and optimizer, and a scheduler."""
 
     components = SHARDED_COMPONENTS
