@@ -231,7 +231,9 @@ def _swallowed(load: Load, rank: int, error: RaisedError) -> RaisedError:
         "numpy-core-missing": "numpy-major",
     }
     cause, reason = causes.get(error.cause, "numpy-refused"), error.reason
-    if error.cause == "pickle-refused" and reader.release.weights_only:
+    if error.cause == "pickle-refused" and "numpy" not in reason:
+        cause = "pickle-refused"
+    elif error.cause == "pickle-refused" and reader.release.weights_only:
         old = Version(reader.numpy) < capabilities.NUMPY_DTYPE_CLASSES
         cause = "numpy-too-old" if old else "numpy-major"
         spelled = "numpy < 2" if "numpy.core" in reason else "numpy 2"

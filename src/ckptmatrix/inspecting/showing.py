@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from pathlib import PurePath
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -68,6 +69,10 @@ def show(one: Inspection, console: Console) -> None:
 def show_table(inspections: list[Inspection], console: Console) -> None:
     """Print several directories as a table, newest first, odd ones marked."""
     odd = oddities(inspections)
+    parents = {PurePath(one.facts.directory).parent for one in inspections}
+    common = parents.pop() if len(parents) == 1 else None
+    if common is not None:
+        console.print(Text(f"in {clean(str(common))}", style="bold"))
     table = Table(box=box.SIMPLE, pad_edge=False)
     for head in ("", "directory", "written", "size", "step", "accelerate", "numpy", "stack", "odd"):
         table.add_column(head, overflow="fold")
@@ -76,7 +81,7 @@ def show_table(inspections: list[Inspection], console: Console) -> None:
         said = odd.get(one.facts.directory, "")
         table.add_row(
             Text("!" if said else " ", style="bold red"),
-            Text(clean(one.facts.directory)),
+            Text(clean(_name(one, common))),
             time.strftime("%Y-%m-%d %H:%M", time.gmtime(one.facts.modified)),
             human(one.facts.bytes),
             "/".join(dict.fromkeys(map(str, steps))) or "-",
@@ -86,6 +91,10 @@ def show_table(inspections: list[Inspection], console: Console) -> None:
             Text(clean(said)),
         )
     console.print(table)
+
+
+def _name(one: Inspection, parent: PurePath | None) -> str:
+    return PurePath(one.facts.directory).name if parent is not None else one.facts.directory
 
 
 def newest_first(inspections: Iterable[Inspection]) -> list[Inspection]:

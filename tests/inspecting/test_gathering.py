@@ -1,0 +1,201 @@
+"""Reading whole directories: real ones, damaged ones, hostile ones, and very large ones."""
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ckptmatrix.errors import UsageError
+from ckptmatrix.inspecting.gathering import ENTRY_LIMIT, gather, looks_like_checkpoint
+from ckptmatrix.inspecting.provenance import problems_of
+
+from .building import FOUNDING, REAL, safetensors, torch_file, torch_zip
+
+
+@pytest.fixture
+def founding(tmp_path):
+    """A copy of the founding directory that may be changed."""
+    return Path(shutil.copytree(FOUNDING, tmp_path / FOUNDING.name))
+
+
+def test_the_founding_directory():
+    facts = gather(FOUNDING)
+    (model,) = facts.models
+    assert (model.file, len(model.tensors), model.numel) == ("model.safetensors", 4, 58)
+    (optimizer,) = facts.optimizers
+    assert optimizer.candidates == ("torch.optim.Adam", "torch.optim.AdamW")
+    assert (optimizer.parameters, optimizer.groups) == (4, 1)
+    (scheduler,) = facts.schedulers
+    assert scheduler.candidates == ("torch.optim.lr_scheduler.StepLR",)
+    assert scheduler.last_epoch == 4
+    (random,) = facts.random
+    assert (random.step, random.numpy, random.cuda) == (360, "numpy.core", 0)
+    assert facts.documents["train_state.json"] == {"current_epoch": 30, "current_step": 360}
+    assert problems_of(facts) == ()
+    assert facts.bytes == sum(path.stat().st_size for path in FOUNDING.iterdir())
+
+
+def test_weights_in_a_pickle():
+    (model,) = gather(REAL / "plain-0.14.0-torch2.4-numpy1").models
+    assert (model.format, model.dtypes, model.numel) == ("bin", {"F32": 4}, 58)
+
+
+def test_the_class_of_adam_shows_as_from_torch_2_7():
+    (optimizer,) = gather(REAL / "plain-1.15.0-torch2.13-numpy2").optimizers
+    assert optimizer.candidates == ("torch.optim.Adam",)
+
+
+def test_no_directory():
+    with pytest.raises(UsageError, match="no directory"):
+        gather(REAL / "nothing")
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "optimizer.bin", "random_states_0.pkl", "scheduler.bin"]
+)
+@pytest.mark.parametrize("kept", [0, 10, 300])
+def test_a_truncated_file_is_named(founding, name, kept):
+    file = founding / name
+    file.write_bytes(file.read_bytes()[:kept])
+    assert any(name in problem for problem in problems_of(gather(founding)))
+
+
+def test_a_link_out_is_not_followed(founding, tmp_path):
+    shutil.move(founding / "optimizer.bin", tmp_path / "elsewhere.bin")
+    (founding / "optimizer.bin").symlink_to(tmp_path / "elsewhere.bin")
+    facts = gather(founding)
+    assert facts.optimizers == ()
+    assert any("link out of the directory" in problem for problem in problems_of(facts))
+
+
+def test_fifos_and_folders_under_files_names(founding):
+    (founding / "scheduler.bin").unlink()
+    os.mkfifo(founding / "scheduler.bin")
+    (founding / "model_1.safetensors").mkdir()
+    problems = problems_of(gather(founding))
+    assert any("scheduler.bin is no regular file" in problem for problem in problems)
+
+
+def test_a_folder_that_links_to_itself(founding):
+    (founding / "again").symlink_to(founding)
+    assert any("again" in problem for problem in problems_of(gather(founding)))
+
+
+def test_numbers_that_are_not_in_the_archive(founding):
+    value = (founding / "optimizer.bin").read_bytes()
+    from ckptmatrix.inspecting.archive import read_archive
+    from ckptmatrix.inspecting.opening import open_inside
+
+    with open_inside(founding, "optimizer.bin") as stream:
+        described = read_archive(stream).pickle
+    (founding / "optimizer.bin").write_bytes(torch_zip(described))
+    assert len(value) > 0
+    assert any("lacks the numbers" in problem for problem in problems_of(gather(founding)))
+
+
+def test_missing_predecessors(founding):
+    shutil.copy(founding / "optimizer.bin", founding / "optimizer_2.bin")
+    shutil.copy(founding / "random_states_0.pkl", founding / "random_states_2.pkl")
+    problems = " ".join(problems_of(gather(founding)))
+    assert "optimizer_1.bin is missing" in problems
+    assert "random_states_1.pkl is missing" in problems
+
+
+def test_a_dangerous_pickle_is_told_and_never_run(founding, tmp_path):
+    mark = tmp_path / "was-here"
+
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f"touch {mark}",)
+
+    (founding / "custom_checkpoint_0.pkl").write_bytes(torch_zip(pickle.dumps(Evil(), 2)))
+    file = gather(founding).file("custom_checkpoint_0.pkl")
+    assert list(file.globals.values()) == ["dangerous"]
+    assert not mark.exists()
+
+
+def test_many_files_are_bounded(tmp_path):
+    for number in range(ENTRY_LIMIT + 5):
+        (tmp_path / f"{number}.txt").touch()
+    facts = gather(tmp_path)
+    assert len(facts.files) == ENTRY_LIMIT
+    assert any("not looked at" in problem for problem in facts.problems)
+
+
+def test_odd_values_everywhere(founding):
+    """Every part of every file replaced by something of another type."""
+    odd = [None, 5, "x", [], {}, {"state": 3, "param_groups": {"x": 1}}, {"param_groups": [3]},
+           {"step": 2**200, "numpy_random_seed": ("MT19937",), "torch_cuda_manual_seed": 3},
+           {"state": {0: {"step": "x"}}, "param_groups": [{"lr": float("nan"), "params": 3}]},
+           {"last_epoch": True}, {1: 2, (1, 2): 3, None: 4}]  # fmt: skip
+    for value in odd:
+        for name in ("optimizer.bin", "scheduler.bin", "random_states_0.pkl", "pytorch_model.bin"):
+            (founding / name).write_bytes(torch_file(value))
+        gather(founding)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"current_step": 1e400}', "[" * 100_000])
+def test_odd_documents(founding, text):
+    (founding / "train_state.json").write_text(text)
+    gather(founding)
+
+
+_MEASURE = """
+import sys
+from pathlib import Path
+from ckptmatrix.inspecting.inspection import inspect
+def read():
+    return int(Path("/proc/self/io").read_text().split("rchar: ")[1].split()[0])
+inspect(Path(sys.argv[1]))
+before = read()
+one = inspect(Path(sys.argv[2]))
+print(read() - before, one.facts.bytes)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs Linux's /proc/self/io")
+def test_ten_gigabytes_are_read_as_quickly_as_one_kilobyte(founding, tmp_path):
+    """Sparse files of the sizes that their headers claim; what is read is counted, not timed."""
+    large = tmp_path / "large"
+    large.mkdir()
+    header = safetensors({"w": ("F32", [1 << 30, 2], 0)})
+    header = header.replace(b"[0, 0]", b"[0, 8589934592]")
+    header = (len(header) - 8).to_bytes(8, "little") + header[8:]
+    with (large / "model.safetensors").open("wb") as file:
+        file.write(header)
+        file.truncate(len(header) + (8 << 30))
+    _sparse_archive(large / "optimizer.bin", 3 << 30)
+    shutil.copy(founding / "random_states_0.pkl", large / "random_states_0.pkl")
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE, str(founding), str(large)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    read, size = map(int, done.stdout.split())
+    assert size > 11 << 30
+    assert read < 1 << 20
+
+
+def _sparse_archive(path: Path, hole: int) -> None:
+    """A torch archive with one record that is a hole of that size (zip64)."""
+    import zipfile
+
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"state": {}, "param_groups": []}, 2))
+    small = path.read_bytes()
+    at = small.rfind(b"PK\x01\x02")
+    head, tail = small[:at], small[at:]
+    end = tail.rfind(b"PK\x05\x06")
+    with path.open("wb") as file:
+        file.write(head)
+        file.seek(hole)
+        file.write(tail[: end + 16] + hole.to_bytes(4, "little") + tail[end + 20 :])
+
+
+def test_looks_like_checkpoint(tmp_path):
+    assert looks_like_checkpoint(FOUNDING)
+    assert not looks_like_checkpoint(tmp_path)
+    assert not looks_like_checkpoint(tmp_path / "nothing")
