@@ -2,9 +2,9 @@
 
     nox -s fixtures
 
-One on each side of every format change, in the smallest stack that shows it. Each folder holds the
-checkpoint's directory, the state that was captured just before the save (`truth.json`,
-`truth.safetensors`), and `manifest.json`: who wrote it, when, by what, and the SHA-256 of each file.
+One on each side of every format change, in the smallest stack that shows it. Each folder holds
+the checkpoint's directory, the state that was captured just before the save (`truth.json`,
+`truth.safetensors`), and `manifest.json`: who wrote it, when, by what, and SHA-256 of each file.
 """
 
 import hashlib

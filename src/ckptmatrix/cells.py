@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def grid_module(root: Path) -> str:
-    """The test module that binds the grid: the project's own, or the one that the package brings."""
+    """The test module that binds the grid: the project's own, or the package's."""
     own = root / "tests" / "matrix"
     return str(own if own.is_dir() else resources.files("ckptmatrix") / "grid.py")
 
@@ -58,7 +58,9 @@ def measure_cells(job: "Job", cells: tuple[Cell, ...]) -> dict[str, str]:
         given = _arguments(job.config, job.selection, job.device, arguments)
         ended = pytest.main(given, plugins=[watcher])
     if ended not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        raise NothingRanError(f"pytest ended with {ended!r}", "run `pytest tests/matrix` to see why")
+        raise NothingRanError(
+            f"pytest ended with {ended!r}", "run `pytest tests/matrix` to see why"
+        )
     return watcher.failures
 
 

@@ -1,4 +1,4 @@
-"""`matrix.toml`: what is declared. A wrong file gets an error with the key, the line and a remedy."""
+"""`matrix.toml`: what is declared. A wrong file is told the key, the line and a remedy."""
 
 import re
 import tomllib
@@ -189,10 +189,13 @@ def _check_tiers(config: Config, wrong: _Wrong) -> None:
 
 def line_of(text: str, key: tuple[str, ...]) -> int:
     """Line of a key in a TOML text, from 1; of its table if the key is not there; else 0."""
-    found, inside = 0, ()
+    found = 0
+    inside: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
         inside = _table_opened(line) or inside
-        if inside == key or (inside == key[:-1] and re.match(rf"\s*[\"']?{re.escape(key[-1])}\b", line)):
+        if inside == key or (
+            inside == key[:-1] and re.match(rf"\s*[\"']?{re.escape(key[-1])}\b", line)
+        ):
             return number
         if inside and inside == key[:-1] and not found:
             found = number

@@ -1,4 +1,4 @@
-"""Environments: built by uv, resolved, recorded by their frozen list, reused while key and list hold.
+"""Environments: built by uv, resolved, recorded by their frozen list, reused while that holds.
 
 uv hard-links from its cache, so torch's files exist once however many environments there are.
 """
@@ -142,9 +142,7 @@ def build(
     return built
 
 
-def find_built(
-    environment: Environment, stack: Stack, home: Home, device: str
-) -> Built | None:
+def find_built(environment: Environment, stack: Stack, home: Home, device: str) -> Built | None:
     """What an earlier run left: the environment, or why it could not be had; None if neither."""
     directory = _directory(environment, stack, home)
     found = _reusable(environment, directory, device)
@@ -267,7 +265,10 @@ def _verified(
         hello["accelerate"],
         environment.stack,
         "ready",
-        *(hello[name] for name in ("python", "torch", "numpy", "safetensors")),
+        hello["python"],
+        hello["torch"],
+        hello["numpy"],
+        hello["safetensors"],
         reason=added,
         packages=packages,
     )

@@ -1,4 +1,4 @@
-"""From a worker's answer to the outcome of a cell. Pure: the words are decided here and only here."""
+"""From a worker's answer to the outcome of a cell. Pure; the words are decided here alone."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import msgspec
 
 from ckptmatrix.environments import Built
 from ckptmatrix.errors import CkptmatrixError
-from ckptmatrix.model import CellRecord, Cell, Difference, ErrorRecord, Resume, Status, Verdict
+from ckptmatrix.model import Cell, CellRecord, Difference, ErrorRecord, Resume, Status, Verdict
 from ckptmatrix.workers import Answer
 from ckptmatrix.writing import Written
 
@@ -31,7 +31,9 @@ def blank(cell: Cell, status: Status, reason: str) -> CellRecord:
     )
 
 
-def foregone(cell: Cell, writer: Built, reader: Built, written: Written | None) -> CellRecord | None:
+def foregone(
+    cell: Cell, writer: Built, reader: Built, written: Written | None
+) -> CellRecord | None:
     """The outcome of a cell that cannot be measured; None if it can."""
     for role, built in (("writer", writer), ("reader", reader)):
         if not built.ready:

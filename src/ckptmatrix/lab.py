@@ -1,4 +1,4 @@
-"""Where cells are measured: environments, checkpoints and readers, each made when first asked for."""
+"""Where cells are measured: environments, checkpoints, readers, each made when first asked for."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -95,7 +95,7 @@ class Lab:
         return digest(checkpoint, reader.frozen, loader, cell.treatment)
 
     def unmeasured(self, cells: Iterable[Cell]) -> tuple[Cell, ...]:
-        """Those of the cells whose outcome is neither kept nor foregone for want of environments."""
+        """Those of the cells that can be measured and whose outcome is not kept."""
         keys = {cell: self.key(cell) for cell in cells}
         known = self.store.known(keys.values())
         return tuple(cell for cell, key in keys.items() if key and key not in known)

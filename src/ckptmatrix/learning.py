@@ -6,9 +6,10 @@ without a true reason would only silence the grid.
 
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import tomlkit
 from packaging.version import Version
@@ -17,6 +18,9 @@ from ckptmatrix.expectations import Expectation, Expectations, release_and_stack
 from ckptmatrix.files import write_atomically
 from ckptmatrix.judge import summary
 from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status
+
+_Plane = tuple[str, ...]
+"""Stack of the writer, of the reader, scenario, loader, treatment: what a rectangle lies in."""
 
 _LISTED = ("writer_stack", "reader_stack", "scenario", "loader", "treatment")
 
@@ -36,6 +40,11 @@ class _Rectangle:
     scenario: tuple[str, ...]
     loader: tuple[str, ...]
     treatment: tuple[str, ...]
+
+    def with_names(self, field: str, names: tuple[str, ...]) -> "_Rectangle":
+        """The same with other names in one of the fields of `_LISTED`."""
+        changes: dict[str, Any] = {field: names}
+        return replace(self, **changes)
 
 
 def update(path: Path, known: Expectations, matrix: Matrix) -> tuple[int, int, int]:
@@ -74,18 +83,20 @@ def rectangles(cells: Iterable[CellRecord], wanted: Iterable[CellRecord]) -> lis
 
     A rectangle may contain cells that were not measured, but none with another outcome.
     """
-    planes: dict[Hashable, dict[tuple[str, str], tuple[str, str, str] | None]] = defaultdict(dict)
+    planes: dict[_Plane, dict[tuple[str, str], tuple[str, str, str] | None]] = defaultdict(dict)
     for cell in cells:
-        (writer, writer_stack), (reader, reader_stack) = release_and_stack(cell.writer), release_and_stack(cell.reader)
-        plane = (writer_stack, reader_stack, cell.scenario, cell.loader, cell.treatment)
-        planes[plane][writer, reader] = _outcome(cell) if cell.status in MEASURED else None
+        writer, reader = release_and_stack(cell.writer)[0], release_and_stack(cell.reader)[0]
+        planes[_plane(cell)][writer, reader] = _outcome(cell) if cell.status in MEASURED else None
     todo = {
-        (_plane(cell), release_and_stack(cell.writer)[0], release_and_stack(cell.reader)[0]): _outcome(cell)
+        (
+            _plane(cell),
+            release_and_stack(cell.writer)[0],
+            release_and_stack(cell.reader)[0],
+        ): _outcome(cell)
         for cell in wanted
     }
     found = []
     for plane, grid in planes.items():
-        assert isinstance(plane, tuple)
         marked = {(w, r): o for (p, w, r), o in todo.items() if p == plane}
         for outcome in dict.fromkeys(marked.values()):
             pairs = {pair for pair, o in marked.items() if o == outcome}
@@ -98,7 +109,7 @@ def rectangles(cells: Iterable[CellRecord], wanted: Iterable[CellRecord]) -> lis
     return sorted(found, key=lambda r: (r.scenario, r.outcome, Version(r.readers[0]), repr(r)))
 
 
-def _plane(cell: CellRecord) -> tuple[str, ...]:
+def _plane(cell: CellRecord) -> _Plane:
     stacks = (release_and_stack(cell.writer)[1], release_and_stack(cell.reader)[1])
     return (*stacks, cell.scenario, cell.loader, cell.treatment)
 
@@ -151,8 +162,8 @@ def _merged(found: list[_Rectangle], name: str) -> list[_Rectangle]:
     """Rectangles that differ in one name alone become one."""
     groups: dict[_Rectangle, list[str]] = defaultdict(list)
     for rectangle in found:
-        groups[replace(rectangle, **{name: ()})] += getattr(rectangle, name)
-    return [replace(key, **{name: tuple(sorted(set(v)))}) for key, v in groups.items()]
+        groups[rectangle.with_names(name, ())] += getattr(rectangle, name)
+    return [key.with_names(name, tuple(sorted(set(v)))) for key, v in groups.items()]
 
 
 def _expectation(rectangle: _Rectangle, matrix: Matrix) -> Expectation:

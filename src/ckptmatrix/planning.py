@@ -1,5 +1,6 @@
 """The plan: environments, checkpoints and cells, from what is declared. Pure, touches nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from packaging.specifiers import SpecifierSet
@@ -103,7 +104,9 @@ def make_plan(config: Config, selection: Selection, released: tuple[str, ...] = 
         for writer in environments
     )
     if not cells:
-        raise UsageError("the selection leaves nothing to run", "widen it, or see `ckptmatrix plan`")
+        raise UsageError(
+            "the selection leaves nothing to run", "widen it, or see `ckptmatrix plan`"
+        )
     chosen = {name: config.stacks[name] for name in stacks}
     return Plan(chosen, environments, scenarios, cells)
 
@@ -127,7 +130,7 @@ def _releases(tier: Tier, released: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _chosen(
-    kind: str, selected: tuple[str, ...] | None, declared: list[str], known: dict[str, object]
+    kind: str, selected: tuple[str, ...] | None, declared: list[str], known: Mapping[str, object]
 ) -> tuple[str, ...]:
     names = selected or tuple(declared)
     for name in names:

@@ -1,4 +1,4 @@
-"""The code that runs inside environments: its copy (the bundle), and digests to tell it has changed.
+"""The code that runs inside environments: its copy (the bundle), and digests of its parts.
 
 A changed scenario makes only its own outcomes stale, so scenarios and loaders have digests of their
 own, apart from that of the rest.

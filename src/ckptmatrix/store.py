@@ -1,4 +1,4 @@
-"""Measured outcomes, kept under a key of everything that they depend on: nothing is measured twice."""
+"""Measured outcomes, kept under a key of all that they depend on: nothing is measured twice."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -47,9 +47,7 @@ class Store:
         """Drop outcomes, so that they are measured again."""
         with self._database:
             self._database.execute("begin")
-            self._database.executemany(
-                "delete from outcomes where key=?", ((key,) for key in keys)
-            )
+            self._database.executemany("delete from outcomes where key=?", ((key,) for key in keys))
             self._database.execute("commit")
 
     def typical_seconds(self) -> float | None:

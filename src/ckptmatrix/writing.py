@@ -54,7 +54,9 @@ def checkpoint_key(config: Config, built: Built, scenario: str, device: str) -> 
     return digest(built.frozen, device, core_digest(), source)
 
 
-def find_written(config: Config, home: Home, built: Built, scenario: str, device: str) -> Written | None:
+def find_written(
+    config: Config, home: Home, built: Built, scenario: str, device: str
+) -> Written | None:
     """The checkpoint that was written before, if it still is what it was."""
     place = _place(config, home, built, scenario, device)
     try:

@@ -18,7 +18,7 @@ CONFLICT = """\
   × No solution found when resolving dependencies:
   ╰─▶ Because accelerate==0.33.0 depends on numpy>=1.17,<2.0.0 and you require accelerate==0.33.0,
       we can conclude that you require numpy>=1.17,<2.0.0.
-      And because you require numpy==2.4.1, we can conclude that your requirements are unsatisfiable.
+      And because you require numpy==2.4.1, we can conclude that they are unsatisfiable.
 """
 
 
@@ -31,9 +31,7 @@ def test_the_resolvers_reason_in_one_sentence() -> None:
     assert one_sentence("")
 
 
-def test_pips_settings_are_handed_on_to_uv(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_pips_settings_are_handed_on_to_uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_FIND_LINKS", f"{tmp_path} {tmp_path / 'missing'}")
     monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple")

@@ -11,10 +11,23 @@ from ckptmatrix.errors import UsageError
 from ckptmatrix.planning import Selection, make_plan, needs_index
 
 ROOT = Path(__file__).parents[2]
-ERAS = (
-    "0.14.0 0.15.0 0.20.3 0.24.1 0.25.0 0.31.0 0.32.1 0.33.0 0.34.2 1.0.1 1.1.1 1.4.0 1.8.1 1.14.0 "
-    "1.15.0"
-).split()
+ERAS = [
+    "0.14.0",
+    "0.15.0",
+    "0.20.3",
+    "0.24.1",
+    "0.25.0",
+    "0.31.0",
+    "0.32.1",
+    "0.33.0",
+    "0.34.2",
+    "1.0.1",
+    "1.1.1",
+    "1.4.0",
+    "1.8.1",
+    "1.14.0",
+    "1.15.0",
+]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +58,9 @@ def test_the_full_tier_takes_what_the_index_has(config: Config) -> None:
 
 def test_a_narrowed_plan_needs_only_its_ends(config: Config) -> None:
     plan = make_plan(config, Selection("smoke", scenarios=("basic",)))
-    cells = tuple(c for c in plan.cells if "saved-0.33.0+torch2.4-np1/loaded-1.15.0+torch2.4" in c.id)
+    cells = tuple(
+        c for c in plan.cells if "saved-0.33.0+torch2.4-np1/loaded-1.15.0+torch2.4" in c.id
+    )
     narrowed = plan.narrowed(cells)
     assert len(cells) == 1
     assert [e.accelerate for e in narrowed.environments] == ["0.33.0", "1.15.0"]

@@ -1,4 +1,4 @@
-"""The allow list of accelerate 1.1 and newer knows only the reader's own spelling of numpy's module."""
+"""The allow list of accelerate 1.1 and newer knows only the reader's spelling of numpy's module."""
 
 from ckptmatrix.causes import Evidence, KnownCause
 from ckptmatrix.model import Cause

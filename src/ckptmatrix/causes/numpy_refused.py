@@ -15,8 +15,8 @@ known = KnownCause(
         "numpy array in random_states_N.pkl. accelerate 0.14.0-0.31.0 and 0.34.0-1.0.1 do not say "
         "otherwise, catch the refusal and log it at INFO: Python's, numpy's and torch's random "
         "states and accelerator.step stay what they were.",
-        "Upgrade the reader to accelerate 1.1.0 or newer with the same numpy major version; or load "
-        "with ckptmatrix.resume.load_state; or run `ckptmatrix repair`; or set "
+        "Upgrade the reader to accelerate 1.1.0 or newer with the same numpy major version; or "
+        "load with ckptmatrix.resume.load_state; or run `ckptmatrix repair`; or set "
         "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 (for files that you trust).",
         (
             "https://github.com/huggingface/accelerate/issues/4283",

@@ -1,4 +1,4 @@
-"""torch refuses numpy's globals, accelerate swallows it, and then misses `step`: the founding case."""
+"""torch refuses numpy's globals, accelerate swallows it and misses `step`: the founding case."""
 
 from ckptmatrix.causes import Evidence, KnownCause
 from ckptmatrix.model import Cause

@@ -11,7 +11,7 @@ from ckptmatrix.errors import CkptmatrixError
 
 
 class _Commands(click.Group):
-    """Finds the subcommands by looking at the files beside this one; imports only the one asked for."""
+    """Finds the subcommands by the files beside this one; imports only the one asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(module.name.strip("_") for module in pkgutil.iter_modules(__path__))

@@ -1,4 +1,4 @@
-"""Scenarios, loaders and alterations by name: a file of this package, or a user's `module:object`."""
+"""Scenarios and loaders by name: a file of this package, or a user's `module:object`."""
 
 from __future__ import annotations
 
