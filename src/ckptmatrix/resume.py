@@ -471,7 +471,7 @@ def _map_safetensors(path: Path) -> dict[str, torch.Tensor]:
     """Tensors of a safetensors file, mapped and not copied: the model copies them."""
     size = path.stat().st_size
     if size < 8:
-        raise UnsafeFileError(f"{path} is truncated: {size} bytes")
+        raise UnsafeFileError(f"{path} is truncated or damaged: {size} bytes")
     with path.open("rb") as file:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     start = 8 + int.from_bytes(content[:8], "little")
@@ -479,7 +479,7 @@ def _map_safetensors(path: Path) -> dict[str, torch.Tensor]:
         header: Any = json.loads(content[8:start]) if start <= size else None
         entries = {name: info for name, info in header.items() if name != "__metadata__"}
     except (ValueError, AttributeError) as error:
-        raise UnsafeFileError(f"{path} is damaged: its header can't be read") from error
+        raise UnsafeFileError(f"{path} is truncated or damaged: its header") from error
     tensors = {}
     for name, info in entries.items():
         dtype = getattr(torch, _DTYPES.get(info["dtype"], "?"), None)
