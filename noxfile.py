@@ -34,7 +34,8 @@ def truth(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """The report in a real Chromium (`apt-get install chromium`, or CHROMIUM=/path/to/it)."""
     session.install("-e", ".[test,browser]")
-    session.run("pytest", "tests/browser", *session.posargs)
+    pictures = {"CKPTMATRIX_SCREENSHOTS": "reports/screenshots"}
+    session.run("pytest", "tests/browser", *session.posargs, env=pictures)
 
 
 @nox.session

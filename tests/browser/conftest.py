@@ -31,7 +31,7 @@ SCREENSHOTS = os.environ.get("CKPTMATRIX_SCREENSHOTS")
 
 def chromium() -> str | None:
     """Find Debian's Chromium, or the one that the environment names."""
-    named = os.environ.get("CKPTMATRIX_CHROMIUM")
+    named = os.environ.get("CHROMIUM")
     return named or shutil.which("chromium") or shutil.which("chromium-browser")
 
 

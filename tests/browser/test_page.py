@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ckptmatrix.findings.upgrade import advise
-from ckptmatrix.findings.wording import path_text, verdict
+from ckptmatrix.findings.wording import against_staying, path_text, verdict
 from ckptmatrix.model import MEASURED, Matrix, Status
 
 CELLS = "#matrix tbody tr:not(.group) td"
@@ -90,14 +90,15 @@ def test_the_page_and_the_command_give_the_same_verdict_for_every_pair(open_page
     told = page.evaluate(
         """(pairs) => pairs.map(([old, next]) => {
             const advice = window.ckptmatrix.advise(old, next);
-            return [advice.verdict, advice.back, advice.path, advice.remedies];
+            return [advice.verdict, advice.back, advice.path, advice.remedies, advice.staying];
         })""",
         pairs,
     )
-    for (old, new), (forward, back, path, remedies) in zip(pairs, told, strict=True):
+    for (old, new), (forward, back, path, remedies, staying) in zip(pairs, told, strict=True):
         advice = advise(matrix, old, new)
         assert forward == verdict(matrix, advice.forward)
         assert back == verdict(matrix, advice.back)
+        assert staying == against_staying(advice)
         assert remedies == [view.title for view in advice.remedies]
         assert path == (advice.path and path_text(matrix, advice.path))
 

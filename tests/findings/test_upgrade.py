@@ -43,6 +43,14 @@ def test_what_is_lost_today_already_is_not_blamed_on_the_upgrade():
     assert set(advice.already) == {"rng.python", "rng.numpy", "rng.torch"}
     told = "\n".join(advice_lines(MATRIX, advice))
     assert "(lost without the upgrade as well)" in told
+    assert "against staying    no different" in told
+
+
+def test_what_the_upgrade_makes_worse_and_better_is_named():
+    worse = text(MATRIX, id_("1.1.1", "torch2.13-np1"), id_("1.15.0", "torch2.13-np2"))
+    assert "against staying    worse in basic\n" in worse
+    better = text(MATRIX, id_("0.33.0", "torch2.13-np1"), id_("1.0.1", "torch2.13-np1"))
+    assert "against staying    better in basic\n" in better
 
 
 def test_a_failure_offers_a_way_round_whose_every_hop_is_exact():

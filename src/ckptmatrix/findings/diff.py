@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ckptmatrix.findings.tally import rank
 from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status, Verdict
 
 
@@ -106,16 +107,11 @@ def _change(old: CellRecord | None, new: CellRecord) -> Change | None:
         return Change.GONE
     if new.status is Status.EXACT:
         return None if old.status is Status.EXACT else Change.FIXED
-    if _rank(new) > _rank(old):
+    if rank(new.status) > rank(old.status):
         return Change.REGRESSED
     if _bad(new) > _bad(old) and new.status is old.status:
         return Change.REGRESSED
     return None if _nature(new) == _nature(old) else Change.CHANGED
-
-
-def _rank(cell: CellRecord) -> int:
-    """Order by how much of the training survives: all, some, none."""
-    return {Status.EXACT: 0, Status.DEGRADED: 1}.get(cell.status, 2)
 
 
 def _bad(cell: CellRecord) -> frozenset[str]:

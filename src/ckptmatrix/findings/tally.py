@@ -99,6 +99,11 @@ def tally(statuses: Iterable[Status]) -> Tally:
     return Tally({status: counted[status] for status in WORST_FIRST if counted[status]})
 
 
+def rank(status: Status) -> int:
+    """Order what was measured by how much of the training survives: 0 all, 1 some, 2 none."""
+    return {Status.EXACT: 0, Status.DEGRADED: 1}.get(status, 2)
+
+
 def view_of(cell: CellRecord) -> View:
     """Tell how a cell was loaded."""
     return View(cell.loader, cell.treatment)

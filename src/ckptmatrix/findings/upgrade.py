@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ckptmatrix.errors import NotMeasuredError, UsageError
 from ckptmatrix.findings.axis import axis_of
-from ckptmatrix.findings.tally import TODAY, View, scenarios_of, view_of, views_of
+from ckptmatrix.findings.tally import TODAY, View, rank, scenarios_of, view_of, views_of
 from ckptmatrix.model import MEASURED, CellRecord, Environment, Matrix, Status, Verdict
 
 LONGEST = 3
@@ -47,6 +47,8 @@ class Crossing:
     """Scenario -> why nothing is known."""
     causes: tuple[str, ...]
     """Ids of the causes, in the order in which they are met."""
+    ranks: dict[str, int]
+    """Scenario that was measured -> how bad it is: 0 exact, 1 degraded, 2 no load at all."""
 
     @property
     def measured(self) -> int:
@@ -83,6 +85,20 @@ class Advice:
     """Other ways to load that make every measured scenario exact."""
     path: Path | None = None
     """A way round, if there is no direct one."""
+
+    @property
+    def worse(self) -> tuple[str, ...]:
+        """Scenarios that fare worse than without the upgrade."""
+        return self._against(lambda new, old: new > old)
+
+    @property
+    def better(self) -> tuple[str, ...]:
+        """Scenarios that fare better than without the upgrade."""
+        return self._against(lambda new, old: new < old)
+
+    def _against(self, differs: Callable[[int, int], bool]) -> tuple[str, ...]:
+        new, old = self.forward.ranks, self.stay.ranks
+        return tuple(name for name in new if name in old and differs(new[name], old[name]))
 
     @property
     def already(self) -> tuple[str, ...]:
@@ -177,6 +193,7 @@ def cross(
         raised={cell.scenario: _raised(cell) for cell in cells if _raised(cell)},
         unmeasured=unmeasured,
         causes=tuple(dict.fromkeys(cell.cause for cell in cells if cell.cause)),
+        ranks={cell.scenario: rank(cell.status) for cell in cells},
         total=len(asked),
     )
 

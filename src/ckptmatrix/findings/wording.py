@@ -57,6 +57,19 @@ def scenarios(count: int, kind: str = "") -> str:
     return f"{count} {kind}scenario" if count == 1 else f"{count} {kind}scenarios"
 
 
+def against_staying(advice: Advice) -> str:
+    """Say whether the upgrade is to blame: `worse in tied-weights, else the same`."""
+    told = [
+        f"{word} in {', '.join(names)}"
+        for word, names in (("worse", advice.worse), ("better", advice.better))
+        if names
+    ]
+    if not told:
+        return "no different: what is lost or fails does so without the upgrade as well"
+    alike = len(advice.worse) + len(advice.better) < advice.forward.measured
+    return "; ".join(told) + ("; else the same" if alike else "")
+
+
 def path_text(matrix: Matrix, path: Path) -> str:
     """Say how to go round: `load in ..., save again there, then load in ...`."""
     _, *between, last = (environment(matrix, stop) for stop in path.stops)
@@ -73,6 +86,8 @@ def advice_lines(matrix: Matrix, advice: Advice) -> Iterable[str]:
     """Give the whole advice as lines of text, the verdict first."""
     forward = advice.forward
     yield verdict(matrix, forward)
+    if forward.answer is Answer.UNSAFE and advice.stay.answer is not Answer.UNKNOWN:
+        yield f"  against staying    {against_staying(advice)}"
     if forward.whole:
         yield f"  comes back whole   {', '.join(forward.whole)}"
     for (where, also), names in _alike(advice).items():

@@ -2,7 +2,7 @@
 const LONGEST = 3;
 
 function cross(writer, reader, view, scenarios) {
-  const c = { writer, reader, whole: [], lost: new Map(), drifts: [], raised: new Map(), unmeasured: new Map(), causes: [], total: scenarios.length, measured: 0, safe: true };
+  const c = { writer, reader, whole: [], lost: new Map(), drifts: [], raised: new Map(), unmeasured: new Map(), causes: [], ranks: new Map(), total: scenarios.length, measured: 0, safe: true };
   const restored = new Set();
   for (const scenario of scenarios) {
     const name = raw.scenarios[scenario];
@@ -12,6 +12,7 @@ function cross(writer, reader, view, scenarios) {
       continue;
     }
     c.measured += 1;
+    c.ranks.set(name, ["exact", "degraded"].includes(statusOf(outcome.status).name) ? (outcome.status === raw.exact ? 0 : 1) : 2);
     if (outcome.status !== raw.exact) c.safe = false;
     for (const component of outcome.bad) c.lost.set(component, [...(c.lost.get(component) || []), name]);
     for (const { name: component, verdict } of outcome.components) if (verdict === "restored") restored.add(component);
@@ -74,6 +75,14 @@ function bestPath(writer, reader, scenarios) {
   return null;
 }
 
+function againstStaying({ forward, stay }) {
+  const where = (differs) => [...forward.ranks].filter(([name, rank]) => stay.ranks.has(name) && differs(rank, stay.ranks.get(name))).map(([name]) => name);
+  const worse = where((a, b) => a > b), better = where((a, b) => a < b);
+  const told = [["worse", worse], ["better", better]].filter(([, names]) => names.length).map(([word, names]) => `${word} in ${names.join(", ")}`);
+  if (!told.length) return "no different: what is lost or fails does so without the upgrade as well";
+  return told.join("; ") + (worse.length + better.length < forward.measured ? "; else the same" : "");
+}
+
 function pathSentence(path) {
   const names = path.map((stop) => environments[stop].name);
   const steps = names.slice(1, -1).map((stop) => `load in ${stop} and save again there`);
@@ -99,11 +108,13 @@ function showVerdict() {
   const place = byId("verdict");
   if (!writer || !reader) { place.replaceChildren(); return; }
   const scenarios = shownScenarios();
-  const { forward, back, stay, remedies, path } = advise(writer, reader, scenarios);
+  const advice = advise(writer, reader, scenarios);
+  const { forward, back, stay, remedies, path } = advice;
   let [kind, sign] = SIGNS[forward.answer];
   if (forward.raised.size) [kind, sign] = ["failed", "✗"];
   const list = make("dl");
   const say = (term, ...told) => list.append(make("dt", {}, term), make("dd", {}, ...told));
+  if (forward.answer === "unsafe" && stay.measured) say("Against staying", againstStaying(advice));
   if (forward.whole.length) say("Comes back whole", forward.whole.join(", "));
   const groups = new Map();
   for (const [name, where] of forward.lost) {
