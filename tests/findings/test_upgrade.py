@@ -116,6 +116,7 @@ def test_what_cannot_be_resolved_is_told_with_a_remedy():
     with pytest.raises(NotMeasuredError, match=r"0\.28\.0 is not among the tested") as caught:
         resolve(MATRIX, "0.28.0", None)
     assert "--accelerate 0.28.0" in caught.value.remedy
+    assert "between 0.25.0 and 0.31.0, which write alike" in caught.value.remedy
     with pytest.raises(NotMeasuredError, match=r"asks for numpy<2\.0\.0 itself"):
         resolve(MATRIX, "0.33.0", "torch2.13-np2")
     with pytest.raises(UsageError, match="no stack 'torch9'"):

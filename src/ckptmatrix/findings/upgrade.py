@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from ckptmatrix.errors import NotMeasuredError, UsageError
-from ckptmatrix.findings.axis import axis_of
+from ckptmatrix.findings.axis import Axis, axis_of, version_key
 from ckptmatrix.findings.tally import TODAY, View, rank, scenarios_of, view_of, views_of
 from ckptmatrix.model import MEASURED, CellRecord, Environment, Matrix, Status, Verdict
 
@@ -251,8 +251,8 @@ def resolve(matrix: Matrix, release: str, stack: str | None, other: str | None =
     if release not in axis.releases:
         raise NotMeasuredError(
             f"accelerate {release} is not among the tested releases.",
-            f"Tested are {', '.join(axis.releases)}. Measure it with "
-            f"`nox -s matrix -- --accelerate {release},...`.",
+            f"{_neighbours(axis, release)}Tested are {', '.join(axis.releases)}. Measure it with "
+            f"`nox -s matrix -- --accelerate {','.join(filter(None, (release, other)))}`.",
         )
     records = matrix.environments
     for name in [stack] if stack is not None else reversed(axis.stacks):
@@ -267,6 +267,15 @@ def resolve(matrix: Matrix, release: str, stack: str | None, other: str | None =
         f"accelerate {release} was not run{f' on {stack}' if stack else ''}: {reason}",
         f"Choose another stack: {', '.join(axis.stacks)}.",
     )
+
+
+def _neighbours(axis: Axis, release: str) -> str:
+    """Say between which tested releases one lies, if those two write alike; else nothing."""
+    older = [tested for tested in axis.releases if version_key(tested) < version_key(release)]
+    newer = axis.releases[len(older) :]
+    if not older or not newer or axis.era_of(older[-1]) != axis.era_of(newer[0]):
+        return ""
+    return f"It lies between {older[-1]} and {newer[0]}, which write alike. "
 
 
 def _best_path(
