@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -59,7 +60,7 @@ class Built:
         """Its interpreter."""
         return self.directory / "bin" / "python"
 
-    @property
+    @cached_property
     def frozen(self) -> str:
         """Digest of everything installed in it."""
         return digest(self.record.python, self.record.packages)

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +16,7 @@ from ckptmatrix.environments import Built
 from ckptmatrix.files import write_atomically
 from ckptmatrix.home import Home, digest
 from ckptmatrix.model import Cell, CellRecord, ControlRecord, Environment
-from ckptmatrix.sources import source_digest
+from ckptmatrix.sources import core_digest, source_digest
 from ckptmatrix.store import Store, now
 from ckptmatrix.workers import Answer, Worker
 from ckptmatrix.writing import Written
@@ -86,19 +87,28 @@ class Lab:
         return self._workers[environment]
 
     def key(self, cell: Cell) -> str:
-        """Digest of everything that the outcome of a cell depends on; empty if it is foregone."""
-        writer, reader = self.built(cell.writer), self.built(cell.reader)
-        if not (writer.ready and reader.ready):
+        """Digest of everything that the outcome of a cell depends on; empty if it is foregone.
+
+        The checkpoint counts by its content: a load of the very same bytes by the same reader is
+        measured once, whichever releases wrote them.
+        """
+        if self._foregone(cell):
             return ""
-        checkpoint = writing.checkpoint_key(self.config, writer, cell.scenario, self.device)
-        loader = source_digest(self.config.loaders[cell.loader], self.config.root)
-        return digest(checkpoint, reader.frozen, loader, cell.treatment)
+        return digest(
+            self.written(cell.writer, cell.scenario).content,
+            self.built(cell.reader).frozen,
+            self.device,
+            cell.treatment,
+            core_digest(),
+            source_digest(self.config.scenarios[cell.scenario], self.config.root),
+            source_digest(self.config.loaders[cell.loader], self.config.root),
+        )
 
     def unmeasured(self, cells: Iterable[Cell]) -> tuple[Cell, ...]:
-        """Those of the cells that can be measured and whose outcome is not kept."""
-        keys = {cell: self.key(cell) for cell in cells}
-        known = self.store.known(keys.values())
-        return tuple(cell for cell, key in keys.items() if key and key not in known)
+        """One cell for each load that can be measured and whose outcome is not kept."""
+        first = {key: cell for cell in reversed(tuple(cells)) if (key := self.key(cell))}
+        known = self.store.known(first)
+        return tuple(reversed([cell for key, cell in first.items() if key not in known]))
 
     def forget(self, cells: Iterable[Cell]) -> None:
         """Drop what is known of cells, so that they are measured again."""
@@ -121,24 +131,33 @@ class Lab:
 
     def outcome(self, cell: Cell) -> CellRecord:
         """The outcome of a cell: from the store, or measured now."""
-        key = self.key(cell)
-        known = self.store.get(key) if key else None
-        if known:
-            return known
-        record = self.measured(cell)
-        if key:
-            self.store.put(key, record)
+        record = self.known(cell)
+        if record is None:
+            record = self.measured(cell)
+            self.store.put(self.key(cell), record)
         return record
+
+    def known(self, cell: Cell) -> CellRecord | None:
+        """The outcome of a cell if it is foregone or kept; None if it has to be measured."""
+        decided = self._foregone(cell)
+        if decided:
+            return decided
+        kept = self.store.get(self.key(cell))
+        return kept and replace(kept, writer=cell.writer.id)
 
     def measured(self, cell: Cell) -> CellRecord:
         """The outcome of a cell, measured now."""
-        writer, reader = self.built(cell.writer), self.built(cell.reader)
-        written = self.written(cell.writer, cell.scenario) if writer.ready else None
-        decided = judge.foregone(cell, writer, reader, written)
+        decided = self._foregone(cell)
         if decided:
             return decided
-        assert written is not None
+        written = self.written(cell.writer, cell.scenario)
         return judge.outcome(cell, self.ask(cell, written, "load"), now())
+
+    def _foregone(self, cell: Cell) -> CellRecord | None:
+        writer, reader = self.built(cell.writer), self.built(cell.reader)
+        ready = writer.ready and reader.ready
+        written = self.written(cell.writer, cell.scenario) if ready else None
+        return judge.foregone(cell, writer, reader, written)
 
     def ask(self, cell: Cell, written: Written, op: str, **more: Any) -> Answer:
         """Send a reader a request about a checkpoint."""

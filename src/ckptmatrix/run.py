@@ -21,11 +21,10 @@ from ckptmatrix.errors import CkptmatrixError, NothingRanError
 from ckptmatrix.expectations import Expectations, lay_over
 from ckptmatrix.home import Home
 from ckptmatrix.index import released
-from ckptmatrix.judge import blank, foregone
+from ckptmatrix.judge import blank
 from ckptmatrix.lab import Lab
 from ckptmatrix.model import (
     MEASURED,
-    Cell,
     CellRecord,
     CheckpointRecord,
     ControlRecord,
@@ -85,9 +84,9 @@ def run(job: Job) -> Matrix:
         raise NothingRanError(f"no environment could be built: {reason}", "check the network")
     _write_checkpoints(job, home, built)
     with Lab(job.config, home, job.device) as lab:
-        unmeasured = job.plan.cells if job.fresh else lab.unmeasured(job.plan.cells)
         if job.fresh:
-            lab.forget(unmeasured)
+            lab.forget(job.plan.cells)
+        unmeasured = lab.unmeasured(job.plan.cells)
         controls = _controls(job, lab, bool(unmeasured))
         failures = measure_cells(job, unmeasured)
         matrix = _assembled(job, lab, controls, failures, started)
@@ -150,7 +149,7 @@ def _assembled(
     cells = []
     problems = []
     for cell in job.plan.cells:
-        record = _known(cell, lab)
+        record = lab.known(cell)
         if record is None:
             failure = failures.get(cell.id, "it was never measured")
             problems.append(f"ckptmatrix failed on {cell.id}: {failure}")
@@ -194,12 +193,6 @@ def _assembled(
 def _processes(checkpoint: CheckpointRecord) -> int:
     """How many processes saved it: each leaves its random states."""
     return sum(name.startswith("random_states_") for name in checkpoint.files) or 1
-
-
-def _known(cell: Cell, lab: Lab) -> CellRecord | None:
-    writer, reader = lab.built(cell.writer), lab.built(cell.reader)
-    written = lab.written(cell.writer, cell.scenario) if writer.ready else None
-    return foregone(cell, writer, reader, written) or lab.store.get(lab.key(cell))
 
 
 def with_causes(matrix: Matrix) -> Matrix:

@@ -29,12 +29,14 @@ def work_of(selected: Selected, device: str, fresh: bool = False) -> Work:
         )
     ]
     with Lab(config, home, device, built) as lab:
-        settled = [cell for cell in plan.cells if cell.writer in built and cell.reader in built]
-        todo = len(plan.cells) - len(settled)
-        measurable = [
-            cell for cell in settled if built[cell.writer].ready and built[cell.reader].ready
+        absent = set(missing)
+        settled = [
+            cell
+            for cell in plan.cells
+            if cell.reader in built and (cell.writer, cell.scenario) not in absent
         ]
-        unmeasured = measurable if fresh else lab.unmeasured(measurable)
+        todo = len(plan.cells) - len(settled)
+        unmeasured = settled if fresh else lab.unmeasured(settled)
         readers = {cell.reader for cell in unmeasured} | set(plan.environments) - set(built)
         return Work(
             len(plan.environments) - len(built),

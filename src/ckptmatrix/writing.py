@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,14 @@ class Written:
     def directory(self) -> Path:
         """The checkpoint's directory."""
         return self.place / self.record.directory
+
+    @cached_property
+    def content(self) -> str:
+        """Digest of all that a reader's outcome can depend on, whoever wrote it.
+
+        Writers of one format era often leave the very same bytes.
+        """
+        return digest(self.record.directory, self.hashes, self.digest, self.record.unsaved)
 
     @property
     def truth(self) -> Path:
