@@ -16,6 +16,7 @@ LAYOUTS = {
     "accelerate": ("state", ("model.safetensors", *CORE), {}),
     "accelerate-automatic": ("checkpoint_3", ("model.safetensors", *CORE), {}),
     "accelerate-fsdp": ("state", ("pytorch_model_fsdp.bin", *CORE), {}),
+    "accelerate-weights": ("weights", ("model-00001-of-00002.safetensors",), {}),
     "accelerate-deepspeed": (
         "state",
         ("pytorch_model/mp_rank_00_model_states.pt", "random_states_0.pkl"),

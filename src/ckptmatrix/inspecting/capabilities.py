@@ -55,6 +55,8 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether `torch_cuda_manual_seed` is read without a GPU too."""
     stateful: bool
     """Whether it knows `dl_state_dict.bin`."""
+    own_shuffling: bool
+    """Whether shuffled loaders are always given a sampler whose position is never saved."""
     numpy_below: str
     """Its own requirement on numpy; empty if there is none that matters."""
     torch_from: str

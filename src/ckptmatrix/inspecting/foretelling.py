@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from packaging.version import Version
 
 from ckptmatrix.inspecting import capabilities
-from ckptmatrix.inspecting.facts import Facts, RandomFact
+from ckptmatrix.inspecting.facts import Facts, ModelFact, RandomFact
 from ckptmatrix.inspecting.loading import Load, RaisedError, Reader, open_file
 from ckptmatrix.inspecting.names import SCALER
 from ckptmatrix.inspecting.recognising import recognise
@@ -60,8 +60,10 @@ def foretell(facts: Facts, accelerate: str, torch: str, numpy: str) -> Foretelli
     except RaisedError as error:
         return Foretelling(Status.FAILED, load.verdicts, error.cause, error.reason, error.raises)
     bad = [name for name, verdict in load.verdicts.items() if verdict in _BAD]
-    # Without a scheduler's state the learning rates of the steps to come are others.
-    if bad or load.verdicts.get("scheduler") is Verdict.UNSAVED:
+    # Without the state of a scheduler or a sampler the steps to come have other learning rates
+    # or samples, though nothing that was saved is lost.
+    unsaved = {name for name, verdict in load.verdicts.items() if verdict is Verdict.UNSAVED}
+    if bad or unsaved & {"scheduler", "dataloader"}:
         cause, reason = load.notes[0]
         return Foretelling(Status.DEGRADED, load.verdicts, cause, reason)
     return Foretelling(
@@ -92,6 +94,12 @@ def _impossible(facts: Facts, reader: Reader) -> Foretelling | None:
     return None
 
 
+def _hooks(load: Load) -> None:
+    """Load hooks run before everything else; they are the script's own and no release's matter."""
+    if recognise(load.facts).hook_files:
+        load.verdicts["hook_files"] = Verdict.RESTORED
+
+
 def _models(load: Load) -> None:
     models = load.facts.models
     if not models:
@@ -112,36 +120,34 @@ def _models(load: Load) -> None:
     load.verdicts.setdefault("model", Verdict.RESTORED)
 
 
-def _model(load: Load, index: int, safe: object, pickled: object) -> None:
-    ending = f"_{index}" if index else ""
-    names = {"safe": f"model{ending}.safetensors", "bin": f"pytorch_model{ending}.bin"}
-    if load.reader.release.weights == "bin" or safe is None:
-        if pickled is None:
-            first = capabilities.first_with(weights="safetensors by name")
-            raise RaisedError(
-                f"FileNotFoundError: [Errno 2] No such file or directory: '.../{names['bin']}'",
-                "safetensors-unknown",
-                f"The weights are in {names['safe']}; accelerate {load.reader.accelerate} looks "
-                f"for {names['bin']} only, releases from {first} on for both.",
-            )
-        open_file(load, names["bin"], weights_only=load.reader.refuses)
-        return
-    file = load.facts.file(names["safe"])
-    if file is not None and file.problem:
+def _model(load: Load, index: int, safe: ModelFact | None, pickled: ModelFact | None) -> None:
+    """One model: which of its two possible files is read, and whether the other one is newer."""
+    release, name = load.reader.release, f"pytorch_model{f'_{index}' if index else ''}.bin"
+    read, other = pickled, safe
+    if safe is not None and (release.weights != "bin" or pickled is None):
+        read, other = safe, pickled
+    if read is None or (read is safe and release.weights == "bin"):
+        first = capabilities.first_with(weights="safetensors by name")
+        raise RaisedError(
+            f"FileNotFoundError: [Errno 2] No such file or directory: '.../{name}'",
+            "safetensors-unknown",
+            f"The weights are in model.safetensors; accelerate {load.reader.accelerate} looks "
+            f"for {name} only, releases from {first} on for both.",
+        )
+    file = load.facts.file(read.file)
+    if read is safe and file is not None and file.problem:
         raise RaisedError(
             "SafetensorError: Error while deserializing header",
             "damaged-file",
-            f"{names['safe']} {file.problem}.",
+            f"{read.file} {file.problem}.",
         )
-    other = load.facts.file(names["bin"]) if pickled is not None else None
-    if file is not None and other is not None and other.modified > file.modified:
+    if read is pickled:
+        open_file(load, read.file, weights_only=load.reader.refuses)
+    newer = load.facts.file(other.file) if other is not None else None
+    if file is not None and newer is not None and newer.modified > file.modified:
         load.verdicts["model"] = Verdict.WRONG
-        load.notes.append(
-            (
-                "stale-weights",
-                f"{names['safe']} is read although {names['bin']} is the newer one.",
-            )
-        )
+        reason = f"{read.file} is read although {newer.name} is the newer one."
+        load.notes.append(("stale-weights", reason))
 
 
 def _optimizers(load: Load) -> None:
@@ -179,6 +185,13 @@ def _schedulers(load: Load) -> None:
 
 def _dataloaders(load: Load) -> None:
     """The position of stateful dataloaders, for the releases that know them."""
+    if load.reader.release.own_shuffling:
+        load.verdicts["dataloader"] = Verdict.UNSAVED
+        reason = (
+            f"accelerate {load.reader.accelerate} shuffles by a sampler of its own, whose position "
+            "is in no checkpoint: a shuffled loader begins anew with other samples."
+        )
+        load.notes.append(("seedable-sampler", reason))
     stateful = [name for name in load.facts.samplers if name.startswith("dl_state_dict")]
     if not stateful:
         return
@@ -298,6 +311,7 @@ def _custom(load: Load) -> None:
     weights_only = load.reader.refuses_by_default and not release.weights_only
     for index in load.facts.custom:
         open_file(load, f"custom_checkpoint_{index}.pkl", weights_only=weights_only)
+    if load.facts.custom:
         load.verdicts["custom"] = Verdict.RESTORED
 
 
@@ -315,6 +329,7 @@ def _indexed(facts: Facts, stem: str) -> list[str]:
 
 
 _STEPS: tuple[Callable[[Load], None], ...] = (
+    _hooks,
     _models,
     _optimizers,
     _schedulers,

@@ -45,6 +45,8 @@ class TrainingStack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether `Accelerator.load_state` is what loads it."""
     hooks: bool = False
     """Whether scripts load (part of) the models by hooks."""
+    hook_files: bool = False
+    """Whether those hooks read files of their own beside the weights."""
     counters: list[Counter] = []
     """Where counts of steps live."""
     note: str = ""

@@ -1,0 +1,190 @@
+"""What is foretold against what was measured, cell by cell; each disagreement is a bug.
+
+The measured grid is the committed sample, or the matrix.json that CKPTMATRIX_MATRIX names. Its
+checkpoints are the committed fixtures of the same writers, or those of the run itself (in
+CKPTMATRIX_HOME, or `.ckptmatrix`).
+"""
+
+import json
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from ckptmatrix.home import Home
+from ckptmatrix.inspecting.facts import Facts
+from ckptmatrix.inspecting.foretelling import Foretelling, foretell
+from ckptmatrix.inspecting.gathering import gather
+from ckptmatrix.model import CellRecord, CheckpointRecord, Matrix, Status, Verdict
+from ckptmatrix.report import read_matrix
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "reports" / "sample" / "matrix.json"
+FIXTURES = ROOT / "fixtures" / "checkpoints"
+
+OTHER_READER = {
+    "custom-objects-fewer": "the reader registers another number of objects",
+    "custom-objects-more": "the reader registers another number of objects",
+    "compiled-to-plain": "the reader does not compile",
+    "plain-to-compiled": "the reader compiles",
+    "compiled-by-accelerate-to-plain": "the reader does not compile",
+    "fp16-scaler-added": "the reader has a scaler",
+    "fp16-scaler-removed": "the reader has no scaler",
+    "strict-false": "the reader asks for strict=False with another model",
+    "assign": "the reader asks for assign=True",
+    "ddp-2-from-1": "the reader runs more processes",
+    "ddp-2-to-1": "the reader runs fewer processes",
+    "ddp-2-main-only": "the reader runs more processes than saved",
+    "sharded": "it is not read by load_state",
+}
+"""Scenarios whose reader is another script than the writer: no directory tells that."""
+
+ALIASED = {
+    "tied-weights": "safetensors does not say that a name was left out",
+    "shared-views": "safetensors does not say that a view was left out",
+    "partial-view": "which tensors share storage is in the reader's model alone",
+    "empty-buffers": "safetensors does not say that a buffer was left out",
+}
+"""Scenarios whose safetensors files look like any other; foretold from 0.25 on as if they were."""
+
+UNSAVED_STEPS = {
+    "accumulation": "the gradients so far are in no checkpoint",
+    "accumulation-aligned": "the gradients so far are in no checkpoint",
+    "mid-epoch": "the order of the running epoch is in no checkpoint",
+    "mid-epoch-seedable": "the epoch of the sampler is in no checkpoint",
+    "mid-epoch-set-epoch": "the epoch of the sampler is in no checkpoint",
+    "mid-epoch-stateful": "the order of the running epoch is in no checkpoint",
+    "automatic-naming": "the counter of saves is in no checkpoint",
+}
+"""Scenarios whose further training hangs on something that no release saves; it may differ though
+all that was saved came back, so `exact` may turn out `degraded`, and components alone decide."""
+
+OUTSIDE = {"gradients", "naming"}
+"""Components that no file shows, of the scenarios above."""
+
+Directory = Callable[[CheckpointRecord], Path | None]
+
+
+def _comparable(cell: CellRecord) -> bool:
+    if cell.loader != "accelerate" or cell.treatment != "as-saved":
+        return False
+    # What a scenario or an environment cannot do at all is not about the directory.
+    if cell.status not in (Status.EXACT, Status.DEGRADED, Status.FAILED):
+        return False
+    return cell.scenario not in OTHER_READER
+
+
+def _components(found: dict[str, Verdict]) -> dict[str, str]:
+    """Verdicts that a directory can decide; `lost` and `wrong` are one for random states."""
+    kept: dict[str, str] = {}
+    for name, verdict in found.items():
+        # Whether the training had a sampler of accelerate's is not in the directory.
+        sampler = name == "dataloader" and verdict is Verdict.UNSAVED
+        if verdict is Verdict.ABSENT or name in OUTSIDE or sampler:
+            continue
+        # Hooks that build models draw numbers on the way, so that "lost" becomes "wrong".
+        drawn = name.startswith("rng.") and verdict is Verdict.WRONG
+        kept[name] = str(Verdict.LOST if drawn else verdict)
+    return kept
+
+
+def _agrees(cell: CellRecord, foretold: Foretelling, facts: Facts) -> bool:
+    safe = any(model.format == "safetensors" for model in facts.models)
+    if cell.scenario in ALIASED and safe and cell.status is Status.FAILED:
+        assert cell.error is not None
+        return cell.error.type == "RuntimeError"
+    if cell.status is Status.FAILED:
+        assert cell.error is not None
+        raised = foretold.raises.partition(":")[0].rpartition(".")[2]
+        return foretold.status is Status.FAILED and cell.error.type.endswith(raised)
+    if _components(cell.components) != _components(foretold.components):
+        return False
+    if cell.scenario in UNSAVED_STEPS and cell.status is Status.DEGRADED:
+        return foretold.status in (Status.EXACT, Status.DEGRADED)
+    return foretold.status == cell.status
+
+
+def disagreements(matrix: Matrix, directory: Directory) -> tuple[int, list[str]]:
+    """Compare every cell whose checkpoint is at hand.
+
+    Returns:
+        How many cells were compared, and a line for each that came out otherwise.
+    """
+    records = {(record.writer, record.scenario): record for record in matrix.checkpoints}
+
+    @cache
+    def facts_of(writer: str, scenario: str) -> Facts | None:
+        record = records.get((writer, scenario))
+        place = directory(record) if record is not None and record.status == "written" else None
+        return gather(place) if place is not None else None
+
+    compared, wrong = 0, []
+    for cell in filter(_comparable, matrix.cells):
+        facts = facts_of(cell.writer, cell.scenario)
+        if facts is None:
+            continue
+        reader = matrix.environments[cell.reader]
+        foretold = foretell(facts, reader.accelerate, reader.torch, reader.numpy)
+        compared += 1
+        if not _agrees(cell, foretold, facts):
+            wrong.append(
+                f"{cell.scenario} {cell.writer} -> {cell.reader}: "
+                f"measured {cell.status} {_components(cell.components)} "
+                f"{cell.error.type if cell.error else ''}, "
+                f"foretold {foretold.status} {_components(foretold.components)} {foretold.raises}"
+            )
+    return compared, wrong
+
+
+def _matrix() -> Matrix:
+    path = Path(os.environ.get("CKPTMATRIX_MATRIX") or SAMPLE)
+    if not path.exists():
+        pytest.skip(f"no measured grid at {path}")
+    return read_matrix(path)
+
+
+def _fixture(record: CheckpointRecord) -> Path | None:
+    folder = FIXTURES / record.scenario / record.writer.removeprefix("accelerate-")
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        return None
+    return folder / json.loads(manifest.read_text())["directory"]
+
+
+def _of_the_run(record: CheckpointRecord) -> Path | None:
+    short = record.writer.removeprefix("accelerate-")
+    name = f"{record.scenario}-{record.key[:12]}"
+    place = Home.of(ROOT).checkpoints / short / name / record.directory
+    return place if place.is_dir() else None
+
+
+def test_every_fixture_is_read_as_was_measured():
+    matrix = _matrix()
+    if not list(FIXTURES.glob("*/*/manifest.json")):
+        pytest.skip("no fixtures")
+    compared, wrong = disagreements(matrix, _fixture)
+    assert compared > 0
+    assert wrong == []
+
+
+@pytest.mark.environments
+def test_every_checkpoint_of_a_run_is_read_as_was_measured():
+    matrix = _matrix()
+    compared, wrong = disagreements(matrix, _of_the_run)
+    if compared == 0:
+        pytest.skip("the checkpoints of this run are not on this machine")
+    assert wrong == []
+
+
+def test_a_wrong_foretelling_would_be_noticed():
+    """The comparison itself: the same cell, measured otherwise, is a disagreement."""
+    facts = gather(ROOT / "tests/inspecting/real/lora-000030-state")
+    foretold = foretell(facts, "1.15.0", "2.13.0", "1.26.4")
+    ends = ("accelerate-0.33.0+torch2.4-np1", "accelerate-1.15.0+torch2.13-np1", "kohya-lora")
+    cell = CellRecord(*ends, "accelerate", "as-saved", Status.EXACT, dict(foretold.components))
+    assert _agrees(cell, foretold, facts)
+    lost = {**foretold.components, "step": Verdict.LOST}
+    other = CellRecord(*ends, "accelerate", "as-saved", Status.DEGRADED, lost)
+    assert not _agrees(other, foretold, facts)
