@@ -11,8 +11,8 @@ from pathlib import Path
 from ckptmatrix import environments, judge
 from ckptmatrix.config import Config
 from ckptmatrix.errors import CkptmatrixError
-from ckptmatrix.findings.upgrade import Path as Way
-from ckptmatrix.findings.upgrade import Verify
+from ckptmatrix.findings.paths import Path as Way
+from ckptmatrix.findings.paths import Verify
 from ckptmatrix.home import Home
 from ckptmatrix.lab import CELL_SECONDS, Lab
 from ckptmatrix.model import Cell, Environment, Matrix, Status

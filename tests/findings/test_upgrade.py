@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from ckptmatrix.errors import NotMeasuredError, UsageError
-from ckptmatrix.findings.upgrade import Answer, Path, advise, paths, resolve
+from ckptmatrix.findings.paths import Path, paths
+from ckptmatrix.findings.upgrade import Answer, advise, resolve
 from ckptmatrix.findings.wording import advice_lines, verdict
 from ckptmatrix.model import Matrix, Status
 from tests.report import synthetic

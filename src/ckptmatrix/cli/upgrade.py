@@ -8,8 +8,9 @@ import msgspec
 
 from ckptmatrix.config import read_config
 from ckptmatrix.errors import UsageError
+from ckptmatrix.findings.paths import Verify
 from ckptmatrix.findings.tally import scenarios_of
-from ckptmatrix.findings.upgrade import Advice, Answer, Verify, advise, resolve
+from ckptmatrix.findings.upgrade import Advice, Answer, advise, resolve
 from ckptmatrix.findings.wording import advice_lines, path_text, verdict
 from ckptmatrix.finished import finished_matrix
 from ckptmatrix.home import Home

@@ -3,15 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 
 from ckptmatrix.errors import NotMeasuredError, UsageError
 from ckptmatrix.findings.axis import Axis, axis_of, version_key
+from ckptmatrix.findings.paths import Path, Verify, best_path
 from ckptmatrix.findings.tally import TODAY, View, rank, scenarios_of, view_of, views_of
 from ckptmatrix.model import MEASURED, CellRecord, Environment, Matrix, Status, Verdict
-
-LONGEST = 3
-"""Most environments that a path may lead through; more is nothing that anybody would do."""
 
 
 class Answer(StrEnum):
@@ -60,18 +57,6 @@ class Crossing:
 
 
 @dataclass(frozen=True)
-class Path:
-    """A way round: load in each environment in turn and save again there."""
-
-    stops: tuple[str, ...]
-    """Environment ids, the first and the last included."""
-    verified: bool | None = None
-    """Whether a real run of all hops came out exact; None if only its single hops were measured."""
-    detail: str = ""
-    """What the real run said, when it did not."""
-
-
-@dataclass(frozen=True)
 class Advice:
     """Everything that a person needs to decide on one upgrade."""
 
@@ -106,10 +91,6 @@ class Advice:
         return tuple(name for name in self.forward.lost if name in self.stay.lost)
 
 
-Verify = Callable[[Matrix, tuple[str, ...], tuple[str, ...]], Path]
-"""Makes the hops for real: (matrix, stops, scenarios) -> the path with `verified` set."""
-
-
 def advise(
     matrix: Matrix,
     old: str,
@@ -133,7 +114,7 @@ def advise(
     forward = cross(matrix, old, new, asked)
     path = None
     if forward.answer is Answer.UNSAFE:
-        path = _best_path(matrix, old, new, asked, verify)
+        path = best_path(matrix, old, new, asked, verify)
     return Advice(
         forward=forward,
         back=cross(matrix, new, old, asked),
@@ -198,38 +179,6 @@ def cross(
     )
 
 
-def paths(matrix: Matrix, old: str, new: str, scenarios: Sequence[str]) -> list[tuple[str, ...]]:
-    """List ways round, every hop of which resumes exactly; fewest stops first.
-
-    Among equally long ones those come first that change the stack least, then the newest releases.
-    """
-    exact = _exact_pairs(matrix, set(scenarios))
-    axis = axis_of(matrix)
-    position = {id_: index for index, id_ in enumerate(axis.environments)}
-    stack = {id_: record.stack for id_, record in matrix.environments.items()}
-    found: list[tuple[str, ...]] = []
-    front: list[tuple[str, ...]] = [(old,)]
-    seen = {old}
-    for _ in range(LONGEST + 1):
-        grown = [
-            (*path, stop)
-            for path in front
-            for stop in axis.environments
-            if (path[-1], stop) in exact and stop not in seen
-        ]
-        found = [path for path in grown if path[-1] == new]
-        if found:
-            break
-        seen |= {path[-1] for path in grown}
-        # One way to each stop is enough to go on from; all of them would be too many.
-        front = list({path[-1]: path for path in grown}.values())
-
-    def changes(path: tuple[str, ...]) -> int:
-        return sum(stack[one] != stack[two] for one, two in pairwise(path))
-
-    return sorted(found, key=lambda path: (changes(path), [-position[stop] for stop in path[1:-1]]))
-
-
 def resolve(matrix: Matrix, release: str, stack: str | None, other: str | None = None) -> str:
     """Find the environment that a release and perhaps a stack mean.
 
@@ -276,31 +225,6 @@ def _neighbours(axis: Axis, release: str) -> str:
     if not older or not newer or axis.era_of(older[-1]) != axis.era_of(newer[0]):
         return ""
     return f"It lies between {older[-1]} and {newer[0]}, which write alike. "
-
-
-def _best_path(
-    matrix: Matrix, old: str, new: str, scenarios: Sequence[str], verify: Verify | None
-) -> Path | None:
-    """Give the first path that a real run confirms; without a way to run it, the first."""
-    candidates = paths(matrix, old, new, scenarios)
-    if verify is None or not candidates:
-        return Path(candidates[0]) if candidates else None
-    tried = None
-    for stops in candidates[:LONGEST]:
-        tried = verify(matrix, stops, tuple(scenarios))
-        if tried.verified:
-            return tried
-    return tried
-
-
-def _exact_pairs(matrix: Matrix, scenarios: set[str]) -> set[tuple[str, str]]:
-    """Pairs of (writer, reader) that resume exactly in every scenario measured, at least one."""
-    good: set[tuple[str, str]] = set()
-    bad: set[tuple[str, str]] = set()
-    for cell in matrix.cells:
-        if cell.scenario in scenarios and view_of(cell) == TODAY and cell.status in MEASURED:
-            (good if cell.status is Status.EXACT else bad).add((cell.writer, cell.reader))
-    return good - bad
 
 
 def _bad(cell: CellRecord) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from ckptmatrix.findings.upgrade import Advice, Answer, Crossing, Path
+from ckptmatrix.findings.paths import Path
+from ckptmatrix.findings.upgrade import Advice, Answer, Crossing
 from ckptmatrix.model import Matrix
 
 
