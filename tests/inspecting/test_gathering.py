@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ckptmatrix.errors import UsageError
+from ckptmatrix.inspecting.foretelling import foretell
 from ckptmatrix.inspecting.gathering import ENTRY_LIMIT, gather, looks_like_checkpoint
 from ckptmatrix.inspecting.provenance import problems_of
 
@@ -199,3 +200,46 @@ def test_looks_like_checkpoint(tmp_path):
     assert looks_like_checkpoint(FOUNDING)
     assert not looks_like_checkpoint(tmp_path)
     assert not looks_like_checkpoint(tmp_path / "nothing")
+
+
+def _both_formats(founding, changed):
+    """The founding weights once more as pytorch_model.bin, made without torch, perhaps changed."""
+    safe = (founding / "model.safetensors").read_bytes()
+    start = 8 + int.from_bytes(safe[:8], "little")
+    (model,) = gather(founding).models
+    stream, records = b"\x80\x02}(", {}
+    for number, spec in enumerate(model.tensors):
+        size = 4 * spec.numel
+        data = safe[start + spec.offset :][:size]
+        records[f"data/{number}"] = bytes(size) if changed else data
+        stream += _tensor_opcodes(spec.name, str(number), spec.shape)
+    (founding / "pytorch_model.bin").write_bytes(torch_zip(stream + b"u.", records))
+
+
+def _text(value):
+    return b"X" + len(value).to_bytes(4, "little") + value.encode()
+
+
+def _ints(values):
+    return b"(" + b"".join(b"K" + bytes([value]) for value in values) + b"t"
+
+
+def _tensor_opcodes(name, key, shape):
+    strides = [shape[1], 1] if len(shape) == 2 else [1]
+    storage = (
+        b"(" + _text("storage") + b"ctorch\nFloatStorage\n" + _text(key) + _text("cpu") + b"K\x01tQ"
+    )
+    rest = b"K\x00" + _ints(shape) + _ints(strides) + b"\x89ccollections\nOrderedDict\n)R"
+    return _text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + rest + b"tR"
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_weights_in_two_formats_are_stale_only_if_they_differ(founding, changed):
+    _both_formats(founding, changed)
+    facts = gather(founding)
+    assert [len(model.tensors) for model in facts.models] == [4, 4]
+    assert facts.stale == ((0,) if changed else ())
+    assert bool(problems_of(facts)) == changed
+    os.utime(founding / "pytorch_model.bin", (2_000_000_000,) * 2)
+    outcome = foretell(gather(founding), "1.15.0", "2.13.0", "1.26.4")
+    assert outcome.components["model"] == ("wrong" if changed else "restored")

@@ -110,3 +110,21 @@ def _read(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
         raise UnreadableError(f"has a record {name!r} of {info.file_size} bytes; {limit} are read")
     with archive.open(info) as record:
         return record.read(limit + 1)
+
+
+def read_samples(stream: BinaryIO, storages: list[str], size: int) -> dict[str, bytes]:
+    """The first bytes of some records below `data/`, unpacked ones only.
+
+    Args:
+        stream: an archive that `read_archive` has accepted.
+        storages: names of the records.
+        size: how many bytes of each.
+    """
+    samples: dict[str, bytes] = {}
+    with zipfile.ZipFile(stream) as archive:
+        for info in archive.infolist():
+            name = info.filename.rpartition("/data/")[2]
+            if name in storages and info.compress_type == zipfile.ZIP_STORED:
+                with archive.open(info) as record:
+                    samples[name] = record.read(size)
+    return samples

@@ -154,6 +154,8 @@ class Facts:
     """Folders below it, with `/`."""
     models: tuple[ModelFact, ...] = ()
     """The models that accelerate itself saved, at the top level."""
+    stale: tuple[int, ...] = ()
+    """Models that are there in two formats with different numbers: one of the files is stale."""
     nested: tuple[ModelFact, ...] = ()
     """Weights in folders or under other names; written by the script or its hooks."""
     optimizers: tuple[OptimizerFact, ...] = ()

@@ -143,7 +143,8 @@ def _model(load: Load, index: int, safe: ModelFact | None, pickled: ModelFact | 
         )
     if read is pickled:
         open_file(load, read.file, weights_only=load.reader.refuses)
-    newer = load.facts.file(other.file) if other is not None else None
+    stale = other is not None and index in load.facts.stale
+    newer = load.facts.file(other.file) if other is not None and stale else None
     if file is not None and newer is not None and newer.modified > file.modified:
         load.verdicts["model"] = Verdict.WRONG
         reason = f"{read.file} is read although {newer.name} is the newer one."

@@ -19,6 +19,7 @@ from ckptmatrix.inspecting.opening import UnreadableError, open_inside
 from ckptmatrix.inspecting.pickles import PickleStructure, keys_of, read_pickle
 from ckptmatrix.inspecting.safety import rate_globals
 from ckptmatrix.inspecting.tensors import tensors_of
+from ckptmatrix.inspecting.twins import same_numbers
 
 ENTRY_LIMIT = 10_000
 """Files and folders that are looked at in one directory."""
@@ -78,7 +79,20 @@ def gather(directory: Path) -> Facts:
         budget -= used
         contents[name] = replace(content, fact=replace(content.fact, modified=entry.modified))
     modified = max((entry.modified for entry in found.values()), default=0.0)
-    return _assemble(str(directory), modified, contents, folders, problems)
+    facts = _assemble(str(directory), modified, contents, folders, problems)
+    return replace(facts, stale=_stale(directory, facts.models))
+
+
+def _stale(root: Path, models: tuple[ModelFact, ...]) -> tuple[int, ...]:
+    """Indices of the models whose two files differ."""
+    pickled = {model.index: model for model in models if model.format == "bin"}
+    return tuple(
+        model.index
+        for model in models
+        if model.format == "safetensors"
+        and model.index in pickled
+        and not same_numbers(root, model, pickled[model.index])
+    )
 
 
 def looks_like_checkpoint(directory: Path) -> bool:

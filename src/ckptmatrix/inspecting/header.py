@@ -31,6 +31,9 @@ class TensorSpec:
     """Size of each dimension; empty for a scalar."""
     storage: str = ""
     """What holds its numbers; tensors with the same one are views of it. Empty: its own."""
+    offset: int = 0
+    """Where its numbers begin, in bytes, in the data of its file or in its storage; -1 if that is
+    not the storage's start, or if they do not lie in one piece."""
 
     @property
     def numel(self) -> int:
@@ -49,6 +52,8 @@ class SafetensorsHeader:
     """Every tensor, in the order of the header."""
     metadata: dict[str, str]
     """The free-form `__metadata__`."""
+    start: int = 0
+    """Where the data begins in the file, in bytes."""
     problem: str = ""
     """Why the numbers cannot all be there, such as a truncated file; empty if they can."""
 
@@ -97,10 +102,12 @@ def _parse(header: bytes, payload: int) -> SafetensorsHeader:
         raise UnreadableError(f"describes a tensor of more than {DIMENSION_LIMIT} dimensions")
     return SafetensorsHeader(
         tensors=tuple(
-            TensorSpec(name, entry.dtype, tuple(entry.shape)) for name, entry in entries.items()
+            TensorSpec(name, entry.dtype, tuple(entry.shape), offset=entry.data_offsets[0])
+            for name, entry in entries.items()
         ),
         metadata={str(key): str(value) for key, value in metadata.items()}
         if isinstance(metadata, dict)
         else {},
+        start=8 + len(header),
         problem=problem,
     )

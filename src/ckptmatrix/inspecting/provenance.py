@@ -7,7 +7,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from ckptmatrix.inspecting import capabilities
-from ckptmatrix.inspecting.facts import Facts, FileFact
+from ckptmatrix.inspecting.facts import Facts
 
 
 @dataclass(frozen=True)
@@ -199,19 +199,12 @@ def _gaps(files: set[str]) -> Iterator[str]:
 
 
 def _outgrown(facts: Facts) -> Iterator[str]:
-    """Weights in two formats at once."""
-    both = {m.index for m in facts.models if m.format == "bin"} & {
-        m.index for m in facts.models if m.format == "safetensors"
-    }
-    for index in sorted(both):
-        safe, pickled = (
-            next(facts.file(m.file) for m in facts.models if m.index == index and m.format == kind)
-            for kind in ("safetensors", "bin")
-        )
-        assert isinstance(safe, FileFact)
-        assert isinstance(pickled, FileFact)
-        newer, older = (pickled, safe) if pickled.modified > safe.modified else (safe, pickled)
+    """Weights in two formats at once that are not the same."""
+    for index in facts.stale:
+        pair = [facts.file(model.file) for model in facts.models if model.index == index]
+        older, newer = sorted(filter(None, pair), key=lambda file: file.modified)
+        safe, pickled = sorted((older.name, newer.name))
         yield (
-            f"both {safe.name} and {pickled.name} are there ({newer.name} is newer than "
-            f"{older.name}); releases from 0.25 on read {safe.name}, older ones {pickled.name}"
+            f"{safe} and {pickled} hold different weights ({newer.name} is the newer file); "
+            f"releases from 0.25 on read {safe}, older ones {pickled}"
         )

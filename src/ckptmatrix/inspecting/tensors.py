@@ -56,7 +56,19 @@ def tensor_of(value: Any, name: str = "") -> TensorSpec | None:
     dtype = storage[1].name if isinstance(storage[1], Global) else ""
     if path.endswith("_v3") and len(arguments) > 6 and isinstance(arguments[6], Global):
         dtype = arguments[6].name
-    return TensorSpec(name, _DTYPES.get(dtype, dtype), tuple(shape), storage[2])
+    begins = arguments[1] == 0 and members_of(arguments[3]) == _strides(shape)
+    offset = 0 if begins else -1
+    return TensorSpec(name, _DTYPES.get(dtype, dtype), tuple(shape), storage[2], offset)
+
+
+def _strides(shape: list[int]) -> list[int]:
+    """Strides of a tensor that lies in one piece, in elements."""
+    strides: list[int] = []
+    step = 1
+    for extent in reversed(shape):
+        strides.insert(0, step)
+        step *= max(extent, 1)
+    return strides
 
 
 def tensors_of(value: Any, deep: int = 1) -> list[TensorSpec]:
