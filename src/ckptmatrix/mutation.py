@@ -6,16 +6,19 @@ with another, and replaced by that of another run, each in a copy of its own, an
 """
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatch
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from packaging.version import Version
+
 from ckptmatrix.judge import HarnessError, outcome, summary
 from ckptmatrix.lab import Lab
-from ckptmatrix.model import Cell, CellRecord, Status, Verdict
+from ckptmatrix.model import Cell, CellRecord, Environment, Status, Verdict
 from ckptmatrix.store import now
 from ckptmatrix.writing import WRITE_SECONDS
 
@@ -70,10 +73,12 @@ class Score:
     """Name of the scenario."""
     environment: str
     """Id of the environment that wrote and read it."""
+    loader: str
+    """Name of the loader."""
     plain: Status
     """The outcome without any alteration."""
-    mutants: tuple[Mutant, ...] = field(default=())
-    """One for each alteration."""
+    mutants: tuple[Mutant, ...] = ()
+    """One for each alteration; none if the load refuses the checkpoint as it is."""
 
     def count(self, *fates: Fate) -> int:
         """How many mutants had one of these fates."""
@@ -83,6 +88,28 @@ class Score:
     def faults(self) -> tuple[Mutant, ...]:
         """What speaks against the judge."""
         return tuple(m for m in self.mutants if m.fate in (Fate.MISSED, Fate.ELSEWHERE))
+
+
+def subject(
+    lab: Lab, scenario: str, loader: str, environments: Iterable[Environment]
+) -> Cell | None:
+    """The cell whose checkpoint shows most: an environment with itself.
+
+    Of the newest release that loads its own checkpoints of this scenario at all, on the stack where
+    most components come back. None if no release does.
+    """
+    newest_first = sorted(environments, key=lambda e: Version(e.accelerate), reverse=True)
+    for _, stacks in groupby(newest_first, key=lambda e: e.accelerate):
+        found = []
+        for environment in stacks:
+            cell = Cell(environment, environment, scenario, loader)
+            record = lab.outcome(cell)
+            if record.resume is not None:
+                restored = sum(v == Verdict.RESTORED for v in record.components.values())
+                found.append((restored, environment.stack, cell))
+        if found:
+            return max(found)[2]
+    return None
 
 
 def score(
@@ -97,8 +124,9 @@ def score(
     """
     plain = lab.measured(cell)
     written = lab.written(cell.writer, cell.scenario)
-    if written.record.status != "written" or plain.status == Status.UNSUPPORTED:
-        return Score(cell.scenario, cell.reader.id, plain.status)
+    empty = Score(cell.scenario, cell.reader.id, cell.loader, plain.status)
+    if plain.resume is None:
+        return empty
     with tempfile.TemporaryDirectory() as place:
         other = _other_run(lab, cell, Path(place))
         answer = lab.ask(cell, written, "alterations", other=other)
@@ -118,7 +146,7 @@ def score(
             fate, detail = fate_of(alteration, whole[alteration["file"]], plain, record)
             where = (alteration["file"], tuple(alteration["path"]), alteration["kind"])
             mutants.append(Mutant(*where, tuple(alteration["owners"]), fate, detail))
-    return Score(cell.scenario, cell.reader.id, plain.status, tuple(mutants))
+    return replace(empty, mutants=tuple(mutants))
 
 
 def _other_run(lab: Lab, cell: Cell, place: Path) -> str:

@@ -99,6 +99,6 @@ def test_only_the_very_alteration_with_a_reason_is_excused() -> None:
 
 def test_a_score_counts_fates_and_lists_faults() -> None:
     mutants = tuple(Mutant("f", (), "drop", ("model",), fate) for fate in Fate)
-    found = Score("basic", "e", Status.EXACT, mutants)
+    found = Score("basic", "e", "accelerate", Status.EXACT, mutants)
     assert found.count(Fate.NAMED, Fate.LOUD) == 2
     assert {mutant.fate for mutant in found.faults} == {Fate.MISSED, Fate.ELSEWHERE}
