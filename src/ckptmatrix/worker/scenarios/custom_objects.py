@@ -17,9 +17,25 @@ from ckptmatrix.worker.scenarios.basic import Basic, Counter
 class Tensors(Counter):
     """Tensors in a nested structure, one of them bfloat16, one empty."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.nested = {
+            "bfloat16": torch.rand(3).bfloat16(),
+            "none": torch.empty(0),
+            "deep": [torch.rand(2)],
+        }
+
+    def update(self, loss: float) -> None:
+        super().update(loss)
+        self.nested["bfloat16"] = 0.9 * self.nested["bfloat16"] + loss
+        self.nested["deep"] = [self.nested["deep"][0] + loss]
+
     def state_dict(self) -> dict[str, Any]:
-        means = {"bfloat16": self.mean.bfloat16(), "none": torch.empty(0), "deep": [self.mean]}
-        return {**super().state_dict(), "means": means}
+        return {**super().state_dict(), "nested": dict(self.nested)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.nested = dict(state["nested"])
 
 
 class Arrays:
