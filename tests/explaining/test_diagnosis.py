@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from ckptmatrix.explaining.catalogue import catalogue
 from ckptmatrix.explaining.diagnosis import diagnose
+from ckptmatrix.inspecting.gathering import gather
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -61,6 +63,32 @@ def test_log_with_an_info_line_only():
     assert only.failure is None
     assert only.modes == ("random-states-not-loaded",)
     assert only.line.endswith("Could not load random states")
+
+
+REAL = Path(__file__).parents[1] / "inspecting" / "real"
+
+
+def test_the_checkpoint_itself_tells_the_causes_apart():
+    text = _example("step-keyerror/founding")
+    sound = diagnose(text, facts=gather(REAL / "lora-000030-state"))[0]
+    assert _titles(sound, "shown") == ["torch 2.6 or newer refuses to unpickle the random states"]
+    assert len(_titles(sound, "ruled out")) == 2
+    assert "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD" in sound.remedy
+    old = diagnose(text, {"torch": "2.4.1"}, gather(REAL / "plain-0.31.0-torch2.4-numpy1"))[0]
+    assert _titles(old, "shown") == [
+        "the file was written by an accelerate before 0.32, which saved no step"
+    ]
+
+
+def test_causes_name_what_is_foretold():
+    """Every word that ties a cause to a foretelling is one that foretelling says."""
+    from ckptmatrix.inspecting import foretelling, loading
+
+    said = "".join(Path(module.__file__).read_text() for module in (foretelling, loading))
+    for mode in catalogue().values():
+        for cause in mode.cause:
+            for word in cause.foretold:
+                assert word == "exact" or f'"{word.removeprefix("step-")}"' in said
 
 
 def test_unknown_failure_is_said_to_be_unknown():

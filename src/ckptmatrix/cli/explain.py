@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 from typing import BinaryIO
 
 import click
@@ -12,6 +13,7 @@ from ckptmatrix.errors import UsageError
 from ckptmatrix.explaining.diagnosis import diagnose
 from ckptmatrix.explaining.showing import as_json, show
 from ckptmatrix.explaining.traces import TEXT_LIMIT
+from ckptmatrix.inspecting.gathering import gather
 
 
 @click.command()
@@ -24,7 +26,12 @@ from ckptmatrix.explaining.traces import TEXT_LIMIT
     default="",
     help="Versions that the text does not say: 'torch==2.7.0 numpy==1.26.4'.",
 )
-def command(file: BinaryIO, json_: bool, known: str) -> None:
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="The directory that was loaded; what is in it tells the causes apart.",
+)
+def command(file: BinaryIO, json_: bool, known: str, checkpoint: Path | None) -> None:
     """Explain a traceback or a log: which release, which failure, what to do.
 
     FILE is a text with a traceback in it, or a whole training log; `-` reads what you paste,
@@ -35,6 +42,7 @@ def command(file: BinaryIO, json_: bool, known: str) -> None:
       ckptmatrix explain train.log
       ckptmatrix explain - < traceback.txt
       ckptmatrix explain train.log --with 'torch==2.7.0 numpy==1.26.4'
+      ckptmatrix explain train.log --checkpoint outputs/lora-000030-state
       pip freeze | cat train.log - | ckptmatrix explain -
 
     \b
@@ -48,7 +56,8 @@ def command(file: BinaryIO, json_: bool, known: str) -> None:
         raise UsageError(
             f"--with {known!r} names no version.", "Write it as pip freeze does: 'torch==2.7.0'."
         )
-    found = diagnose(_read_end(file).decode("utf-8", "replace"), versions)
+    facts = gather(checkpoint) if checkpoint is not None else None
+    found = diagnose(_read_end(file).decode("utf-8", "replace"), versions, facts)
     if not found:
         raise UsageError(
             "There is no traceback in this text, nor a line of a log that tells of a failure.",

@@ -43,6 +43,8 @@ class CauseEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Versions of numpy with which it can happen."""
     signs: list[str] = []
     """Regular expressions; one found in the text shows that this is the cause."""
+    foretold: list[str] = []
+    """Causes of `inspecting.foretelling` that are this one; `exact` if nothing is lost."""
     ranks: str = ""
     """`others` if it strikes processes other than the first only."""
 

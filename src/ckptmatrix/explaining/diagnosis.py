@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from ckptmatrix.explaining import lines
 from ckptmatrix.explaining.catalogue import CauseEntry, Mode, catalogue, contradicted, recognised
 from ckptmatrix.explaining.traces import Failure, Frame, Trace, read_trace
+from ckptmatrix.inspecting import capabilities
+from ckptmatrix.inspecting.facts import Facts
+from ckptmatrix.inspecting.foretelling import foretell
+from ckptmatrix.inspecting.outlook import NUMPY_STARTS, TORCH_STARTS
+from ckptmatrix.model import Status
 
 
 @dataclass(frozen=True)
@@ -61,12 +66,15 @@ class Diagnosis:
         return left[0].cause.remedy if len(left) == 1 else ""
 
 
-def diagnose(text: str, versions: dict[str, str] | None = None) -> tuple[Diagnosis, ...]:
+def diagnose(
+    text: str, versions: dict[str, str] | None = None, facts: Facts | None = None
+) -> tuple[Diagnosis, ...]:
     """Explain a text.
 
     Args:
         text: a traceback or a log.
         versions: package -> version that is known from elsewhere; overrides the text's.
+        facts: what was read of the checkpoint that was loaded, if it is at hand.
 
     Returns:
         One diagnosis for each exception, the last one of the text first, then those of log lines
@@ -74,8 +82,8 @@ def diagnose(text: str, versions: dict[str, str] | None = None) -> tuple[Diagnos
     """
     trace = read_trace(text)
     mentioned = {**trace.versions, **(versions or {})}
-    found = [_diagnose(failure, trace, mentioned) for failure in reversed(trace.failures)]
-    logged = _diagnose(None, trace, mentioned)
+    found = [_diagnose(failure, trace, mentioned, facts) for failure in reversed(trace.failures)]
+    logged = _diagnose(None, trace, mentioned, facts)
     explained = {mode for one in found for mode in one.modes}
     if logged.modes and not explained & set(logged.modes):
         found.append(logged)
@@ -92,7 +100,9 @@ def _distinct(found: list[Diagnosis]) -> list[Diagnosis]:
     return sorted(seen.values(), key=lambda one: not one.modes)
 
 
-def _diagnose(failure: Failure | None, trace: Trace, mentioned: dict[str, str]) -> Diagnosis:
+def _diagnose(
+    failure: Failure | None, trace: Trace, mentioned: dict[str, str], facts: Facts | None
+) -> Diagnosis:
     located = []
     for frame in failure.frames if failure else ():
         match = lines.match(frame.path, frame.line, frame.function, frame.code)
@@ -103,7 +113,11 @@ def _diagnose(failure: Failure | None, trace: Trace, mentioned: dict[str, str]) 
     known: dict[str, tuple[str, ...]] = {name: (version,) for name, version in mentioned.items()}
     if releases and "accelerate" not in known:
         known["accelerate"] = releases
-    causes = _weigh(catalogue()[modes[0]], failure, trace, known) if modes else ()
+    raised = failure is not None
+    foretold: frozenset[str] = (
+        frozenset() if facts is None else foretold_causes(facts, known, raised)
+    )
+    causes = _weigh(catalogue()[modes[0]], failure, trace, known, foretold) if modes else ()
     return Diagnosis(
         failure=failure,
         line="" if failure or not modes else _telling_line(modes[0], trace),
@@ -131,8 +145,35 @@ def _telling_line(mode: str, trace: Trace) -> str:
     return next(telling, "")
 
 
+def foretold_causes(
+    facts: Facts, known: dict[str, tuple[str, ...]], raised: bool
+) -> frozenset[str]:
+    """What loading this checkpoint comes to in the environments that the versions allow.
+
+    Args:
+        facts: what was read of it.
+        known: package -> versions it can be; a package that is missing can be anything.
+        raised: whether the load raised; then only environments in which it does so count.
+
+    Returns:
+        Causes of `foretell`; `exact` stands for an outcome without one.
+    """
+    wanted = (Status.FAILED,) if raised else (Status.EXACT, Status.DEGRADED)
+    outcomes = (
+        foretell(facts, release, torch, numpy)
+        for release in known.get("accelerate") or tuple(map(str, capabilities.changes()))
+        for torch in known.get("torch", TORCH_STARTS)
+        for numpy in known.get("numpy", NUMPY_STARTS)
+    )
+    return frozenset(one.cause or "exact" for one in outcomes if one.status in wanted)
+
+
 def _weigh(
-    mode: Mode, failure: Failure | None, trace: Trace, known: dict[str, tuple[str, ...]]
+    mode: Mode,
+    failure: Failure | None,
+    trace: Trace,
+    known: dict[str, tuple[str, ...]],
+    foretold: frozenset[str],
 ) -> tuple[Weighed, ...]:
     weighed = []
     for cause in mode.cause:
@@ -140,10 +181,15 @@ def _weigh(
         if not against and cause.ranks == "others" and failure and failure.rank == 0:
             against = "it never strikes rank 0"
         sign = _sign(cause, trace)
+        here = foretold & set(cause.foretold)
+        if foretold and cause.foretold and not here:
+            against = against or "the checkpoint itself speaks against it"
+        elif here == foretold and here:
+            sign = sign or "what is in the checkpoint leads to this, with these versions"
         if against:
             weighed.append(Weighed(cause, "ruled out", against))
         elif sign:
-            weighed.append(Weighed(cause, "shown", f"the text says: {sign}"))
+            weighed.append(Weighed(cause, "shown", sign))
         else:
             weighed.append(Weighed(cause, "possible", ""))
     order = ("shown", "possible", "ruled out")
@@ -154,5 +200,5 @@ def _sign(cause: CauseEntry, trace: Trace) -> str:
     for pattern in cause.signs:
         for line in trace.lines:
             if re.search(pattern, line):
-                return line.strip()[:160]
+                return f"the text says: {line.strip()[:160]}"
     return ""
