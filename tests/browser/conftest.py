@@ -55,8 +55,8 @@ def browser() -> Iterator[object]:
 
 @pytest.fixture(scope="session")
 def matrix() -> Matrix:
-    """Give the committed run."""
-    return read_matrix(SAMPLE)
+    """Give the committed run, or the one whose matrix.json CKPTMATRIX_MATRIX names."""
+    return read_matrix(Path(os.environ.get("CKPTMATRIX_MATRIX") or SAMPLE))
 
 
 @pytest.fixture(scope="session")

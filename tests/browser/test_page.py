@@ -100,7 +100,7 @@ def test_the_page_and_the_command_give_the_same_verdict_for_every_pair(open_page
         assert back == verdict(matrix, advice.back)
         assert staying == against_staying(advice)
         assert remedies == [view.title for view in advice.remedies]
-        assert path == (advice.path and path_text(matrix, advice.path))
+        assert path == (advice.path and path_text(matrix, advice.path, advice.forward))
 
 
 def test_a_cell_opens_by_keyboard_and_from_the_address(open_page, report):

@@ -73,10 +73,24 @@ def test_a_path_is_the_first_that_a_real_run_confirms():
 
     def verify(matrix: Matrix, stops: tuple[str, ...], scenarios: tuple[str, ...]) -> Path:
         assert scenarios == ("basic",)
-        return Path(stops, stops == second, "the first one failed")
+        return Path(stops, (), stops == second, "the first one failed")
 
     found = advise(MATRIX, old, new, verify=verify).path
-    assert found == Path(second, True, "the first one failed")
+    assert found == Path(second, ("basic",), True, "the first one failed")
+
+
+def test_a_scenario_that_nothing_can_make_whole_does_not_stand_in_the_way_of_the_others():
+    matrix = synthetic.matrix(synthetic.ERAS, ["basic", "hooks"])
+    cells = tuple(
+        replace(c, status=Status.FAILED, cause=None) if c.scenario == "hooks" else c
+        for c in matrix.cells
+    )
+    old, new = id_("0.24.1", "torch2.4-np1"), id_("0.33.0", "torch2.4-np1")
+    advice = advise(replace(matrix, cells=cells), old, new)
+    assert advice.path is not None
+    assert advice.path.scenarios == ("basic",)
+    told = "\n".join(advice_lines(matrix, advice))
+    assert "exact in 1 of 2 scenarios (each hop" in told
 
 
 def test_no_way_round_where_the_reader_fails_on_everything():

@@ -120,9 +120,10 @@ def _answer(matrix: Matrix, advice: Advice, source: str) -> dict[str, object]:
         "path": advice.path
         and {
             "stops": advice.path.stops,
+            "scenarios": advice.path.scenarios,
             "verified": advice.path.verified,
             "detail": advice.path.detail,
-            "text": path_text(matrix, advice.path),
+            "text": path_text(matrix, advice.path, advice.forward),
         },
         "source": source,
     }

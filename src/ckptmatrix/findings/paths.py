@@ -1,7 +1,7 @@
 """Ways round: environments to load and save again in, where the direct way is not safe."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ckptmatrix.findings.axis import axis_of
@@ -18,6 +18,8 @@ class Path:
 
     stops: tuple[str, ...]
     """Environment ids, the first and the last included."""
+    scenarios: tuple[str, ...] = ()
+    """Scenarios that resume exactly this way."""
     verified: bool | None = None
     """Whether a real run of all hops came out exact; None if only its single hops were measured."""
     detail: str = ""
@@ -60,16 +62,30 @@ def paths(matrix: Matrix, old: str, new: str, scenarios: Sequence[str]) -> list[
     return sorted(found, key=lambda path: (changes(path), [-position[stop] for stop in path[1:-1]]))
 
 
+def possible(matrix: Matrix, old: str, new: str, scenarios: Sequence[str]) -> tuple[str, ...]:
+    """Select the scenarios that a way round could make whole at all.
+
+    The old environment's checkpoint must resume exactly somewhere, and somebody's in the new one.
+    """
+    exact = [
+        cell for cell in matrix.cells if view_of(cell) == TODAY and cell.status is Status.EXACT
+    ]
+    leaving = {cell.scenario for cell in exact if cell.writer == old}
+    arriving = {cell.scenario for cell in exact if cell.reader == new}
+    return tuple(name for name in scenarios if name in leaving and name in arriving)
+
+
 def best_path(
     matrix: Matrix, old: str, new: str, scenarios: Sequence[str], verify: Verify | None
 ) -> Path | None:
     """Give the first path that a real run confirms; without a way to run it, the first."""
-    candidates = paths(matrix, old, new, scenarios)
+    whole = possible(matrix, old, new, scenarios)
+    candidates = [stops for stops in paths(matrix, old, new, whole) if len(stops) > 2]
     if verify is None or not candidates:
-        return Path(candidates[0]) if candidates else None
+        return Path(candidates[0], whole) if candidates else None
     tried = None
     for stops in candidates[:LONGEST]:
-        tried = verify(matrix, stops, tuple(scenarios))
+        tried = replace(verify(matrix, stops, whole), scenarios=whole)
         if tried.verified:
             return tried
     return tried

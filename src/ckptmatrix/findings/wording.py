@@ -71,7 +71,7 @@ def against_staying(advice: Advice) -> str:
     return "; ".join(told) + ("; else the same" if alike else "")
 
 
-def path_text(matrix: Matrix, path: Path) -> str:
+def path_text(matrix: Matrix, path: Path, crossing: Crossing) -> str:
     """Say how to go round: `load in ..., save again there, then load in ...`."""
     _, *between, last = (environment(matrix, stop) for stop in path.stops)
     steps = [f"load in {stop} and save again there" for stop in between]
@@ -80,7 +80,12 @@ def path_text(matrix: Matrix, path: Path) -> str:
         False: f"a real run of these hops did not confirm it: {path.detail}",
         None: "each hop measured on its own, the whole way not yet run",
     }[path.verified]
-    return f"{', then '.join([*steps, f'load in {last}'])} ({proof})"
+    count = len(path.scenarios)
+    whole = (
+        "every scenario" if count == crossing.total else f"{count} of {crossing.total} scenarios"
+    )
+    way = ", then ".join([*steps, f"load in {last}"])
+    return f"{way}: exact in {whole} ({proof})"
 
 
 def advice_lines(matrix: Matrix, advice: Advice) -> Iterable[str]:
@@ -108,7 +113,7 @@ def advice_lines(matrix: Matrix, advice: Advice) -> Iterable[str]:
     for view in advice.remedies:
         yield f"  measured remedy    {view.title}: every measured scenario resumes exactly"
     if advice.path is not None:
-        yield f"  a way round        {path_text(matrix, advice.path)}"
+        yield f"  a way round        {path_text(matrix, advice.path, forward)}"
     yield f"  the way back       {verdict(matrix, advice.back)}"
 
 

@@ -54,7 +54,16 @@ function verdictSentence(c) {
 }
 
 // Ways round, every hop exact today; fewest stops, then fewest changes of stack, then newest releases.
-function bestPath(writer, reader, scenarios) {
+// Only scenarios count that could be made whole at all: the old checkpoint resumes exactly somewhere,
+// and somebody's does in the new environment.
+function possible(writer, reader, scenarios) {
+  const isExact = (scenario, w, r) => outcomeOf(0, scenario, w, r)?.status === raw.exact;
+  return scenarios.filter((scenario) => environments.some((e) => isExact(scenario, writer.index, e.index))
+    && environments.some((e) => isExact(scenario, e.index, reader.index)));
+}
+
+function bestPath(writer, reader, asked) {
+  const scenarios = possible(writer, reader, asked);
   const exact = (a, b) => { const sum = sumUp(0, scenarios, a, b); return sum.measured > 0 && !sum.hurt; };
   const seen = new Set([writer.index]);
   let front = [[writer.index]];
@@ -64,10 +73,12 @@ function bestPath(writer, reader, scenarios) {
       for (const stop of environments) if (!seen.has(stop.index) && exact(path[path.length - 1], stop.index)) grown.push([...path, stop.index]);
     }
     const found = grown.filter((path) => path[path.length - 1] === reader.index);
+    if (found.length && length === 0) return null;
     if (found.length) {
       const changes = (path) => path.slice(1).filter((stop, i) => environments[stop].stack !== environments[path[i]].stack).length;
       const newest = (a, b) => { for (let i = 1; i < a.length - 1; i += 1) if (a[i] !== b[i]) return b[i] - a[i]; return 0; };
-      return found.sort((a, b) => changes(a) - changes(b) || newest(a, b))[0];
+      const stops = found.sort((a, b) => changes(a) - changes(b) || newest(a, b))[0];
+      return { stops, scenarios };
     }
     for (const path of grown) seen.add(path[path.length - 1]);
     front = [...new Map(grown.map((path) => [path[path.length - 1], path])).values()];
@@ -83,10 +94,12 @@ function againstStaying({ forward, stay }) {
   return told.join("; ") + (worse.length + better.length < forward.measured ? "; else the same" : "");
 }
 
-function pathSentence(path) {
-  const names = path.map((stop) => environments[stop].name);
+function pathSentence(path, c) {
+  const names = path.stops.map((stop) => environments[stop].name);
   const steps = names.slice(1, -1).map((stop) => `load in ${stop} and save again there`);
-  return `${[...steps, `load in ${names[names.length - 1]}`].join(", then ")} (each hop measured on its own, the whole way not yet run)`;
+  const count = path.scenarios.length;
+  const whole = count === c.total ? "every scenario" : `${count} of ${c.total} scenarios`;
+  return `${[...steps, `load in ${names[names.length - 1]}`].join(", then ")}: exact in ${whole} (each hop measured on its own, the whole way not yet run)`;
 }
 
 function advise(writer, reader, scenarios) {
@@ -134,7 +147,7 @@ function showVerdict() {
     if (cause) { say("Because", ...prose(cause.title)); say("Remedy", ...prose(cause.remedy)); }
   }
   for (const view of remedies) say("Measured remedy", make("strong", {}, view.title), ": every measured scenario resumes exactly");
-  if (path) say("A way round", pathSentence(path));
+  if (path) say("A way round", pathSentence(path, forward));
   say("The way back", keyOf(back.answer === "safe" ? raw.exact : raw.statuses.findIndex((s) => s.name === (back.answer === "not-measured" ? "not-run" : back.raised.size ? "failed" : "degraded"))), ` ${verdictSentence(back)}`);
   const look = make("button", { type: "button", class: "link", onclick: () => openCell(writer, reader) }, "Every detail of this load");
   place.replaceChildren(
