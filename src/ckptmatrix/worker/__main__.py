@@ -26,6 +26,7 @@ from ckptmatrix.worker.forking import Ended, run_forked  # noqa: E402
 from ckptmatrix.worker.launching import Ranks, launch  # noqa: E402
 from ckptmatrix.worker.neutral import Neutral  # noqa: E402
 from ckptmatrix.worker.release import unusable_on, versions  # noqa: E402
+from ckptmatrix.worker.training import Scenario  # noqa: E402
 
 
 class Worker:
@@ -34,6 +35,7 @@ class Worker:
     def __init__(self) -> None:
         self.truths: dict[str, Neutral] = {}
         self.references: dict[tuple[str, str, str], Ended] = {}
+        self.rehearsed: set[tuple[str, bool]] = set()
 
     def answer(self, request: dict[str, Any]) -> Ended:
         """Do what is asked, in children."""
@@ -49,6 +51,7 @@ class Worker:
     def do_write(self, request: dict[str, Any]) -> Ended:
         """Write a checkpoint."""
         processes = find_scenario(request["scenario"]).processes[0]
+        self._rehearse(request["scenario"], reads=False)
         return _merged(
             launch(processes, lambda ranks: writing.write(request, ranks), request["seconds"]),
             merging.merge_written,
@@ -112,6 +115,7 @@ class Worker:
         """One for each process; made once for each scenario and state, which many writers share."""
         key = (request["scenario"], request["device"], request["digest"])
         if key not in self.references:
+            self._rehearse(request["scenario"], reads=True)
             scenario, truths = find_scenario(request["scenario"]), self._truths(request)
             self.references[key] = launch(
                 scenario.processes[1],
@@ -119,6 +123,14 @@ class Worker:
                 request["seconds"],
             )
         return self.references[key]
+
+    def _rehearse(self, source: str, reads: bool) -> None:
+        """Import, once and for all cells, what those of such a scenario import lazily."""
+        scenario = find_scenario(source)
+        if scenario.imports_much and (source, reads) not in self.rehearsed:
+            self.rehearsed.add((source, reads))
+            if not scenario.unsupported("cpu"):
+                _import(_rehearsal(scenario, reads))
 
 
 def _merged(ended: Ended, merge: Callable[[list[Any]], Any]) -> Ended:
@@ -145,25 +157,32 @@ def _warm(modules: list[str] | None) -> list[str]:
         The names.
     """
     if modules is None:
-        known = set(sys.modules)
-        rehearsed = run_forked(lambda: _rehearse(known), 300)
-        modules = rehearsed.value if rehearsed.how == "returned" else []
+        from ckptmatrix.worker.scenarios.basic import Basic
+
+        modules = _rehearsal(Basic())
+    _import(modules)
+    return modules
+
+
+def _import(modules: list[str]) -> None:
     for name in modules:
         try:
             importlib.import_module(name)
         except Exception:  # noqa: BLE001 - only speed is at stake: a child imports what it needs
             continue
-    return modules
 
 
-def _rehearse(known: set[str]) -> list[str]:
-    """Names of the modules that a whole cell imports beyond `known`, in the order of import."""
+def _rehearsal(scenario: Scenario, reads: bool = False) -> list[str]:
+    """Names of the modules that a whole cell imports, in the order of import."""
+    known = set(sys.modules)
+    rehearsed = run_forked(lambda: _rehearse(scenario, reads, known), 300)
+    return rehearsed.value if rehearsed.how == "returned" else []
+
+
+def _rehearse(scenario: Scenario, reads: bool, known: set[str]) -> list[str]:
     if not unusable_on("cpu"):
-        from ckptmatrix.worker.scenarios.basic import Basic
-
-        scenario = Basic()
         with tempfile.TemporaryDirectory() as place:
-            training = writing.build(scenario, "cpu", 0, Ranks())
+            training = writing.build(scenario, "cpu", 0, Ranks(), reads)
             scenario.before(training)
             directory = scenario.save(training, place)
             try:

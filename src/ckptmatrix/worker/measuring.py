@@ -7,7 +7,9 @@ freshly built objects (the reference), so torch's own numerics never count again
 from __future__ import annotations
 
 import logging
+import re
 import sys
+import tempfile
 import time
 import traceback
 from contextlib import contextmanager
@@ -178,7 +180,8 @@ def describe_error(error: BaseException, directory: str) -> dict[str, str]:
 
     Args:
         error: the exception.
-        directory: the checkpoint's; it becomes `CHECKPOINT` in the message.
+        directory: the checkpoint's; it becomes `CHECKPOINT` in the message, and the name of a
+            temporary place, which is another each time, becomes `TEMPORARY`.
     """
     kind = type(error)
     name = kind.__qualname__
@@ -188,7 +191,8 @@ def describe_error(error: BaseException, directory: str) -> dict[str, str]:
         f"{_below_packages(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}"
         for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     ]
-    message = str(error).replace(directory, "CHECKPOINT")[:_MESSAGE]
+    message = str(error).replace(directory, "CHECKPOINT")
+    message = re.sub(re.escape(tempfile.gettempdir()) + r"/tmp\w+", "TEMPORARY", message)[:_MESSAGE]
     return {"type": name, "message": message, "traceback": "\n".join(frames)}
 
 
