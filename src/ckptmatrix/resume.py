@@ -116,7 +116,8 @@ def load_state(
         unsafe: patterns of file names, such as `custom_checkpoint_*.pkl`, to be read by
             unrestricted unpickling, which **runs whatever code the file names**.
         model_strict: `strict` for the models' `load_state_dict`.
-        **native: further arguments for `accelerator.load_state`, such as `map_location`.
+        **native: further arguments for `accelerator.load_state`, such as `map_location`. `assign`
+            is left out: it would give the model other parameters than the optimizer steps.
 
     Raises:
         ResumeError: one error naming all components that were lost, if `strict`.
@@ -126,10 +127,8 @@ def load_state(
     if not path.is_dir():
         raise ResumeError(f"{path} is no directory, so there is nothing to resume from.")
     load = _Load(accelerator, path, allow, unsafe)
-    weights_kwargs = {"strict": model_strict}
-    if "assign" in native:
-        weights_kwargs["assign"] = native["assign"]
-    with load.answering_torch(), load.taking_models(weights_kwargs):
+    native.pop("assign", None)
+    with load.answering_torch(), load.taking_models(model_strict):
         try:
             accelerator.load_state(str(path), **native)
         except RuntimeError as error:
@@ -252,12 +251,12 @@ class _Load:
     # The models.
 
     @contextlib.contextmanager
-    def taking_models(self, weights_kwargs: dict[str, Any]) -> Iterator[None]:
+    def taking_models(self, strict: bool) -> Iterator[None]:
         """Load what the script's hooks have left in `models`, in place of accelerate."""
 
         def hook(models: list[Any], input_dir: str) -> None:
             for index, model in enumerate(models):
-                self.load_model(model, index, weights_kwargs)
+                self.load_model(model, index, strict)
             models.clear()
 
         accelerator = self.accelerator
@@ -278,7 +277,7 @@ class _Load:
             finally:
                 accelerator._models = models
 
-    def load_model(self, model: Any, index: int, kwargs: dict[str, Any]) -> None:
+    def load_model(self, model: Any, index: int, strict: bool) -> None:
         ending = f"_{index}" if index else ""
         name, other = f"model{ending}.safetensors", f"pytorch_model{ending}.bin"
         both = name in self.files and other in self.files
@@ -291,9 +290,7 @@ class _Load:
             safe = name.endswith(".safetensors")
             weights = _map_safetensors(self.path / name) if safe else self.read(name)
             how = _fit(weights, model)
-            if kwargs.get("assign"):
-                weights = {n: w.clone() for n, w in weights.items()}
-            model.load_state_dict(weights, **kwargs)
+            model.load_state_dict(weights, strict=strict)
         except (OSError, RuntimeError) as error:  # ResumeError is a RuntimeError
             self.set(title, "lost", self.reason(name, error))
             return

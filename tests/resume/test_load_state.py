@@ -101,7 +101,7 @@ class Faults:
 
 @pytest.fixture(scope="module")
 def loaded(place: Path, truth: dict[str, Any]) -> dict[tuple[str, str], Any]:
-    """(reader, job) -> answer; jobs are named `writer/state`, or `fault` and `fault, not strict`."""
+    """(reader, job) -> answer; jobs are `writer/state`, or `fault` and `fault, not strict`."""
     jobs = {
         f"{writer}/{state}": {
             "directory": f"{place / writer / state}",

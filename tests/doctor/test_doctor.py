@@ -1,0 +1,87 @@
+"""`doctor.py`, copied alone into real environments."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ckptmatrix.cli import main
+from tests.resume.places import ROOT, python_of
+
+SCRIPT = ROOT / "src" / "ckptmatrix" / "doctor.py"
+CHECKPOINTS = ROOT / "tests" / "repairing" / "checkpoints"
+SOUND = ("model", "optimizer", "scheduler")
+
+
+def examine(python: Path, *arguments: object, path: Path) -> tuple[int, Any]:
+    """Exit code and answer of a copy of the script."""
+    shutil.copy(SCRIPT, path / "doctor.py")
+    done = subprocess.run(
+        [python, path / "doctor.py", *map(str, arguments), "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.stdout.startswith("{"), done.stderr[-3000:]
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.environments
+def test_the_founding_directory_where_it_raised(tmp_path: Path):
+    checkpoint = CHECKPOINTS / "kohya-0.33.0"
+    before = {path: path.read_bytes() for path in checkpoint.iterdir()}
+    code, answer = examine(python_of("0.33.0", "torch2.13-np1"), checkpoint, path=tmp_path)
+    assert code == 1
+    assert answer["versions"]["accelerate"] == "0.33.0"
+    own = answer["own"]["plain"]
+    assert "KeyError: 'step' (accelerator.py, line 3156, in load_state)" in own["error"]
+    assert {own["components"][name] for name in SOUND} == {"restored"}
+    assert {own["components"][n] for n in ("step", "rng.python", "rng.numpy", "rng.torch")} == {
+        "lost"
+    }
+    [finding] = answer["directory"]["findings"]
+    assert finding["effect"] == "raises"
+    assert "line 3156" in finding["what"]
+    assert "numpy.core.multiarray._reconstruct" in finding["cause"]
+    assert "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1" in finding["remedy"]
+    assert {path: path.read_bytes() for path in checkpoint.iterdir()} == before
+
+
+@pytest.mark.environments
+def test_a_silent_loss_and_a_repaired_copy(tmp_path: Path):
+    from ckptmatrix.repairing import repair
+
+    python = python_of("1.15.0", "torch2.13-np2")
+    code, answer = examine(python, CHECKPOINTS / "kohya-0.33.0", path=tmp_path)
+    assert set(answer["own"]["plain"]["components"].values()) == {"restored"}
+    assert answer["own"]["findings"] == []
+    [finding] = answer["directory"]["findings"]
+    assert (code, finding["effect"]) == (1, "silent")
+    assert "rng.numpy" in finding["what"]
+    assert "step" in finding["what"]
+    repair(CHECKPOINTS / "kohya-0.33.0", tmp_path / "fixed")
+    code, answer = examine(python, tmp_path / "fixed", path=tmp_path)
+    assert (code, answer["directory"]["findings"]) == (0, [])
+
+
+def test_a_python_without_accelerate_is_told_apart(tmp_path: Path):
+    code, answer = examine(Path(sys.executable), path=tmp_path)
+    assert code == 3
+    assert "No module named" in answer["own"]["crash"]
+
+
+def test_the_command_passes_on_answer_and_code(monkeypatch, capfd, tmp_path: Path):
+    monkeypatch.setattr(sys, "argv", ["ckptmatrix", "doctor", "--python", sys.executable])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 3
+    assert "can't be run here" in capfd.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["ckptmatrix", "doctor", "--where"])
+    main()
+    assert Path(capfd.readouterr().out.strip()) == SCRIPT
