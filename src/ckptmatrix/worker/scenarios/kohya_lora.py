@@ -1,0 +1,129 @@
+"""As kohya's sd-scripts and fluxgym train a LoRA: a frozen base model and a small network on it.
+
+Both are prepared, but a save hook takes the base out of what is saved and writes
+`train_state.json`; a load hook takes it out of what is loaded and reads that file. The directory
+is `NAME-000030-state`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import torch
+
+from ckptmatrix.worker.components import unwrap
+from ckptmatrix.worker.release import accepts
+from ckptmatrix.worker.scenarios.basic import FEATURES, Basic
+from ckptmatrix.worker.stored import stored
+from ckptmatrix.worker.training import Training
+
+STATE_FILE = "train_state.json"
+EPOCHS, STEPS = 30, 360
+"""Where a run of 12 steps an epoch is after its 30th epoch."""
+
+
+class Base(torch.nn.Module):
+    """A frozen model, the same in every process, as one that is read from its published weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(FEATURES, FEATURES)
+        published = torch.Generator().manual_seed(7)
+        for parameter in self.layer.parameters():
+            parameter.data = torch.randn(parameter.shape, generator=published)
+        self.requires_grad_(False)
+
+    def forward(self, inputs: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.layer(inputs) + change).mean(1, keepdim=True)
+
+
+class Lora(torch.nn.Module):
+    """A low-rank change of a layer, with its `alpha` as a buffer and dropout on its rank."""
+
+    def __init__(self, rank: int = 2) -> None:
+        super().__init__()
+        self.lora_down = torch.nn.Linear(FEATURES, rank, bias=False)
+        self.lora_up = torch.nn.Linear(rank, FEATURES, bias=False)
+        self.drop = torch.nn.Dropout(0.25)
+        self.register_buffer("alpha", torch.tensor(1.0))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.lora_up(self.drop(self.lora_down(inputs))) * self.alpha / 2
+
+
+def _drop_others(models: list[Any], entries: list[Any]) -> None:
+    """Take the entries of all models but the network out, last first."""
+    for index in reversed(range(len(models))):
+        if not isinstance(unwrap(models[index]), Lora) and index < len(entries):
+            entries.pop(index)
+
+
+class KohyaLora(Basic):
+    """A LoRA over a frozen base, with hooks."""
+
+    def unsupported(self, device: str) -> str:
+        if not accepts("register_save_state_pre_hook", "hook"):
+            return "it has no hooks for save_state (0.16.0 is the first that has)"
+        return ""
+
+    def custom(self) -> list[Any]:
+        return []
+
+    def build(self, device: str) -> Training:
+        accelerator, base, network = self.accelerator(device), Base(), Lora()
+        [optimizer] = self.optimizers(network)
+        [scheduler] = self.schedulers([optimizer])
+        base, network, optimizer, loader, scheduler = accelerator.prepare(
+            base, network, optimizer, self.dataloader(), scheduler
+        )
+        training = Training(accelerator, [network], [optimizer], [scheduler], [loader])
+        training.base = base
+        training.hooked = {"current_epoch": 0, "current_step": 0}
+
+        def save_hook(models: list[Any], weights: list[Any], directory: str) -> None:
+            _drop_others(models, weights)
+            with open(os.path.join(directory, STATE_FILE), "w", encoding="utf-8") as file:
+                json.dump(training.hooked, file)
+
+        def load_hook(models: list[Any], directory: str) -> None:
+            _drop_others(list(models), models)
+            path = os.path.join(directory, STATE_FILE)
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as file:
+                    training.hooked.update(json.load(file))
+
+        accelerator.register_save_state_pre_hook(save_hook)
+        accelerator.register_load_state_pre_hook(load_hook)
+        return training
+
+    def verify(self, training: Training) -> None:
+        if len(training.accelerator._models) != 2:
+            raise RuntimeError("asked for two prepared models")
+
+    def loss(self, training: Training, batch: Any) -> torch.Tensor:
+        _, inputs, targets = batch
+        change = training.models[0](inputs)
+        return torch.nn.functional.mse_loss(training.base(inputs, change), targets)
+
+    def before(self, training: Training) -> None:
+        super().before(training)
+        training.hooked.update(current_epoch=EPOCHS, current_step=STEPS)
+
+    def step(self, training: Training, batch: Any) -> dict[str, Any]:
+        training.hooked["current_step"] += 1
+        return {**super().step(training, batch), "current_step": training.hooked["current_step"]}
+
+    def save(self, training: Training, parent: str) -> str:
+        epoch = training.hooked["current_epoch"]
+        directory = os.path.join(parent, f"name-{epoch:06d}-state")
+        training.accelerator.save_state(directory)
+        return directory
+
+    def stored(self, training: Training, directory: str) -> dict[str, Any]:
+        with open(os.path.join(directory, STATE_FILE), encoding="utf-8") as file:
+            return {**stored(training, directory), "hook_files": json.load(file)}
+
+
+scenario = KohyaLora
