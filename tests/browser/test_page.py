@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ckptmatrix.findings.upgrade import advise
-from ckptmatrix.findings.wording import against_staying, path_text, verdict
+from ckptmatrix.findings.wording import against_staying, path_text, remedy_text, verdict
 from ckptmatrix.model import MEASURED, Matrix, Status
 
 CELLS = "#matrix tbody tr:not(.group) td"
@@ -99,7 +99,7 @@ def test_the_page_and_the_command_give_the_same_verdict_for_every_pair(open_page
         assert forward == verdict(matrix, advice.forward)
         assert back == verdict(matrix, advice.back)
         assert staying == against_staying(advice)
-        assert remedies == [view.title for view in advice.remedies]
+        assert remedies == [remedy_text(remedy, advice.forward) for remedy in advice.remedies]
         assert path == (advice.path and path_text(matrix, advice.path, advice.forward))
 
 

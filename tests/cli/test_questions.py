@@ -58,7 +58,7 @@ def test_upgrade_answers_as_json(ask, run):
     assert answer["forward"]["lost"] == {
         name: ["basic"] for name in ("rng.numpy", "rng.python", "rng.torch", "step")
     }
-    assert answer["remedies"][0]["title"] == "With ckptmatrix.resume"
+    assert answer["remedies"][0]["remedy"].startswith("With ckptmatrix.resume: every")
     assert answer["back"]["answer"] == "unsafe"
 
 

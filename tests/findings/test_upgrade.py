@@ -35,8 +35,20 @@ def test_a_silent_loss_names_the_components_the_cause_and_the_measured_remedy():
     assert advice.forward.answer is Answer.UNSAFE
     assert set(advice.forward.lost) == {"rng.python", "rng.numpy", "rng.torch", "step"}
     assert advice.forward.causes == ("numpy-major",)
-    assert [view.title for view in advice.remedies] == ["With ckptmatrix.resume"]
+    assert [remedy.view.title for remedy in advice.remedies] == ["With ckptmatrix.resume"]
     assert advice.already == ()
+
+
+def test_a_remedy_that_helps_some_scenarios_says_how_many():
+    old, new = id_("1.1.1", "torch2.13-np1"), id_("1.15.0", "torch2.13-np2")
+    cells = tuple(
+        replace(c, status=Status.FAILED, cause=None)
+        if (c.writer, c.reader, c.scenario) == (old, new, "stateful-dataloader")
+        else c
+        for c in TWO.cells
+    )
+    told = text(replace(TWO, cells=cells), old, new)
+    assert "With ckptmatrix.resume: exact in 1 of 2 measured scenarios, without it in 0" in told
 
 
 def test_what_is_lost_today_already_is_not_blamed_on_the_upgrade():

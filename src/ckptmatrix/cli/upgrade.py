@@ -1,6 +1,7 @@
 """`ckptmatrix upgrade`: may we go from one accelerate release to another?"""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from ckptmatrix.errors import UsageError
 from ckptmatrix.findings.paths import Verify
 from ckptmatrix.findings.tally import scenarios_of
 from ckptmatrix.findings.upgrade import Advice, Answer, advise, resolve
-from ckptmatrix.findings.wording import advice_lines, path_text, verdict
+from ckptmatrix.findings.wording import advice_lines, path_text, remedy_text, verdict
 from ckptmatrix.finished import finished_matrix
 from ckptmatrix.home import Home
 from ckptmatrix.hops import verifier
@@ -110,7 +111,10 @@ def _answer(matrix: Matrix, advice: Advice, source: str) -> dict[str, object]:
         "back": advice.back,
         "already": advice.already,
         "remedies": [
-            *({"view": view, "title": view.title} for view in advice.remedies),
+            *(
+                {"remedy": remedy_text(one, advice.forward), **asdict(one)}
+                for one in advice.remedies
+            ),
             *(
                 {"cause": id_, "remedy": matrix.causes[id_].remedy}
                 for id_ in advice.forward.causes

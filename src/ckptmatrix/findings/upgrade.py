@@ -48,12 +48,29 @@ class Crossing:
     """Scenario that was measured -> how bad it is: 0 exact, 1 degraded, 2 no load at all."""
 
     @property
+    def exact(self) -> int:
+        """Scenarios that resume exactly."""
+        return list(self.ranks.values()).count(0)
+
+    @property
     def measured(self) -> int:
         """Scenarios with a result."""
         return self.total - len(self.unmeasured)
 
     total: int = 0
     """Scenarios asked for."""
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """Another way to load, as it was measured."""
+
+    view: View
+    """Loader and treatment."""
+    exact: int
+    """Scenarios that resume exactly by it."""
+    measured: int
+    """Scenarios that were measured with it."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +83,8 @@ class Advice:
     """New checkpoints in the old environment: the rollback."""
     stay: Crossing
     """Old checkpoints in the old environment: what is lost today already."""
-    remedies: tuple[View, ...]
-    """Other ways to load that make every measured scenario exact."""
+    remedies: tuple[Remedy, ...]
+    """Other ways to load by which more scenarios resume exactly, the best first."""
     path: Path | None = None
     """A way round, if there is no direct one."""
 
@@ -119,13 +136,7 @@ def advise(
         forward=forward,
         back=cross(matrix, new, old, asked),
         stay=cross(matrix, old, old, asked),
-        remedies=tuple(
-            view
-            for view in views_of(matrix)
-            if view != TODAY
-            and forward.answer is Answer.UNSAFE
-            and cross(matrix, old, new, asked, view).answer is Answer.SAFE
-        ),
+        remedies=_remedies(matrix, forward, asked),
         path=path,
     )
 
@@ -216,6 +227,15 @@ def resolve(matrix: Matrix, release: str, stack: str | None, other: str | None =
         f"accelerate {release} was not run{f' on {stack}' if stack else ''}: {reason}",
         f"Choose another stack: {', '.join(axis.stacks)}.",
     )
+
+
+def _remedies(matrix: Matrix, forward: Crossing, asked: tuple[str, ...]) -> tuple[Remedy, ...]:
+    found = []
+    for view in views_of(matrix):
+        other = cross(matrix, forward.writer, forward.reader, asked, view)
+        if view != TODAY and forward.answer is Answer.UNSAFE and other.exact > forward.exact:
+            found.append(Remedy(view, other.exact, other.measured))
+    return tuple(sorted(found, key=lambda remedy: -remedy.exact))
 
 
 def _neighbours(axis: Axis, release: str) -> str:

@@ -1,9 +1,9 @@
 """Findings in plain sentences; every text of a verdict comes from here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ckptmatrix.findings.paths import Path
-from ckptmatrix.findings.upgrade import Advice, Answer, Crossing
+from ckptmatrix.findings.upgrade import Advice, Answer, Crossing, Remedy
 from ckptmatrix.model import Matrix
 
 
@@ -71,6 +71,22 @@ def against_staying(advice: Advice) -> str:
     return "; ".join(told) + ("; else the same" if alike else "")
 
 
+def remedy_text(remedy: Remedy, crossing: Crossing) -> str:
+    """Say what another way to load brings: `With ckptmatrix.resume: 7 of 8 ..., without it 3`."""
+    if remedy.exact == remedy.measured:
+        return f"{remedy.view.title}: every measured scenario resumes exactly"
+    of = f"{remedy.exact} of {scenarios(remedy.measured, 'measured ')}"
+    return f"{remedy.view.title}: exact in {of}, without it in {crossing.exact}"
+
+
+def by_value(told: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Put scenarios together of which the same is told."""
+    groups: dict[str, tuple[str, ...]] = {}
+    for name, value in told.items():
+        groups[value] = (*groups.get(value, ()), name)
+    return groups
+
+
 def path_text(matrix: Matrix, path: Path, crossing: Crossing) -> str:
     """Say how to go round: `load in ..., save again there, then load in ...`."""
     _, *between, last = (environment(matrix, stop) for stop in path.stops)
@@ -101,17 +117,17 @@ def advice_lines(matrix: Matrix, advice: Advice) -> Iterable[str]:
         yield f"  lost silently      {', '.join(names)} in {_where(where, forward)}{blame}"
     for scenario in forward.drifts:
         yield f"  differs afterwards {scenario}: all came back, the training after it differs"
-    for scenario, message in forward.raised.items():
-        yield f"  fails              {scenario}: {message}"
-    for scenario, why in forward.unmeasured.items():
-        yield f"  not measured       {scenario}: {why}"
+    for message, where in by_value(forward.raised).items():
+        yield f"  fails              {message} in {_where(where, forward)}"
+    for why, where in by_value(forward.unmeasured).items():
+        yield f"  not measured       {', '.join(where)}: {why}"
     for id_ in forward.causes:
         cause = matrix.causes.get(id_)
         if cause is not None:
             yield f"  because            {cause.title}"
             yield f"  remedy             {cause.remedy}"
-    for view in advice.remedies:
-        yield f"  measured remedy    {view.title}: every measured scenario resumes exactly"
+    for remedy in advice.remedies:
+        yield f"  measured remedy    {remedy_text(remedy, forward)}"
     if advice.path is not None:
         yield f"  a way round        {path_text(matrix, advice.path, forward)}"
     yield f"  the way back       {verdict(matrix, advice.back)}"

@@ -89,7 +89,7 @@ def grid_of(
         counted = tally(cell.status for cell in here)
         pairs = [(w, r) for w in row.environments for r in column.environments]
         marks = []
-        if counted.measured and counted.measured < counted.total:
+        if counted.measured and counted.by_status.get(Status.NOT_RUN):
             marks.append("partial")
         others = [tally(c.status for c in found.get((v, *pair), [])) for v in views if v != TODAY]
         if _hurt(counted) and any(other.measured and not _hurt(other) for other in others):
@@ -141,7 +141,7 @@ def _label(row: Fold, column: Fold, counted: Tally, marks: list[str]) -> str:
     if counted.total > 1 and counted.measured:
         label += f", {counted.exact} of {counted.measured} scenarios exact"
     said = {
-        "partial": "some scenarios not measured",
+        "partial": "some scenarios not run",
         "remedy": "a remedy makes it whole",
         "surprise": "unexpected",
         "changed": "changed since the baseline",

@@ -38,21 +38,25 @@ const outcomeOf = (view, scenario, writer, reader) => outcomes[outcomeNumber(vie
 const statusOf = (number) => raw.statuses[number];
 const isMeasured = (number) => raw.statuses[number].measured;
 
+const numberOf = (name) => raw.statuses.findIndex((status) => status.name === name);
+const NOT_RUN = numberOf("not-run");
+
 // Several scenarios as one: statuses are numbered worst first, so the worst is the smallest number.
 function sumUp(view, scenarios, writer, reader) {
-  const sum = { worst: raw.statuses.length, exact: 0, measured: 0, total: 0, surprise: false, changed: false, causes: [] };
+  const sum = { worst: raw.statuses.length, exact: 0, measured: 0, missing: 0, total: 0, surprise: false, changed: false, causes: [] };
   for (const scenario of scenarios) {
     const outcome = outcomeOf(view, scenario, writer, reader);
     if (!outcome) continue;
     sum.total += 1;
     sum.worst = Math.min(sum.worst, outcome.status);
     if (isMeasured(outcome.status)) sum.measured += 1;
+    if (outcome.status === NOT_RUN) sum.missing += 1;
     if (outcome.status === raw.exact) sum.exact += 1;
     if (outcome.expected === 0) sum.surprise = true;
     if (outcome.change) sum.changed = true;
     if (outcome.cause) sum.causes.push(outcome.cause);
   }
-  if (sum.total === 0) sum.worst = raw.statuses.findIndex((status) => status.name === "not-run");
+  if (sum.total === 0) sum.worst = NOT_RUN;
   sum.hurt = sum.measured > 0 && sum.exact < sum.measured;
   return sum;
 }

@@ -33,7 +33,7 @@ function componentsTable(outcome) {
     const bad = outcome.bad.includes(name);
     const extent = difference && `${difference.where ? `at ${difference.where}; ` : ""}${difference.differing} of ${difference.compared} values`;
     return make("tr", { class: bad ? "bad" : null }, make("th", { scope: "row" }, name),
-      make("td", {}, bad ? keyOf(raw.statuses.findIndex((s) => s.name === "degraded")) : null, bad ? " " : null, verdict),
+      make("td", {}, bad ? keyOf(numberOf("degraded")) : null, bad ? " " : null, verdict),
       make("td", {}, difference ? difference.saved : "–"), make("td", {}, difference ? difference.found : verdict === "restored" ? "as saved" : "–"),
       make("td", {}, extent || ""));
   };

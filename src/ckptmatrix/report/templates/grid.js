@@ -32,7 +32,7 @@ function cellAt(row, column, hidden, scenarios) {
   const [writer, reader] = [row.members[0], column.members[0]];
   const sum = sumUp(state.view, scenarios, writer.index, reader.index);
   const marks = [];
-  if (sum.measured && sum.measured < sum.total) marks.push("partial");
+  if (sum.measured && sum.missing) marks.push("partial");
   if (state.view === 0 && sum.hurt && raw.views.some((_, view) => {
     if (view === 0) return false;
     const other = sumUp(view, scenarios, writer.index, reader.index);
@@ -47,7 +47,7 @@ function cellAt(row, column, hidden, scenarios) {
   const status = statusOf(sum.worst);
   let label = `saved with ${row.name} on ${row.stack}, loaded with ${column.name} on ${column.stack}: ${status.name}`;
   if (sum.total > 1 && sum.measured) label += `, ${sum.exact} of ${sum.measured} scenarios exact`;
-  const said = { partial: "some scenarios not measured", remedy: "a remedy makes it whole", surprise: "unexpected", changed: "changed since the baseline" };
+  const said = { partial: "some scenarios not run", remedy: "a remedy makes it whole", surprise: "unexpected", changed: "changed since the baseline" };
   label = [label, ...marks.filter((mark) => said[mark]).map((mark) => said[mark])].join("; ");
   const pairs = state.direction ? row.members.flatMap((w) => column.members.map((r) => directionOf(w, r))) : [];
   const dim = hidden.has(status.name)
@@ -143,7 +143,7 @@ function drawLegend() {
   countedFor = asked;
   const counts = countLoads();
   for (const chip of chips) {
-    const number = raw.statuses.findIndex((status) => status.name === chip.dataset.status);
+    const number = numberOf(chip.dataset.status);
     chip.querySelector("output").textContent = digits(counts.get(number) || 0);
   }
   let measured = 0, total = 0;

@@ -76,7 +76,7 @@ window.ckptmatrix = {
     const advice = advise(environmentById.get(old), environmentById.get(next), shownScenarios());
     return {
       verdict: verdictSentence(advice.forward), back: verdictSentence(advice.back),
-      path: advice.path && pathSentence(advice.path, advice.forward), staying: againstStaying(advice), remedies: advice.remedies.map((view) => view.title),
+      path: advice.path && pathSentence(advice.path, advice.forward), staying: againstStaying(advice), remedies: advice.remedies.map((remedy) => remedySentence(remedy, advice.forward)),
     };
   },
 };

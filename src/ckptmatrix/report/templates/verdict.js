@@ -102,6 +102,26 @@ function pathSentence(path, c) {
   return `${[...steps, `load in ${names[names.length - 1]}`].join(", then ")}: exact in ${whole} (each hop measured on its own, the whole way not yet run)`;
 }
 
+const exactOf = (c) => [...c.ranks.values()].filter((rank) => rank === 0).length;
+function remediesOf(forward, scenarios) {
+  return raw.views.map((view, number) => ({ view, other: number ? cross(forward.writer, forward.reader, number, scenarios) : forward }))
+    .filter(({ other }) => exactOf(other) > exactOf(forward))
+    .map(({ view, other }) => ({ view, exact: exactOf(other), measured: other.measured }))
+    .sort((a, b) => b.exact - a.exact);
+}
+
+function remedySentence(remedy, forward) {
+  if (remedy.exact === remedy.measured) return `${remedy.view.title}: every measured scenario resumes exactly`;
+  return `${remedy.view.title}: exact in ${remedy.exact} of ${counted(remedy.measured, "measured ")}, without it in ${exactOf(forward)}`;
+}
+
+// Scenarios of which the same is told, together.
+function byValue(told) {
+  const groups = new Map();
+  for (const [name, value] of told) groups.set(value, [...(groups.get(value) || []), name]);
+  return groups;
+}
+
 function advise(writer, reader, scenarios) {
   const forward = cross(writer, reader, 0, scenarios);
   const unsafe = forward.answer === "unsafe";
@@ -109,7 +129,7 @@ function advise(writer, reader, scenarios) {
     forward,
     back: cross(reader, writer, 0, scenarios),
     stay: cross(writer, writer, 0, scenarios),
-    remedies: unsafe ? raw.views.filter((_, view) => view > 0 && cross(writer, reader, view, scenarios).answer === "safe") : [],
+    remedies: unsafe ? remediesOf(forward, scenarios) : [],
     path: unsafe ? bestPath(writer, reader, scenarios) : null,
   };
 }
@@ -129,6 +149,7 @@ function showVerdict() {
   const say = (term, ...told) => list.append(make("dt", {}, term), make("dd", {}, ...told));
   if (forward.answer === "unsafe" && stay.measured) say("Against staying", againstStaying(advice));
   if (forward.whole.length) say("Comes back whole", forward.whole.join(", "));
+  const everywhere = (where) => (where.length === forward.measured && where.length > 1 ? "every scenario measured" : where.join(", "));
   const groups = new Map();
   for (const [name, where] of forward.lost) {
     const key = JSON.stringify([where, stay.lost.has(name)]);
@@ -136,19 +157,18 @@ function showVerdict() {
   }
   for (const [key, names] of groups) {
     const [where, already] = JSON.parse(key);
-    const place = where.length === forward.measured && where.length > 1 ? "every scenario measured" : where.join(", ");
-    say("Lost silently", make("strong", {}, names.join(", ")), ` in ${place}${already ? " (lost without the upgrade as well)" : ""}`);
+    say("Lost silently", make("strong", {}, names.join(", ")), ` in ${everywhere(where)}${already ? " (lost without the upgrade as well)" : ""}`);
   }
   for (const name of forward.drifts) say("Differs afterwards", `${name}: all came back, the training after it differs`);
-  for (const [name, message] of forward.raised) say("Fails", make("strong", {}, message), raw.scenarios.length > 1 ? ` in ${name}` : "");
-  for (const [name, why] of forward.unmeasured) say("Not measured", `${name}: ${why}`);
+  for (const [message, where] of byValue(forward.raised)) say("Fails", make("strong", {}, message), raw.scenarios.length > 1 ? ` in ${everywhere(where)}` : "");
+  for (const [why, where] of byValue(forward.unmeasured)) say("Not measured", `${where.join(", ")}: ${why}`);
   for (const id of forward.causes) {
     const cause = raw.causes[id];
     if (cause) { say("Because", ...prose(cause.title)); say("Remedy", ...prose(cause.remedy)); }
   }
-  for (const view of remedies) say("Measured remedy", make("strong", {}, view.title), ": every measured scenario resumes exactly");
+  for (const remedy of remedies) say("Measured remedy", make("strong", {}, remedySentence(remedy, forward)));
   if (path) say("A way round", pathSentence(path, forward));
-  say("The way back", keyOf(back.answer === "safe" ? raw.exact : raw.statuses.findIndex((s) => s.name === (back.answer === "not-measured" ? "not-run" : back.raised.size ? "failed" : "degraded"))), ` ${verdictSentence(back)}`);
+  say("The way back", keyOf(back.answer === "safe" ? raw.exact : numberOf(back.answer === "not-measured" ? "not-run" : back.raised.size ? "failed" : "degraded")), ` ${verdictSentence(back)}`);
   const look = make("button", { type: "button", class: "link", onclick: () => openCell(writer, reader) }, "Every detail of this load");
   place.replaceChildren(
     make("p", { class: `verdict ${kind}` }, make("span", { class: "sign", "aria-hidden": "true" }, sign), make("span", {}, verdictSentence(forward))),
