@@ -1,0 +1,87 @@
+"""The commands of the main job, as a person calls them: help, JSON, and wrong use."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ckptmatrix.cli import main
+
+ROOT = Path(__file__).parents[2]
+
+
+def call(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ckptmatrix", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_help_names_every_command() -> None:
+    told = call("--help").stdout
+    for name in ("plan", "run", "report", "diff", "upgrade", "inspect", "explain", "repair"):
+        assert name in told
+
+
+def test_plan_as_json() -> None:
+    ended = call("plan", "--json", "--scenario", "basic", "--accelerate", "0.33.0,1.15.0")
+    plan = json.loads(ended.stdout)
+    assert ended.returncode == 0
+    assert len(plan["environments"]) == 6
+    assert plan["cells"] == 36
+    assert plan["scenarios"] == ["basic"]
+    assert plan["estimated_seconds"] >= 0
+
+
+def test_k_selects_cells_as_pytest_does() -> None:
+    expression = "saved-0.33.0 and loaded-1.15.0 and not torch2.13"
+    ended = call("plan", "--tier", "smoke", "--scenario", "basic", "-k", expression, "--cells")
+    assert ended.returncode == 0
+    assert "basic/saved-0.33.0+torch2.4-np1/loaded-1.15.0+torch2.4-np1" in ended.stdout
+    assert "loaded-1.15.0+torch2.13" not in ended.stdout
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (["--tier", "huge"], "there is no tier 'huge'"),
+        (["--stack", "torch1"], "there is no stack 'torch1'"),
+        (["--scenario", "sleep"], "there is no scenario 'sleep'"),
+        (["--loader", "magic"], "there is no loader 'magic'"),
+        (["--device", "tpu"], "tpu"),
+        (["--config", "missing.toml"], "cannot read"),
+        (["--no-such-option"], "No such option"),
+    ],
+)
+def test_wrong_use_is_told_in_a_sentence(
+    command: str,
+    wrong: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", ["ckptmatrix", command, *wrong])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [("nothing-of-this-name", "selects no cell"), ("and and", "does not understand")],
+)
+def test_a_wrong_expression_is_told(expression: str, told: str) -> None:
+    ended = call("plan", "--tier", "smoke", "-k", expression)
+    assert ended.returncode == 2
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_outside_a_project_the_remedy_is_told(tmp_path: Path) -> None:
+    ended = call("run", folder=tmp_path)
+    assert ended.returncode == 2
+    assert "matrix.toml" in ended.stderr
+    assert "remedy" in ended.stderr
