@@ -22,5 +22,5 @@ known = KnownCause(
         ),
     ),
     _explains,
-    60,
+    28,  # what was raised tells more than what was swallowed before it
 )
