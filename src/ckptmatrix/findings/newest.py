@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ckptmatrix.findings.axis import Axis, span
-from ckptmatrix.findings.tally import TODAY, Tally, tally, view_of
+from ckptmatrix.findings.tally import TODAY, Tally, scenarios_of, tally, view_of
 from ckptmatrix.model import Matrix, Status
+
+PLAIN = "basic"
+"""The scenario that most trainings have at least."""
 
 
 @dataclass(frozen=True)
@@ -19,16 +22,24 @@ class Target:
     stack: str
     """Name of the stack."""
     writers: dict[Status, str]
-    """Worst status over all scenarios -> the writers it holds for, in words; worst first."""
+    """Status -> the writers it holds for, in words; worst first."""
     tally: Tally
     """Writers counted by that status."""
+    scenario: str
+    """The scenario that it is judged by."""
 
 
 def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
-    """Sum up, for each stack, loading with the newest release that could be installed there."""
+    """Sum up, for each stack, loading with the newest release that could be installed there.
+
+    Judged by the scenario `basic`, a plain training, if the run has it: some scenarios are there to
+    fail, and the worst of all would say the same of every release.
+    """
+    names = scenarios_of(matrix)
+    scenario = PLAIN if PLAIN in names else next(iter(names), "")
     found: dict[tuple[str, str], list[Status]] = {}
     for cell in matrix.cells:
-        if view_of(cell) == TODAY:
+        if view_of(cell) == TODAY and cell.scenario == scenario:
             found.setdefault((cell.writer, cell.reader), []).append(cell.status)
     targets = []
     for stack in axis.stacks:
@@ -54,7 +65,7 @@ def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
             for status in counted.by_status
         }
         release = matrix.environments[reader].accelerate
-        targets.append(Target(reader, release, stack, writers, counted))
+        targets.append(Target(reader, release, stack, writers, counted, scenario))
     return tuple(targets)
 
 

@@ -21,9 +21,11 @@ class GridCell:
     tally: str
     """`7/9` scenarios exact; empty if there is but one scenario."""
     marks: tuple[str, ...]
-    """Further classes: `partial`, `remedy`, `same`, `surprise`, `changed`, `edge`."""
+    """Further classes: `partial`, `remedy`, `same`, `surprise`, `changed`, `edge`, `some`."""
     label: str
     """The cell in words, for those who hear it."""
+    share: int
+    """Per cent of the measured scenarios that are exact; 0 also where all are."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def grid_of(
         here = found.get((TODAY, *pair), [])
         counted = tally(cell.status for cell in here)
         pairs = [(w, r) for w in row.environments for r in column.environments]
-        marks = []
+        share = 100 * counted.exact // max(counted.measured, 1)
+        marks = ["some"] if 0 < share < 100 else []
         if counted.measured and counted.by_status.get(Status.NOT_RUN):
             marks.append("partial")
         others = [tally(c.status for c in found.get((v, *pair), [])) for v in views if v != TODAY]
@@ -110,6 +113,7 @@ def grid_of(
             _tally(counted) if counted.total > 1 else "",
             tuple(marks),
             _label(row, column, counted, marks),
+            share if share < 100 else 0,
         )
 
     laid = [Row(row, tuple(cell_at(row, column) for column in columns)) for row in rows]

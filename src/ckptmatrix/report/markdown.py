@@ -58,7 +58,7 @@ def _counts(page: Page) -> Iterator[str]:
 def _newest(page: Page) -> Iterator[str]:
     if not page.targets:
         return
-    yield "### Straight to the newest release"
+    yield f"### Straight to the newest release (scenario {escape(page.targets[0].scenario)})"
     yield ""
     yield "| into | resumes exactly if saved with | loses state silently | fails |"
     yield "|---|---|---|---|"

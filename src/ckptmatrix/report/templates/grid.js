@@ -31,7 +31,8 @@ function directionOf(writer, reader) {
 function cellAt(row, column, hidden, scenarios) {
   const [writer, reader] = [row.members[0], column.members[0]];
   const sum = sumUp(state.view, scenarios, writer.index, reader.index);
-  const marks = [];
+  const share = sum.measured ? Math.floor(100 * sum.exact / sum.measured) : 0;
+  const marks = share > 0 && share < 100 ? ["some"] : [];
   if (sum.measured && sum.missing) marks.push("partial");
   if (state.view === 0 && sum.hurt && raw.views.some((_, view) => {
     if (view === 0) return false;
@@ -54,7 +55,7 @@ function cellAt(row, column, hidden, scenarios) {
     || (state.cause && !sum.causes.includes(state.cause))
     || (state.changed && !changed)
     || (state.direction && !pairs.includes(state.direction));
-  return { status, marks, label, dim, tally: sum.total > 1 && sum.measured ? `${sum.exact}/${sum.measured}` : "" };
+  return { status, marks, label, dim, share, tally: sum.total > 1 && sum.measured ? `${sum.exact}/${sum.measured}` : "" };
 }
 
 function drawHead() {
@@ -74,6 +75,7 @@ function fill(td, cell) {
   filled.set(td, told);
   td.className = [cell.status.name, ...cell.marks, cell.dim ? "dim" : ""].filter(Boolean).join(" ");
   td.setAttribute("aria-label", cell.label);
+  if (cell.marks.includes("some")) td.style.setProperty("--exact", `${cell.share}%`); else td.removeAttribute("style");
   td.replaceChildren(cell.status.glyph, ...(cell.tally ? [make("small", {}, cell.tally)] : []));
 }
 

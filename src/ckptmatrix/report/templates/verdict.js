@@ -183,7 +183,10 @@ function setUpUpgrade() {
     release.append(...raw.releases.map((name) => make("option", {}, name)));
     stack.append(...raw.stacks.map((name) => make("option", {}, name)));
   }
+  const scenario = form.elements["upgrade-scenario"];
+  scenario?.append(make("option", { value: "" }, "all"), ...raw.scenarios.map((name) => make("option", { value: name }, name)));
   form.addEventListener("change", () => {
+    if (scenario) state.scenario = scenario.value;
     for (const [side, release, stack] of fields) state[side] = `accelerate-${release.value}+${stack.value}`;
     refresh();
   });
@@ -199,6 +202,7 @@ function setUpUpgrade() {
       const chosen = environmentById.get(state[side]);
       if (chosen) { release.value = chosen.release; stack.value = chosen.stack; }
     }
+    if (scenario) scenario.value = state.scenario;
     const asked = [state.from, state.to, state.scenario].join();
     if (asked !== answered) showVerdict();
     answered = asked;
