@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from ckptmatrix.files import write_atomically
 from ckptmatrix.home import Home, digest
 from ckptmatrix.index import uv_settings
 from ckptmatrix.model import Environment, EnvironmentRecord, Stack
+from ckptmatrix.parallel import side_by_side
 from ckptmatrix.sources import make_bundle
 from ckptmatrix.workers import Worker, WorkerError
 
@@ -99,8 +99,8 @@ def build_all(
         done(built)
         return built
 
-    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
-        return {built.environment: built for built in pool.map(one, environments)}
+    found = side_by_side(one, environments, jobs or os.cpu_count() or 1)
+    return {built.environment: built for built in found}
 
 
 def build(

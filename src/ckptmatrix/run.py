@@ -4,7 +4,6 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +32,7 @@ from ckptmatrix.model import (
     RunRecord,
     Status,
 )
+from ckptmatrix.parallel import side_by_side
 from ckptmatrix.planning import Plan, Selection
 from ckptmatrix.progress import progress
 from ckptmatrix.store import now
@@ -113,11 +113,8 @@ def _write_checkpoints(job: Job, home: Home, built: dict[Environment, Built]) ->
                 writing.write(job.config, home, built[writer], scenario, job.device, worker)
                 advance(f"{writer.short} {scenario}")
 
-    with (
-        progress("checkpoints", sum(map(len, todo.values()))) as advance,
-        ThreadPoolExecutor(job.jobs) as pool,
-    ):
-        list(pool.map(one, todo))
+    with progress("checkpoints", sum(map(len, todo.values()))) as advance:
+        side_by_side(one, todo, job.jobs)
 
 
 def _controls(job: Job, lab: Lab, needed: bool) -> tuple[ControlRecord, ...]:

@@ -44,7 +44,8 @@ def main() -> None:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; what was built and measured so far is kept", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
