@@ -5,12 +5,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
 from ckptmatrix.inspecting import capabilities
 from ckptmatrix.inspecting.foretelling import foretell
 from ckptmatrix.inspecting.gathering import gather
-from ckptmatrix.inspecting.inspection import inspect, oddities
+from ckptmatrix.inspecting.inspection import as_json, inspect, oddities
 from ckptmatrix.inspecting.outlook import NUMPY_STARTS, TORCH_STARTS, alike, outlook
 from ckptmatrix.inspecting.provenance import Evidence, range_of
 
@@ -174,3 +176,23 @@ def test_counters_and_where_they_live():
     assert counters[("train_state.json", "current_step")] == 360
     assert counters[("scheduler.bin", "last_epoch")] == 4
     assert counters[("lora-000030-state", "name")] == 30
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    directory=st.sampled_from([OLD, NEW, FOUNDING]),
+    changes=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4)), max_size=12),
+    data=st.data(),
+)
+def test_any_damage_to_a_directory_still_gets_an_answer(tmp_path_factory, directory, changes, data):
+    copy = tmp_path_factory.mktemp("state") / "state"
+    shutil.copytree(directory, copy)
+    file = data.draw(st.sampled_from(sorted(copy.iterdir())))
+    content = bytearray(file.read_bytes())
+    for place, new in changes:
+        at = int(place * len(content))
+        content[at : at + len(new)] = new
+    file.write_bytes(content)
+    one = inspect(copy)
+    as_json(one)
+    assert one.outlook

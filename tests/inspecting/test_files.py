@@ -125,6 +125,7 @@ def test_headers_come_out_as_they_went_in(tmp_path_factory, shapes):
         ((HEADER_LIMIT + 1).to_bytes(8, "little") + bytes(HEADER_LIMIT + 1), "header of"),
         (b"\xff" * 8 + b"{}", "no safetensors"),
         ((2).to_bytes(8, "little") + b"[]", "no valid description"),
+        ((8).to_bytes(8, "little") + b'{"\xc3":{}}', "no valid description"),
         ((30_000).to_bytes(8, "little") + b"[" * 30_000, "no valid description"),
         (torch_zip(b"N."), "under the name of a safetensors"),
         (safetensors({"x": ("F32", [2] * 100, 4)}), "dimensions"),

@@ -202,7 +202,7 @@ def _missing_records(content: _Content, records: dict[str, int]) -> str:
 def _from_document(name: str, size: int, data: bytes) -> _Content:
     try:
         parsed = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         return _Content(FileFact(name, size, f"is no valid JSON ({error})"))
     if not isinstance(parsed, dict):
         return _Content(FileFact(name, size))

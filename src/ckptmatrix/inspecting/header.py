@@ -90,7 +90,7 @@ def _parse(header: bytes, payload: int) -> SafetensorsHeader:
         raw = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
         metadata = msgspec.json.decode(raw.pop("__metadata__", msgspec.Raw(b"{}")))
         entries = {name: msgspec.json.decode(item, type=_Entry) for name, item in raw.items()}
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # ValueError: no UTF-8
         raise UnreadableError(f"has a header that is no valid description ({error})") from error
     end = max((entry.data_offsets[1] for entry in entries.values()), default=0)
     problem = ""

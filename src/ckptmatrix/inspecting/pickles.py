@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-OPCODE_LIMIT = 2_000_000
+OPCODE_LIMIT = 1_000_000
 """Opcodes that are followed at most; one tensor takes about 36."""
 
 
