@@ -202,19 +202,25 @@ def _why_the_same(alteration: dict[str, Any], owned: set[str]) -> str:
         return "it belongs to nothing that this reader has or gets back"
     if alteration["kind"] == "drop" and alteration["constant"]:
         return "every run has this value, and whoever reads the file fills it in"
-    for file, path, kind, reason in _EQUIVALENT:
-        same_path = tuple(alteration["path"]) == path
-        if fnmatch(alteration["file"], file) and same_path and alteration["kind"] == kind:
-            return reason
+    path = "/".join(map(str, alteration["path"]))
+    for file, place, kinds, reason in _EQUIVALENT:
+        if fnmatch(alteration["file"], file) and fnmatch(path, place):
+            return reason if alteration["kind"] in kinds else ""
     return ""
 
 
 _EQUIVALENT = (
     (
         "random_states_*.pkl",
-        ("random_state", 0),
-        "flip",
+        "random_state/0",
+        ("flip",),
         "the version of Python's generator state, 3, becomes 2, which Python reads alike",
     ),
+    (
+        "optimizer*.bin",
+        "param_groups/*/decoupled_weight_decay",
+        ("flip", "zero"),
+        "AdamW sets it anew, whatever is read",
+    ),
 )
-"""File, path and kind of single alterations that change nothing, each with the reason."""
+"""File, path and kinds of single alterations that change nothing, each with the reason."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ckptmatrix.worker.training import Scenario
 
 _FILES = {
-    r"(pytorch_)?model(_\d+)?\.(bin|safetensors)": "model",
+    r"(pytorch_)?model(_\d+|-\d+-of-\d+)?\.(bin|safetensors)(\.index\.json)?": "model",
     r"optimizer(_\d+)?\.bin": "optimizer",
     r"scheduler(_\d+)?\.bin": "scheduler",
     r"(sampler|dl_state_dict)(_\d+)?\.bin": "dataloader",

@@ -79,6 +79,8 @@ def _average_state(directory: str) -> dict[str, Any]:
 class DiffusersEma(Basic):
     """A model that hooks save, with an average of it."""
 
+    files = (("unet/*", "model"),)
+
     components = tuple(AverageState() if part.name == "hook_files" else part for part in COMPONENTS)
 
     def unsupported(self, device: str) -> str:
