@@ -1,9 +1,15 @@
 """The page as people use it, in a real Chromium: by mouse, by keyboard, by address."""
 
 import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from ckptmatrix.findings.tally import views_of
 from ckptmatrix.findings.upgrade import advise
 from ckptmatrix.findings.wording import against_staying, path_text, remedy_text, verdict
 from ckptmatrix.model import MEASURED, Matrix, Status
@@ -128,8 +134,6 @@ def test_a_cell_opens_by_keyboard_and_from_the_address(open_page, report):
 
 def test_a_failed_cell_shows_exception_cause_and_remedy(open_page, report, matrix):
     cell = next(c for c in matrix.cells if c.status is Status.FAILED and c.cause and c.error)
-    from urllib.parse import quote
-
     page = open_page(f"{report}#cell={quote(f'{cell.writer}~{cell.reader}')}").page
     told = page.locator("#cell").inner_text()
     assert f"{cell.error.type}: {cell.error.message.splitlines()[0][:40]}" in told
@@ -204,3 +208,29 @@ def test_forced_colours_keep_glyphs_and_borders(open_page, report):
     )
     assert style == "solid"
     watched.picture("forced-colours")
+
+
+def test_the_command_of_a_cell_selects_exactly_that_cell(open_page, report, matrix):
+    page = open_page(report).page
+    root = Path(__file__).parents[2]
+    measured = [cell for cell in matrix.cells if cell.status in MEASURED]
+    cell = measured[len(measured) // 2]
+    view = next(
+        index
+        for index, found in enumerate(views_of(matrix))
+        if (found.loader, found.treatment) == (cell.loader, cell.treatment)
+    )
+    pair = quote(f"{cell.writer}~{cell.reader}")
+    page.goto(f"{report}#view={view}&scenario={cell.scenario}&cell={pair}")
+    command = page.locator("#cell .command pre").inner_text()
+    assert command.startswith("nox -s matrix -- ")
+    options = shlex.split(command.removeprefix("nox -s matrix -- "))
+    planned = subprocess.run(
+        [sys.executable, "-m", "ckptmatrix", "plan", "--cells", *options],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.search(r"^\s*1 cells", planned.stdout, re.MULTILINE)
+    assert f"saved-{cell.writer.removeprefix('accelerate-')}/" in planned.stdout

@@ -102,6 +102,20 @@ def test_a_hole_that_is_exact_splits_the_box():
     assert all(area.region.cells == area.region.measured for area in after.areas)
 
 
+def test_what_newer_readers_never_come_to_is_not_claimed_of_them():
+    matrix = synthetic.matrix(["0.31.0", "0.33.0", "1.1.1", "1.15.0"])
+    cells = tuple(
+        replace(c, status=Status.FAILED, cause="another", error=ErrorRecord("OSError", "x"))
+        if c.reader.startswith("accelerate-1.")
+        else c
+        for c in matrix.cells
+    )
+    told = {
+        readers for readers, _ in words(findings(replace(matrix, cells=cells))["unguarded-step"])
+    }
+    assert told == {"readers 0.33.0 on torch 2.13.0", "readers 0.33.0"}
+
+
 def test_a_scenario_that_behaves_otherwise_gets_its_own_box():
     matrix = synthetic.matrix(
         ["0.31.0", "0.33.0", "1.0.1", "1.15.0"], ["basic", "stateful-dataloader"]

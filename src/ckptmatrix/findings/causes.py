@@ -1,8 +1,8 @@
 """Why cells come out as they do: known causes and failures that fit none, each with its boxes."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from ckptmatrix.findings.axis import Axis, span
 from ckptmatrix.findings.regions import Region, Side, regions_of
@@ -80,7 +80,7 @@ def findings_of(matrix: Matrix, axis: Axis) -> tuple[Finding, ...]:
                 known=known,
                 cells=len(members),
                 tally=tally(cell.status for cell in members),
-                areas=tuple(_area(region, axis, facts, matrix, lookup) for region in regions),
+                areas=_joined(_area(region, axis, facts, matrix, lookup) for region in regions),
                 example=max(
                     members,
                     key=lambda c: (position.get(c.reader, -1), position.get(c.writer, -1)),
@@ -106,11 +106,11 @@ def signature(cell: CellRecord, causes: Mapping[str, Cause]) -> str:
 
 def side_text(side: Side, facts: Facts) -> str:
     """Say which versions one side of a box covers: `0.32.1–0.33.0 on torch 2.13.0`."""
-    if not side.before and not side.after:
+    if side.oldest and side.newest:
         releases = "any release"
-    elif not side.before:
+    elif side.oldest:
         releases = f"{side.last} and older"
-    elif not side.after:
+    elif side.newest:
         releases = f"{side.first} and newer"
     else:
         releases = span(side.first, side.last)
@@ -132,6 +132,24 @@ def _unknown(cell: CellRecord) -> Cause:
         explanation="No known cause explains this; the boxes below say what it depends on.",
         remedy="Open one of its cells and look at the last frames; then please report it.",
     )
+
+
+def _joined(areas: Iterable[Area]) -> tuple[Area, ...]:
+    """Join boxes that read the same, as they differ only in what another scenario cannot tell."""
+    found: dict[tuple[str, str], Area] = {}
+    for area in areas:
+        key = (area.readers, area.writers)
+        if key in found:
+            one, other = found[key].region, area.region
+            region = replace(
+                one,
+                scenarios=(*one.scenarios, *(s for s in other.scenarios if s not in one.scenarios)),
+                cells=one.cells + other.cells,
+                measured=one.measured + other.measured,
+            )
+            area = replace(found[key], region=region)
+        found[key] = area
+    return tuple(sorted(found.values(), key=lambda area: -area.region.cells))
 
 
 def _area(

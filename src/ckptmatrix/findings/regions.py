@@ -33,6 +33,10 @@ class Side:
     """Names of stacks, in the order of the axis."""
     against: tuple[str, ...]
     """Stacks that turn the outcome; the others were not measured here."""
+    oldest: bool
+    """Whether `first` is the oldest tested release."""
+    newest: bool
+    """Whether `last` is the newest tested release."""
 
 
 @dataclass(frozen=True)
@@ -262,4 +266,6 @@ def _side(axis: Axis, pattern: _Pattern, box: _Box, name: str) -> Side:
             for i in stacks
             if not taken >> i & 1 and turns(**{f"{name}_stacks": 1 << i})
         ),
+        oldest=first == 0,
+        newest=end == pattern.releases,
     )

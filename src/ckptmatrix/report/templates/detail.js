@@ -8,14 +8,13 @@ function openCell(writer, reader) {
   writeAddress();
 }
 
-function commandFor(outcomeStatus, writer, reader, scenario, view) {
+// What `ckptmatrix run` takes to measure this cell and no other.
+function commandFor(writer, reader, scenario, view) {
+  const both = (key) => [...new Set([writer[key], reader[key]])].join(",");
   const parts = [`saved-${writer.release}+${writer.stack}`, `loaded-${reader.release}+${reader.stack}`];
-  if (view.loader !== "accelerate") parts.push(`by-${view.loader}`);
-  else if (raw.views.some((other) => other.loader !== "accelerate")) parts.push("not by-");
-  if (view.treatment !== "as-saved") parts.push(view.treatment);
-  else parts.push(...[...new Set(raw.views.map((other) => other.treatment))].filter((name) => name !== "as-saved").map((name) => `not ${name}`));
-  const releases = [...new Set([writer.release, reader.release])].join(",");
-  return `nox -s matrix -- --accelerate ${releases} --scenario ${raw.scenarios[scenario]} -k "${parts.join(" and ")}"`;
+  const treatments = [...new Set(raw.views.map((other) => other.treatment))].filter((name) => name !== "as-saved");
+  parts.push(...(view.treatment === "as-saved" ? treatments.map((name) => `not ${name}`) : [view.treatment]));
+  return `nox -s matrix -- --accelerate ${both("release")} --stack ${both("stack")} --scenario ${raw.scenarios[scenario]} --loader ${view.loader} -k "${parts.join(" and ")}"`;
 }
 
 function environmentsTable(writer, reader) {
@@ -69,7 +68,7 @@ function outcomeParts(outcome, writer, reader, scenario) {
     parts.push(make("p", {}, `The ${outcome.steps} steps after the load equal an uninterrupted run.`));
   }
   for (const error of outcome.swallowed) parts.push(...errorBlock("Caught inside the load, and only logged", error));
-  const command = commandFor(outcome.status, writer, reader, scenario, raw.views[state.view]);
+  const command = commandFor(writer, reader, scenario, raw.views[state.view]);
   const copy = make("button", { type: "button", onclick: async () => { await navigator.clipboard?.writeText(command); copy.textContent = "Copied"; } }, "Copy");
   parts.push(make("h3", {}, "Measure exactly this again"), make("div", { class: "command" }, make("pre", { tabindex: "0" }, command), copy));
   return parts;
