@@ -82,9 +82,11 @@ def test_the_checkpoint_itself_tells_the_causes_apart():
 
 def test_causes_name_what_is_foretold():
     """Every word that ties a cause to a foretelling is one that foretelling says."""
-    from ckptmatrix.inspecting import foretelling, loading
+    from ckptmatrix.inspecting import foretelling, loading, random_states
 
-    said = "".join(Path(module.__file__).read_text() for module in (foretelling, loading))
+    said = "".join(
+        Path(module.__file__).read_text() for module in (foretelling, loading, random_states)
+    )
     for mode in catalogue().values():
         for cause in mode.cause:
             for word in cause.foretold:

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from packaging.version import Version
 
 from ckptmatrix.inspecting import capabilities
-from ckptmatrix.inspecting.facts import Facts, ModelFact, RandomFact
+from ckptmatrix.inspecting.facts import Facts, ModelFact
 from ckptmatrix.inspecting.loading import Load, RaisedError, Reader, open_file
 from ckptmatrix.inspecting.names import SCALER
+from ckptmatrix.inspecting.random_states import GENERATORS, random_states
 from ckptmatrix.inspecting.recognising import recognise
 from ckptmatrix.model import Status, Verdict
-
-RANDOM_COMPONENTS = ("rng.python", "rng.numpy", "rng.torch", "rng.cuda")
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,8 @@ def foretell(facts: Facts, accelerate: str, torch: str, numpy: str) -> Foretelli
         for step in _STEPS:
             step(load)
     except RaisedError as error:
-        return Foretelling(Status.FAILED, load.verdicts, error.cause, error.reason, error.raises)
+        verdicts = {**_untouched(load), **load.verdicts}
+        return Foretelling(Status.FAILED, verdicts, error.cause, error.reason, error.raises)
     bad = [name for name, verdict in load.verdicts.items() if verdict in _BAD]
     # Without the state of a scheduler or a sampler the steps to come have other learning rates
     # or samples, though nothing that was saved is lost.
@@ -92,6 +92,29 @@ def _impossible(facts: Facts, reader: Reader) -> Foretelling | None:
         reason = f"{stack.title} needs load hooks; accelerate has them from {first} on."
         return Foretelling(Status.UNSUPPORTED, cause="hooks-missing", reason=reason)
     return None
+
+
+def _untouched(load: Load) -> dict[str, Verdict]:
+    """Every component as it is if the load does nothing at all."""
+    facts = load.facts
+    random = next(iter(facts.random), None)
+    had_scheduler = any("initial_lr" in fact.group_keys for fact in facts.optimizers)
+    saved = {
+        "model": True,
+        "optimizer": bool(_indexed(facts, "optimizer")),
+        "scheduler": bool(_indexed(facts, "scheduler")),
+        "scaler": facts.scaler,
+        **dict.fromkeys(GENERATORS, True),
+        "rng.cuda": random is not None and bool(random.cuda),
+        "step": random is not None and "step" in random.keys,
+        "custom": bool(facts.custom),
+    }
+    verdicts = {name: Verdict.LOST for name, there in saved.items() if there}
+    if had_scheduler and not saved["scheduler"]:
+        verdicts["scheduler"] = Verdict.UNSAVED
+    if not saved["step"] and load.reader.release.step != "none":
+        verdicts["step"] = Verdict.UNSAVED
+    return verdicts
 
 
 def _hooks(load: Load) -> None:
@@ -151,10 +174,22 @@ def _model(load: Load, index: int, safe: ModelFact | None, pickled: ModelFact | 
         load.notes.append(("stale-weights", reason))
 
 
+def _open_all(load: Load, component: str, names: list[str], *, weights_only: bool) -> None:
+    """Open the files of one component in turn; stopped on the way, it is half old and half new."""
+    for number, name in enumerate(names):
+        try:
+            open_file(load, name, weights_only=weights_only)
+        except RaisedError:
+            if number:
+                load.verdicts[component] = Verdict.WRONG
+            raise
+    if names:
+        load.verdicts[component] = Verdict.RESTORED
+
+
 def _optimizers(load: Load) -> None:
-    for fact in _indexed(load.facts, "optimizer"):
-        open_file(load, fact, weights_only=load.reader.refuses)
-        load.verdicts["optimizer"] = Verdict.RESTORED
+    names = _indexed(load.facts, "optimizer")
+    _open_all(load, "optimizer", names, weights_only=load.reader.refuses)
 
 
 def _schedulers(load: Load) -> None:
@@ -179,9 +214,7 @@ def _schedulers(load: Load) -> None:
             "There was a scheduler (the optimizer keeps its initial_lr), but its writer saved no "
             "scheduler.bin: accelerate up to 0.14.0 and 0.16.0 overlook it on torch 2.",
         )
-    for name in files:
-        open_file(load, name, weights_only=load.reader.refuses)
-        load.verdicts["scheduler"] = Verdict.RESTORED
+    _open_all(load, "scheduler", files, weights_only=load.reader.refuses)
 
 
 def _dataloaders(load: Load) -> None:
@@ -202,9 +235,7 @@ def _dataloaders(load: Load) -> None:
             ("dataloader-ignored", f"accelerate {load.reader.accelerate} ignores {stateful[0]}.")
         )
         return
-    for name in stateful:
-        open_file(load, name, weights_only=load.reader.refuses)
-        load.verdicts["dataloader"] = Verdict.RESTORED
+    _open_all(load, "dataloader", stateful, weights_only=load.reader.refuses)
 
 
 def _scaler(load: Load) -> None:
@@ -213,107 +244,12 @@ def _scaler(load: Load) -> None:
         load.verdicts["scaler"] = Verdict.RESTORED
 
 
-def _random(load: Load) -> None:
-    """Random states and step of every rank; one rank that loses them is enough."""
-    ranks = {fact.rank: fact for fact in load.facts.random}
-    worst: RaisedError | None = None
-    for rank in range(max(ranks, default=0) + 1):
-        try:
-            open_file(load, f"random_states_{rank}.pkl", weights_only=load.reader.refuses)
-        except RaisedError as error:
-            worst = _swallowed(load, rank, error)
-            break
-    known = next(iter(ranks.values()), None)
-    if worst is None:
-        _restored(load, known)
-        return
-    if load.reader.release.rng_errors == "raised":
-        raise worst
-    for name in RANDOM_COMPONENTS[:3]:
-        load.verdicts[name] = Verdict.LOST
-    if known is not None and known.cuda:
-        load.verdicts["rng.cuda"] = Verdict.LOST
-    _step(load, known, worst)
-
-
-def _swallowed(load: Load, rank: int, error: RaisedError) -> RaisedError:
-    """The same failure under the name that it has for random states, with what follows from it."""
-    reader = load.reader
-    causes = {
-        "file-missing": "random-states-missing",
-        "damaged-file": "random-states-damaged",
-        "numpy-core-missing": "numpy-major",
-    }
-    cause, reason = causes.get(error.cause, "numpy-refused"), error.reason
-    if error.cause == "pickle-refused" and "numpy" not in reason:
-        cause = "pickle-refused"
-    elif error.cause == "pickle-refused" and reader.release.weights_only:
-        old = Version(reader.numpy) < capabilities.NUMPY_DTYPE_CLASSES
-        cause = "numpy-too-old" if old else "numpy-major"
-        spelled = "numpy < 2" if "numpy.core" in reason else "numpy 2"
-        reason = (
-            f"numpy {reader.numpy} is older than 1.25, so accelerate cannot allow the dtype of "
-            "numpy's random state."
-            if old
-            else f"The random states were written under {spelled}; accelerate allows only the "
-            f"spelling of the numpy that runs, {reader.numpy}."
-        )
-    if reader.release.rng_errors == "raised" and cause == "numpy-refused":
-        cause = "loud-refusal"
-    return RaisedError(error.raises, cause, f"Rank {rank}: {reason}" if rank else reason)
-
-
-def _restored(load: Load, known: RandomFact | None) -> None:
-    """All random states came back, but for what is missing from the file itself."""
-    if load.reader.release.rng_errors == "raised" and known is not None and known.cuda is None:
-        raise RaisedError(
-            "KeyError: 'torch_cuda_manual_seed'",
-            "cuda-key",
-            "Releases from 1.5 on write no CUDA entry on the CPU; this one needs it.",
-        )
-    for name in RANDOM_COMPONENTS[:3]:
-        load.verdicts[name] = Verdict.RESTORED
-    if known is not None and known.cuda:
-        load.verdicts["rng.cuda"] = Verdict.RESTORED
-    _step(load, known, None)
-
-
-def _step(load: Load, known: RandomFact | None, failure: RaisedError | None) -> None:
-    """`accelerator.step`, which lies in the file of the random states; then what was swallowed."""
-    kind = load.reader.release.step
-    saved = known is not None and "step" in known.keys
-    if kind == "demanded" and (failure is not None or not saved):
-        cause = "missing-step"
-        reason = "random_states_0.pkl has no step; its writer was older than 0.32."
-        if failure is not None:
-            refused = failure.cause == "numpy-refused"
-            cause = "refused-step" if refused else f"step-{failure.cause}"
-            reason = failure.reason
-        raise RaisedError("KeyError: 'step'", cause, f"{reason} This release needs step unguarded.")
-    if failure is not None:
-        load.notes.insert(0, (failure.cause, f"{failure.reason} Only an INFO line says so."))
-    if kind == "none":
-        return
-    if not saved:
-        load.verdicts["step"] = Verdict.UNSAVED
-        if failure is None:
-            load.notes.append(("missing-step", "accelerator.step is not in the checkpoint."))
-        return
-    ignored = kind == "unsaved"
-    load.verdicts["step"] = Verdict.LOST if ignored or failure else Verdict.RESTORED
-    if ignored:
-        note = f"accelerate {load.reader.accelerate} does not read accelerator.step."
-        load.notes.append(("step-ignored", note))
-
-
 def _custom(load: Load) -> None:
     """Registered objects; from 1.1.0 on accelerate loads them with `weights_only=False`."""
     release = load.reader.release
     weights_only = load.reader.refuses_by_default and not release.weights_only
-    for index in load.facts.custom:
-        open_file(load, f"custom_checkpoint_{index}.pkl", weights_only=weights_only)
-    if load.facts.custom:
-        load.verdicts["custom"] = Verdict.RESTORED
+    names = [f"custom_checkpoint_{index}.pkl" for index in load.facts.custom]
+    _open_all(load, "custom", names, weights_only=weights_only)
 
 
 def _indexed(facts: Facts, stem: str) -> list[str]:
@@ -336,6 +272,6 @@ _STEPS: tuple[Callable[[Load], None], ...] = (
     _schedulers,
     _dataloaders,
     _scaler,
-    _random,
+    random_states,
     _custom,
 )
