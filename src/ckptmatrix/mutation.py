@@ -6,7 +6,7 @@ with another, and replaced by that of another run, each in a copy of its own, an
 """
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatch
@@ -37,6 +37,8 @@ class Fate(StrEnum):
     """It named those and others too that the load gave up on: the rest of the same file."""
     SAME = "same"
     """The altered file brings back the very same state: there is nothing to notice."""
+    MOOT = "moot"
+    """It belongs to nothing that this reader has, or gets back from the file as it is."""
     ELSEWHERE = "elsewhere"
     """It named something else. A fault of the judge."""
     MISSED = "missed"
@@ -143,7 +145,7 @@ def score(
                 continue
             asked = {"control": "altered", "alteration": alteration, "other": other}
             record = outcome(cell, lab.ask(cell, written, "control", **asked), now())
-            fate, detail = fate_of(alteration, whole[alteration["file"]], plain, record)
+            fate, detail = fate_of(alteration, whole, plain, record)
             where = (alteration["file"], tuple(alteration["path"]), alteration["kind"])
             mutants.append(Mutant(*where, tuple(alteration["owners"]), fate, detail))
     return replace(empty, mutants=tuple(mutants))
@@ -165,43 +167,52 @@ def _other_run(lab: Lab, cell: Cell, place: Path) -> str:
 
 
 def fate_of(
-    alteration: dict[str, Any], file_owners: set[str], plain: CellRecord, record: CellRecord
+    alteration: dict[str, Any],
+    files: Mapping[str, set[str]],
+    plain: CellRecord,
+    record: CellRecord,
 ) -> tuple[Fate, str]:
     """What the judge made of an altered checkpoint, and its words.
 
     Args:
         alteration: `file`, `path`, `kind`, `owners`, and `constant`: whether another run has the
             same value there.
-        file_owners: components that anything in the altered file belongs to.
+        files: each file of the checkpoint, and the components that anything in it belongs to.
         plain: the outcome of the checkpoint as it is.
         record: that of the altered one.
     """
     said = summary(record)
     if record.status in (Status.FAILED, Status.CRASHED, Status.TIMEOUT):
         return (Fate.LOUD if plain.status != record.status else Fate.MISSED), said
+    verdicts = {name: plain.components.get(name) for name in alteration["owners"]}
+    owned = {name for name, verdict in verdicts.items() if verdict == Verdict.RESTORED}
+    spoilt = {name for name, verdict in verdicts.items() if verdict in _NOT_BACK}
     turned = {name for name, now in record.components.items() if plain.components[name] != now}
-    owned = {
-        name for name in alteration["owners"] if plain.components.get(name) == Verdict.RESTORED
-    }
-    if turned == owned and owned:
+    if not turned - spoilt and not owned and (spoilt or record.resume == plain.resume):
+        return Fate.MOOT, "it belongs to nothing that this reader has or gets back"
+    if owned and turned - spoilt == owned:
         return Fate.NAMED, said
     if turned:
         # What a load gives up on half-way, it says on rank 0 alone.
         gave_up = bool(record.swallowed) or all("@" in name for name in turned)
-        spread = gave_up and owned and owned < turned <= file_owners
+        spread = gave_up and owned and owned < turned <= files[alteration["file"]]
         return (Fate.SPREAD if spread else Fate.ELSEWHERE), said
     if record.resume != plain.resume:
         return Fate.ELSEWHERE, said
-    reason = _why_the_same(alteration, owned)
+    reason = _why_the_same(alteration, files)
     return (Fate.SAME, reason) if reason else (Fate.MISSED, said)
 
 
-def _why_the_same(alteration: dict[str, Any], owned: set[str]) -> str:
+_NOT_BACK = (Verdict.LOST, Verdict.WRONG, Verdict.UNSAVED)
+
+
+def _why_the_same(alteration: dict[str, Any], files: Mapping[str, set[str]]) -> str:
     """Why an alteration changes nothing that anybody could notice; empty if it should."""
-    if not owned:
-        return "it belongs to nothing that this reader has or gets back"
     if alteration["kind"] == "drop" and alteration["constant"]:
         return "every run has this value, and whoever reads the file fills it in"
+    name = alteration["file"]
+    if name.endswith(".bin") and name[len("pytorch_") : -len("bin")] + "safetensors" in files:
+        return "the safetensors file beside it is the one that is read"
     path = "/".join(map(str, alteration["path"]))
     for file, place, kinds, reason in _EQUIVALENT:
         if fnmatch(alteration["file"], file) and fnmatch(path, place):

@@ -18,7 +18,7 @@ SCHEMA = "ckptmatrix.mutation/1"
 _NAME = "mutation.json"
 _COLUMNS = (
     *("scenario", "written and read by", "as it is"),
-    *("mutants", "named", "loud", "spread", "same", "faults"),
+    *("mutants", "named", "loud", "spread", "same", "moot", "faults"),
 )
 _PLACES = 12
 """Places that are named for each reason; the rest are counted."""
@@ -41,7 +41,7 @@ class Row:
     fates: dict[str, int]
     """Fate -> how many."""
     same: tuple[Mutant, ...]
-    """Mutants that change nothing, with the reason."""
+    """Mutants with nothing to notice, `same` or `moot`, with the reason."""
     faults: tuple[Mutant, ...]
     """What speaks against the judge."""
     key: str = ""
@@ -62,7 +62,7 @@ def row_of(score: Score, key: str) -> Row:
         str(score.plain),
         len(score.mutants),
         {str(fate): score.count(fate) for fate in Fate},
-        tuple(mutant for mutant in score.mutants if mutant.fate == Fate.SAME),
+        tuple(mutant for mutant in score.mutants if mutant.fate in (Fate.SAME, Fate.MOOT)),
         score.faults,
         key,
     )
@@ -104,19 +104,21 @@ class _File:
 
 def _lines(rows: tuple[Row, ...]) -> Iterator[str]:
     made, caught = sum(row.made for row in rows), sum(row.caught for row in rows)
-    same = sum(len(row.same) for row in rows)
+    moot = sum(row.fates[Fate.MOOT] for row in rows)
+    same = sum(row.fates[Fate.SAME] for row in rows)
     faults = [(row, mutant) for row in rows for mutant in row.faults]
     yield "# Mutation score of the judge"
     yield ""
     yield (
         f"{made} altered checkpoints of {len(rows)} scenarios: {caught} noticed, {same} bring back "
-        f"the very same state, {len(faults)} speak against the judge."
+        f"the very same state, {moot} belong to nothing that the reader gets back anyway, "
+        f"{len(faults)} speak against the judge."
     )
     yield ""
     yield f"| {' | '.join(_COLUMNS)} |"
     yield f"|---|---|---|{'---:|' * (len(_COLUMNS) - 3)}"
     for row in rows:
-        fates = " | ".join(str(row.fates[f]) for f in ("named", "loud", "spread", "same"))
+        fates = " | ".join(str(row.fates[f]) for f in ("named", "loud", "spread", "same", "moot"))
         place = row.environment.removeprefix("accelerate-")
         yield (
             f"| {row.scenario} | {place} | {row.plain} | {row.made} | {fates} | {len(row.faults)} |"
@@ -125,7 +127,7 @@ def _lines(rows: tuple[Row, ...]) -> Iterator[str]:
         yield from ("", "## Faults", "")
         for row, mutant in faults:
             yield f"- {row.scenario}: {_place(mutant)}: {mutant.fate}: {mutant.detail}"
-    yield from ("", "## Mutants that change nothing", "")
+    yield from ("", "## Mutants with nothing to notice", "")
     for reason, places in _by_reason(rows).items():
         yield f"- {reason}:"
         for place, scenarios in list(places.items())[:_PLACES]:

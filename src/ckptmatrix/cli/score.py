@@ -14,7 +14,7 @@ from ckptmatrix.errors import NothingRanError
 from ckptmatrix.home import Home
 from ckptmatrix.lab import Lab
 from ckptmatrix.model import Cell
-from ckptmatrix.mutation import score, subject
+from ckptmatrix.mutation import Fate, score, subject
 from ckptmatrix.progress import progress
 from ckptmatrix.score_report import Row, read_rows, row_of, write_rows
 from ckptmatrix.selecting import Selected, select, selection_options
@@ -89,7 +89,8 @@ def _tell(rows: list[Row], reports: Path, as_json: bool) -> None:
         "scenarios": len(rows),
         "mutants": sum(row.made for row in rows),
         "noticed": sum(row.caught for row in rows),
-        "same": sum(len(row.same) for row in rows),
+        "same": sum(row.fates[Fate.SAME] for row in rows),
+        "moot": sum(row.fates[Fate.MOOT] for row in rows),
         "faults": sum(len(row.faults) for row in rows),
     }
     if as_json:
@@ -106,8 +107,9 @@ def _tell(rows: list[Row], reports: Path, as_json: bool) -> None:
                 soft_wrap=True,
             )
     console.print(
-        "{mutants} altered checkpoints of {scenarios} scenarios: {noticed} noticed, {same} bring "
-        "back the very same state, {faults} faults".format(**counts),
+        "{mutants} altered checkpoints of {scenarios} scenarios: {noticed} noticed, {same} bring back "
+        "the very same state, {moot} belong to what is not got back anyway, "
+        "{faults} faults".format(**counts),
         soft_wrap=True,
     )
     console.print(f"report: {reports / 'mutation.md'}", soft_wrap=True)
