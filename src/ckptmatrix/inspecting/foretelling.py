@@ -16,7 +16,7 @@ from ckptmatrix.inspecting.facts import Facts, ModelFact
 from ckptmatrix.inspecting.loading import Load, RaisedError, Reader, open_file
 from ckptmatrix.inspecting.names import SCALER
 from ckptmatrix.inspecting.random_states import GENERATORS, random_states
-from ckptmatrix.inspecting.recognising import recognise
+from ckptmatrix.inspecting.recognising import TrainingStack, recognise
 from ckptmatrix.model import Status, Verdict
 
 
@@ -49,10 +49,11 @@ def foretell(facts: Facts, accelerate: str, torch: str, numpy: str) -> Foretelli
         The expected outcome, in the words of the grid.
     """
     reader = Reader(accelerate, torch, numpy)
-    impossible = _impossible(facts, reader)
+    stack = recognise(facts)
+    impossible = _impossible(stack, reader)
     if impossible is not None:
         return impossible
-    load = Load(facts, reader)
+    load = Load(facts, reader, stack)
     try:
         for step in _STEPS:
             step(load)
@@ -74,7 +75,7 @@ def foretell(facts: Facts, accelerate: str, torch: str, numpy: str) -> Foretelli
 _BAD = (Verdict.LOST, Verdict.WRONG)
 
 
-def _impossible(facts: Facts, reader: Reader) -> Foretelling | None:
+def _impossible(stack: TrainingStack, reader: Reader) -> Foretelling | None:
     """What is no matter of loading: environments that cannot be, directories of other tools."""
     release = reader.release
     if release.numpy_below and Version(reader.numpy) >= Version(release.numpy_below):
@@ -83,7 +84,6 @@ def _impossible(facts: Facts, reader: Reader) -> Foretelling | None:
     if Version(reader.torch) < Version(release.torch_from):
         reason = f"accelerate {reader.accelerate} requires torch >= {release.torch_from}."
         return Foretelling(Status.NOT_RUN, cause="requirements", reason=reason)
-    stack = recognise(facts)
     if not stack.accelerate:
         reason = f"{stack.title} does not load it with Accelerator.load_state."
         return Foretelling(Status.UNSUPPORTED, cause="other-loader", reason=reason)
@@ -119,14 +119,14 @@ def _untouched(load: Load) -> dict[str, Verdict]:
 
 def _hooks(load: Load) -> None:
     """Load hooks run before everything else; they are the script's own and no release's matter."""
-    if recognise(load.facts).hook_files:
+    if load.stack.hook_files:
         load.verdicts["hook_files"] = Verdict.RESTORED
 
 
 def _models(load: Load) -> None:
     models = load.facts.models
     if not models:
-        if recognise(load.facts).hooks:
+        if load.stack.hooks:
             load.verdicts["model"] = Verdict.RESTORED
             return
         name = "pytorch_model.bin"

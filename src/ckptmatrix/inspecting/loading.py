@@ -7,6 +7,7 @@ from packaging.version import Version
 from ckptmatrix.inspecting import capabilities
 from ckptmatrix.inspecting.capabilities import Release
 from ckptmatrix.inspecting.facts import Facts, FileFact
+from ckptmatrix.inspecting.recognising import TrainingStack
 from ckptmatrix.model import Verdict
 
 
@@ -66,6 +67,8 @@ class Load:
     """What is loaded."""
     reader: Reader
     """Who loads it."""
+    stack: TrainingStack
+    """Which scripts wrote it, and load it."""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """Component -> what has become of it."""
     notes: list[tuple[str, str]] = field(default_factory=list)
