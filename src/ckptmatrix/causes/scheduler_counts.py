@@ -1,4 +1,4 @@
-"""A scheduler that was stepped with every micro-batch, read by a release that steps it less often."""
+"""A scheduler stepped with every micro-batch, read by a release that steps it less often."""
 
 from ckptmatrix.causes import Evidence, KnownCause
 from ckptmatrix.model import Cause, Verdict
@@ -16,7 +16,7 @@ def _explains(evidence: Evidence) -> bool:
 known = KnownCause(
     Cause(
         "under accumulation the scheduler's count means something else",
-        "accelerate up to 0.16.0 steps a prepared scheduler with every micro-batch, newer releases "
+        "accelerate up to 0.15.0 steps a prepared scheduler with every micro-batch, newer releases "
         "with every optimizer step. The count is restored as it is, so with gradient accumulation "
         "the learning rate jumps ahead, or back, in the other release.",
         "Set the scheduler's last_epoch after load_state: divide it by gradient_accumulation_steps "

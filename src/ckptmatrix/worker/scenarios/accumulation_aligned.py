@@ -1,7 +1,7 @@
 """Gradient accumulation over 4, saved after 12 micro-batches: right after an optimizer step.
 
 There are no gradients to lose, and whether `step` is 12 or 0 makes no difference to what follows.
-What the scheduler counts does: up to 0.16 it steps with every micro-batch, then with every
+What the scheduler counts does: up to 0.15.0 it steps with every micro-batch, then with every
 optimizer step. So its position is judged in optimizer steps, as the release counts them.
 """
 
