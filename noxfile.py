@@ -31,6 +31,14 @@ def truth(session: nox.Session) -> None:
 
 
 @nox.session
+def score(session: nox.Session) -> None:
+    """The judge's mutation score into reports/, and two runs that must agree; most of an hour."""
+    session.install("-e", ".[test]")
+    session.run("ckptmatrix", "score", "--tier", "smoke", *session.posargs)
+    session.run("pytest", "tests/mutation", "-m", "slow")
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """The report in a real Chromium (`apt-get install chromium`, or CHROMIUM=/path/to/it)."""
     session.install("-e", ".[test,browser]")

@@ -107,8 +107,8 @@ def _tell(rows: list[Row], reports: Path, as_json: bool) -> None:
                 soft_wrap=True,
             )
     console.print(
-        "{mutants} altered checkpoints of {scenarios} scenarios: {noticed} noticed, {same} bring back "
-        "the very same state, {moot} belong to what is not got back anyway, "
+        "{mutants} altered checkpoints of {scenarios} scenarios: {noticed} noticed, {same} bring "
+        "back the very same state, {moot} belong to what is not got back anyway, "
         "{faults} faults".format(**counts),
         soft_wrap=True,
     )
