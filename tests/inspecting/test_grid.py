@@ -140,7 +140,8 @@ def disagreements(matrix: Matrix, directory: Directory) -> tuple[int, list[str]]
                 f"{cell.scenario} {cell.writer} -> {cell.reader}: "
                 f"measured {cell.status} {_components(cell.components, set())} "
                 f"{cell.error.type if cell.error else ''}, "
-                f"foretold {foretold.status} {_components(foretold.components, set())} {foretold.raises}"
+                f"foretold {foretold.status} {_components(foretold.components, set())} "
+                f"{foretold.raises}"
             )
     return compared, wrong
 
