@@ -8,7 +8,7 @@ from ckptmatrix.errors import NotMeasuredError, UsageError
 from ckptmatrix.findings.paths import Path, paths
 from ckptmatrix.findings.upgrade import Answer, advise, resolve
 from ckptmatrix.findings.wording import advice_lines, verdict
-from ckptmatrix.model import Matrix, Status
+from ckptmatrix.model import Matrix, Status, Verdict
 from tests.report import synthetic
 
 MATRIX = synthetic.matrix()
@@ -119,6 +119,19 @@ def test_what_is_not_measured_is_said_and_does_not_count_as_safe():
     )
     assert asked.forward.answer is Answer.UNKNOWN
     assert "StatefulDataLoader came with 0.34.0" in verdict(TWO, asked.forward)
+
+
+def test_what_a_load_that_raised_left_behind_is_not_called_lost_in_silence():
+    old, new = id_("0.24.1", "torch2.4-np1"), id_("0.33.0", "torch2.4-np1")
+    cells = tuple(
+        replace(c, components={"model": Verdict.RESTORED, "custom": Verdict.LOST})
+        if (c.writer, c.reader) == (old, new)
+        else c
+        for c in MATRIX.cells
+    )
+    forward = advise(replace(MATRIX, cells=cells), old, new).forward
+    assert (forward.lost, forward.whole) == ({}, ())
+    assert "silently" not in verdict(MATRIX, forward)
 
 
 def test_a_load_that_restored_all_but_went_on_otherwise_is_not_safe():

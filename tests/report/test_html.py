@@ -121,8 +121,8 @@ def test_unexpected_outcomes_and_regressions_come_first():
         for c in matrix.cells
     )
     text = page(replace(matrix, cells=cells), matrix)
-    assert "1 outcomes are not as expected" in text
-    assert text.index("1 loads are worse than in the baseline") < text.index("My upgrade")
+    assert "Not as expected: 1 outcome." in text
+    assert text.index("Worse than in the baseline: 1 load.") < text.index("My upgrade")
     assert "was exact" in text
     assert re.search(r'class="failed [^"]*surprise[^"]*changed', text)
 

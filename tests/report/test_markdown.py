@@ -34,7 +34,7 @@ def test_what_is_worse_than_the_baseline_stands_on_top():
         for cell in MATRIX.cells[:60]
     )
     text = told(replace(MATRIX, cells=worse + MATRIX.cells[60:]), MATRIX)
-    alarm, table = text.index("are worse than in the baseline"), text.index("| loaded |")
+    alarm, table = text.index("Worse than in the baseline"), text.index("| loaded |")
     assert alarm < table
     assert "exact → crashed" in text
 

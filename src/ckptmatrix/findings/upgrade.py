@@ -157,13 +157,15 @@ def cross(
         for name in asked
         if name not in found or found[name].status not in MEASURED
     }
+    # What a load left behind that raised is not lost in silence.
+    returned = [cell for cell in cells if cell.status in (Status.EXACT, Status.DEGRADED)]
     lost: dict[str, tuple[str, ...]] = {}
-    for cell in cells:
+    for cell in returned:
         for name in _bad(cell):
             lost[name] = (*lost.get(name, ()), cell.scenario)
     present = dict.fromkeys(
         name
-        for cell in cells
+        for cell in returned
         for name, verdict in cell.components.items()
         if verdict is Verdict.RESTORED
     )

@@ -54,10 +54,14 @@ class Page:
                 "the judge itself cannot be trusted in this run."
             )
         if self.surprises:
-            found.append(f"{len(self.surprises)} outcomes are not as expected.")
+            found.append(f"Not as expected: {_counted(len(self.surprises), 'outcome')}.")
         if self.regressions:
-            found.append(f"{self.regressions} loads are worse than in the baseline.")
+            found.append(f"Worse than in the baseline: {_counted(self.regressions, 'load')}.")
         return (*found, *self.matrix.problems)
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def page_of(matrix: Matrix, baseline: Matrix | None = None) -> Page:

@@ -60,7 +60,7 @@ function outcomeParts(outcome, writer, reader, scenario) {
     parts.push(make("p", {}, make("span", { class: "flag" }, "Fits no known cause")));
   }
   if (outcome.error) parts.push(...errorBlock("What was raised", outcome.error));
-  if (isMeasured(outcome.status)) parts.push(make("h3", {}, "Component by component"), componentsTable(outcome));
+  if (isMeasured(outcome.status)) parts.push(make("h3", {}, outcome.error ? "What it had loaded by then" : "Component by component"), componentsTable(outcome));
   if (outcome.first) {
     parts.push(make("h3", {}, "First difference after the resume"),
       make("p", {}, `Step ${outcome.first.step}, ${outcome.first.quantity}: expected `, make("code", {}, outcome.first.expected), ", found ", make("code", {}, outcome.first.found)));

@@ -12,11 +12,13 @@ function cross(writer, reader, view, scenarios) {
       continue;
     }
     c.measured += 1;
-    c.ranks.set(name, ["exact", "degraded"].includes(statusOf(outcome.status).name) ? (outcome.status === raw.exact ? 0 : 1) : 2);
+    c.ranks.set(name, { exact: 0, degraded: 1 }[statusOf(outcome.status).name] ?? 2);
     if (outcome.status !== raw.exact) c.safe = false;
-    for (const component of outcome.bad) c.lost.set(component, [...(c.lost.get(component) || []), name]);
-    for (const { name: component, verdict } of outcome.components) if (verdict === "restored") restored.add(component);
     const status = statusOf(outcome.status).name;
+    // What a load left behind that raised is not lost in silence.
+    const returned = status === "exact" || status === "degraded";
+    if (returned) for (const component of outcome.bad) c.lost.set(component, [...(c.lost.get(component) || []), name]);
+    if (returned) for (const { name: component, verdict } of outcome.components) if (verdict === "restored") restored.add(component);
     if (status === "degraded" && !outcome.bad.length) c.drifts.push(name);
     if (status === "failed" && outcome.error) c.raised.set(name, `${outcome.error.type}: ${outcome.error.message}`.split("\n")[0]);
     else if (["failed", "crashed", "timeout"].includes(status)) c.raised.set(name, status);
