@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import io
 import json
 import math
 import mmap
@@ -550,10 +551,12 @@ def read(
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
+            head = archive.fp.read(4) if archive.fp and not archive.fp.seek(0) else b""
     except zipfile.BadZipFile as error:
         raise UnsafeFileError(f"{path} is damaged or not written by torch 1.6 or newer") from error
     sizes = {info.filename.split("/", 1)[-1]: info.file_size for info in entries}
-    if "constants.pkl" in sizes or any(info.compress_type for info in entries):
+    odd = head != b"PK\3\4" or len(sizes) != len(entries) or "constants.pkl" in sizes
+    if odd or any(info.compress_type for info in entries):
         raise UnsafeFileError(f"{path} is an archive of another kind than torch.save writes")
     namespace = {"sizes": sizes, "allowed": _allowed(allow), "path": path}
     module: Any = types.SimpleNamespace(
@@ -561,7 +564,11 @@ def read(
     )
     forced = os.environ.pop("TORCH_FORCE_WEIGHTS_ONLY_LOAD", None)  # rules out any other list
     try:
-        return (torch_load or torch.load)(path, map_location or "cpu", pickle_module=module)
+        if _honours_pickle_module(torch_load or torch.load):
+            return (torch_load or torch.load)(path, map_location or "cpu", pickle_module=module)
+        with torch.serialization._open_zipfile_reader(str(path)) as archive:
+            load = torch.serialization._load
+            return load(archive, map_location or "cpu", module, encoding="utf-8")
     except ResumeError:
         raise
     except Exception as error:
@@ -569,6 +576,28 @@ def read(
     finally:
         if forced is not None:
             os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = forced
+
+
+_Machine: Any = pickle._Unpickler  # the one written in Python
+
+
+class _Canary(_Machine):  # type: ignore[misc]
+    """Says that it was asked."""
+
+    def load(self) -> None:
+        raise InterruptedError
+
+
+def _honours_pickle_module(torch_load: Any) -> bool:
+    """Whether torch really unpickles with the module that it is given: 1.13 takes its own."""
+    file = io.BytesIO()
+    torch.save(0, file)
+    file.seek(0)
+    try:
+        torch_load(file, pickle_module=types.SimpleNamespace(__name__="canary", Unpickler=_Canary))
+    except InterruptedError:
+        return True
+    return False
 
 
 def _encode(text: str, encoding: str) -> bytes:
@@ -611,9 +640,6 @@ def _allowed(extra: Sequence[Any]) -> dict[str, Any]:
         value = entry[0] if pair else entry
         allowed.setdefault(entry[1] if pair else f"{value.__module__}.{value.__qualname__}", value)
     return allowed
-
-
-_Machine: Any = pickle._Unpickler  # the one written in Python
 
 
 class _Unpickler(_Machine):  # type: ignore[misc]
