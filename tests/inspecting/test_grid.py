@@ -108,6 +108,9 @@ def _agrees(cell: CellRecord, foretold: Foretelling, facts: Facts) -> bool:
     measured = _components(cell.components, left_out)
     if measured != _components(foretold.components, left_out):
         return False
+    # Other scenarios have causes of their own, which no directory tells.
+    if cell.scenario == "basic" and cell.cause is not None and cell.cause != foretold.cause:
+        return False
     if cell.scenario in UNSAVED_STEPS and cell.status is Status.DEGRADED:
         return foretold.status in (Status.EXACT, Status.DEGRADED)
     return foretold.status == cell.status

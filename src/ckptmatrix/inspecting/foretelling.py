@@ -65,7 +65,7 @@ def foretell(facts: Facts, accelerate: str, torch: str, numpy: str) -> Foretelli
     # or samples, though nothing that was saved is lost.
     unsaved = {name for name, verdict in load.verdicts.items() if verdict is Verdict.UNSAVED}
     if bad or unsaved & {"scheduler", "dataloader"}:
-        cause, reason = load.notes[0]
+        cause, reason = min(load.notes, key=lambda note: _WEIGHTS.get(note[0], 1))
         return Foretelling(Status.DEGRADED, load.verdicts, cause, reason)
     return Foretelling(
         Status.EXACT, load.verdicts, reason=" ".join(reason for _, reason in load.notes)
@@ -73,6 +73,15 @@ def foretell(facts: Facts, accelerate: str, torch: str, numpy: str) -> Foretelli
 
 
 _BAD = (Verdict.LOST, Verdict.WRONG)
+_WEIGHTS = {
+    "stale-files": 0,
+    "scheduler-overlooked": 2,
+    "dataloader-ignored": 2,
+    "step-ignored": 3,
+    "seedable-sampler": 4,
+    "missing-step": 5,
+}
+"""Which of several silent failures is named as the cause: the lowest; all others count 1."""
 
 
 def _impossible(stack: TrainingStack, reader: Reader) -> Foretelling | None:
@@ -171,7 +180,7 @@ def _model(load: Load, index: int, safe: ModelFact | None, pickled: ModelFact | 
     if file is not None and newer is not None and newer.modified > file.modified:
         load.verdicts["model"] = Verdict.WRONG
         reason = f"{read.file} is read although {newer.name} is the newer one."
-        load.notes.append(("stale-weights", reason))
+        load.notes.append(("stale-files", reason))
 
 
 def _open_all(load: Load, component: str, names: list[str], *, weights_only: bool) -> None:

@@ -72,7 +72,7 @@ class Load:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """Component -> what has become of it."""
     notes: list[tuple[str, str]] = field(default_factory=list)
-    """(cause, reason) of what went wrong silently, the weightiest first."""
+    """(cause, reason) of what went wrong silently."""
 
 
 def open_file(load: Load, name: str, *, weights_only: bool) -> None:

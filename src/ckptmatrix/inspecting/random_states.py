@@ -92,7 +92,7 @@ def _step(load: Load, known: RandomFact | None, failure: RaisedError | None) -> 
         cause = "refused-step" if failure.cause == "numpy-refused" else f"step-{failure.cause}"
         raise RaisedError("KeyError: 'step'", cause, f"{failure.reason} {_UNGUARDED}")
     if failure is not None:
-        load.notes.insert(0, (failure.cause, f"{failure.reason} Only an INFO line says so."))
+        load.notes.append((failure.cause, f"{failure.reason} Only an INFO line says so."))
     if kind == "none":
         return
     if not saved:
