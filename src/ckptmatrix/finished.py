@@ -42,7 +42,7 @@ def finished_matrix(path: Path | None = None) -> tuple[Matrix, str]:
 def _sample() -> Path | None:
     """Find the sample: in an installed package, or in the checkout it is installed from."""
     package = Path(str(resources.files("ckptmatrix")))
-    for place in (package / "sample" / FILENAME, package.parents[1] / "reports/sample" / FILENAME):
-        if place.is_file():
+    for place in (package / "sample", package.parents[1] / "reports" / "sample"):
+        if any((place / name).is_file() for name in (FILENAME, f"{FILENAME}.gz")):
             return place
     return None

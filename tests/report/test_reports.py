@@ -1,5 +1,6 @@
 """All formats from one matrix: written whole, read back, refused when not understood."""
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -44,6 +45,19 @@ def test_the_matrix_comes_back_equal(tmp_path: Path):
     write_reports(MATRIX, tmp_path)
     assert read_matrix(tmp_path) == MATRIX
     assert read_matrix(tmp_path / "matrix.json") == MATRIX
+
+
+def test_a_gzipped_matrix_is_read_by_its_name_and_by_its_directory(tmp_path: Path):
+    packed = tmp_path / "matrix.json.gz"
+    packed.write_bytes(gzip.compress(encode(MATRIX)))
+    assert read_matrix(packed) == read_matrix(tmp_path) == MATRIX
+    packed.write_bytes(gzip.compress(encode(MATRIX))[:-9])
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_matrix(packed)
+    packed.write_bytes(b"\x1f\x8b\x08" + bytes(20))
+    with pytest.raises(UsageError) as caught:
+        read_matrix(packed)
+    assert caught.value.remedy
 
 
 def test_rendering_again_from_the_file_gives_the_same_bytes(tmp_path: Path):

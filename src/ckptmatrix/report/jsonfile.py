@@ -1,6 +1,8 @@
 """`matrix.json`: the finding of a run as a file, and back."""
 
+import gzip
 import json
+import zlib
 from dataclasses import fields
 from pathlib import Path
 
@@ -78,17 +80,26 @@ def decode(data: bytes, name: str = FILENAME) -> Matrix:
 
 
 def read_matrix(path: Path) -> Matrix:
-    """Read `path`, or the `matrix.json` in it if it is a directory.
+    """Read `path`, or the `matrix.json` in it if it is a directory; either may be gzipped.
+
+    Large runs repeat themselves: a committed one takes a fiftieth of its size as `matrix.json.gz`.
 
     Raises:
         UsageError: there is no such file, or it cannot be understood.
     """
-    file = path / FILENAME if path.is_dir() else path
+    file = path
+    if path.is_dir():
+        packed = path / f"{FILENAME}.gz"
+        file = packed if packed.is_file() and not (path / FILENAME).is_file() else path / FILENAME
     try:
         data = file.read_bytes()
-    except OSError as error:
+        if data.startswith(b"\x1f\x8b"):
+            data = gzip.decompress(data)
+    except zlib.error as error:
+        raise UsageError(f"{file} is damaged: {error}.", "Take it from the run again.") from error
+    except (OSError, EOFError) as error:
         raise UsageError(
-            f"{file} cannot be read: {error.strerror or error}.",
+            f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.",
             "Run `nox -s matrix` first, or name the matrix.json of another run.",
         ) from error
     return decode(data, str(file))
