@@ -97,20 +97,23 @@ def subject(
 ) -> Cell | None:
     """The cell whose checkpoint shows most: an environment with itself.
 
-    Of the newest release that loads its own checkpoints of this scenario at all, on the stack where
-    most components come back. None if no release does.
+    Of the newest release that loads its own checkpoints of this scenario at all, on the last stack
+    on which that is exact, else on the one where most components come back. None if none does.
     """
-    newest_first = sorted(environments, key=lambda e: Version(e.accelerate), reverse=True)
+    last_first = list(environments)[::-1]
+    newest_first = sorted(last_first, key=lambda e: Version(e.accelerate), reverse=True)
     for _, stacks in groupby(newest_first, key=lambda e: e.accelerate):
-        found = []
+        best, most = None, -1
         for environment in stacks:
             cell = Cell(environment, environment, scenario, loader)
             record = lab.outcome(cell)
-            if record.resume is not None:
-                restored = sum(v == Verdict.RESTORED for v in record.components.values())
-                found.append((restored, environment.stack, cell))
-        if found:
-            return max(found)[2]
+            if record.status == Status.EXACT:
+                return cell
+            restored = sum(v == Verdict.RESTORED for v in record.components.values())
+            if record.resume is not None and restored > most:
+                best, most = cell, restored
+        if best:
+            return best
     return None
 
 

@@ -22,7 +22,8 @@ def measured(plan: Plan, place: Path) -> dict[str, CellRecord]:
     (place / "environments").symlink_to(shared, target_is_directory=True)
     with Lab(read_config(ROOT / "matrix.toml"), Home(place), "cpu") as lab:
         for writer, scenario in sorted(plan.checkpoints, key=lambda one: one[0].id):
-            lab.written(writer, scenario)  # writer by writer, since only two workers stay alive
+            if lab.built(writer).ready:
+                lab.written(writer, scenario)  # writer by writer: only two workers stay alive
         return {
             cell.id: replace(lab.measured(cell), seconds=0.0, measured="") for cell in plan.cells
         }

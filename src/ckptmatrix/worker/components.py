@@ -39,6 +39,10 @@ class Component:
         """Its live value as tensors, arrays and plain Python values, or `ABSENT`."""
         raise NotImplementedError
 
+    def fits(self, training: Training, value: Any) -> bool:
+        """Whether the live state is of the kind that was captured, so that it can be put in."""
+        return self.capture(training) is not ABSENT
+
     def inject(self, training: Training, value: Any) -> None:
         """Make the live state equal to a captured value."""
         raise NotImplementedError
@@ -118,37 +122,55 @@ class Scaler(Component):
 
 
 class Dataloader(Component):
-    """Position of every dataloader that keeps one: accelerate's seedable sampler's epoch and seed.
+    """Position of every dataloader that keeps one of its own.
 
-    The loader counts its epochs too (`iteration`) and overrides the sampler's epoch by it as the
-    next one begins. A plain shuffled loader keeps none: its order comes from the torch generator.
+    accelerate's seedable sampler has an epoch and a seed; the loader counts its epochs too
+    (`iteration`) and overrides the sampler's by it as the next one begins. A plain shuffling
+    sampler has the state of its generator, which accelerate gives it where several processes must
+    agree on the order; without one the order comes from torch's own generator.
     """
 
     name = "dataloader"
 
-    def _seedable(self, training: Training) -> dict[str, tuple[Any, Any]]:
+    def _samplers(self, training: Training) -> dict[str, tuple[Any, Any]]:
         found = {}
         for index, loader in enumerate(training.dataloaders):
             batches = getattr(loader, "batch_sampler", None)
             # Under several processes the batch sampler is wrapped once more.
             sampler = getattr(getattr(batches, "batch_sampler", batches), "sampler", None)
-            if type(sampler).__name__ == "SeedableRandomSampler":
+            if _is_seedable(sampler) or getattr(sampler, "generator", None) is not None:
                 found[str(index)] = loader, sampler
         return found
 
     def capture(self, training: Training) -> Any:
-        found = {
-            index: {"epoch": sampler.epoch, "iteration": loader.iteration, "seed": _seed(sampler)}
-            for index, (loader, sampler) in self._seedable(training).items()
-        }
+        found = {}
+        for index, (loader, sampler) in self._samplers(training).items():
+            if _is_seedable(sampler):
+                place = {"epoch": sampler.epoch, "iteration": loader.iteration}
+                found[index] = {**place, "seed": _seed(sampler)}
+            else:
+                found[index] = {"generator": sampler.generator.get_state()}
         return found or ABSENT
 
+    def fits(self, training: Training, value: Any) -> bool:
+        # One release shuffles by a generator, another by epoch and seed: neither has the other's.
+        mine = self.capture(training)
+        return mine is not ABSENT and all(
+            mine[index].keys() == value.get(index, {}).keys() for index in mine
+        )
+
     def inject(self, training: Training, value: Any) -> None:
-        for index, (loader, sampler) in self._seedable(training).items():
-            if index in value:
-                sampler.epoch = value[index]["epoch"]
-                loader.iteration = value[index]["iteration"]
-                _set_seed(sampler, value[index]["seed"])
+        for index, (loader, sampler) in self._samplers(training).items():
+            kept = value.get(index, {})
+            if "generator" in kept:
+                sampler.generator.set_state(kept["generator"])
+            elif kept:
+                sampler.epoch, loader.iteration = kept["epoch"], kept["iteration"]
+                _set_seed(sampler, kept["seed"])
+
+
+def _is_seedable(sampler: Any) -> bool:
+    return type(sampler).__name__ == "SeedableRandomSampler"
 
 
 def _seed(sampler: Any) -> int:

@@ -54,15 +54,14 @@ def inject(scenario: Scenario, training: Training, truth: Neutral) -> list[str]:
     """Put the truth into live objects.
 
     Returns:
-        Names of the components that both the writer and this environment have.
+        Names of the components that both the writer and this environment have, of one kind.
     """
     shared = []
     for part in scenario.components:
         tree = truth.trees.get(part.name, ABSENT)
-        if tree == ABSENT or part.capture(training) is ABSENT:
-            continue
-        part.inject(training, truth.value(part.name))
-        shared.append(part.name)
+        if tree != ABSENT and part.fits(training, truth.value(part.name)):
+            part.inject(training, truth.value(part.name))
+            shared.append(part.name)
     return shared
 
 

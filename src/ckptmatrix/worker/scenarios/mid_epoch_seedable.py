@@ -26,7 +26,7 @@ class Epoch(Dataloader):
 
     def capture(self, training: Training) -> Any:
         found = super().capture(training)
-        sampler = self._seedable(training)["0"][1]
+        sampler = self._samplers(training)["0"][1]
         if not hasattr(sampler, "initial_seed") and sampler.generator is not None:
             # 0.25 adds the epoch to the generator's seed as an epoch begins, so it is in there.
             found["0"]["seed"] = sampler.generator.initial_seed() - sampler.epoch
