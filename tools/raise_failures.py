@@ -2,11 +2,11 @@
 
     ENVIRONMENT/bin/python tools/raise_failures.py OUT CASE [CASE ...]
 
-Runs inside an environment with torch and accelerate and needs nothing else. Each case is a
+Runs inside an environment with torch and accelerate and needs nothing else but `small_runs.py`. Each case is a
 function below; what it logs and the traceback it ends with go to `OUT/CASE--VERSIONS.txt`, with
 the paths of the machine taken out. The examples in `tests/explaining/examples` were made so.
 """
-# ruff: noqa: D102, D103 (a case's name says what it does)
+# ruff: noqa: D103 (a case's name says what it does)
 
 from __future__ import annotations
 
@@ -22,102 +22,26 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator, __version__
-
-
-class Net(torch.nn.Module):
-    """Two layers; the second shares the weight of the first if `tied`."""
-
-    def __init__(self, width: int = 4, tied: bool = False) -> None:
-        super().__init__()
-        self.first = torch.nn.Linear(4, width, bias=False)
-        self.head = torch.nn.Linear(width, 4, bias=False)
-        if tied:
-            self.head.weight = self.first.weight
-
-    def forward(self, inputs):
-        return self.head(self.first(inputs))
-
-
-class Custom:
-    """A registered object with a numpy array."""
-
-    def __init__(self) -> None:
-        self.value = np.arange(3.0)
-
-    def state_dict(self) -> dict:
-        return {"value": self.value}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.value = state["value"]
-
-
-class Run:
-    """One training with everything that accelerate saves."""
-
-    def __init__(
-        self, model=None, optimizer=None, groups=1, custom=0, scaler=False, **kwargs
-    ) -> None:
-        self.accelerator = Accelerator(cpu=True, **kwargs)
-        self.raw = model if model is not None else Net()
-        parameters = list(self.raw.parameters())
-        if groups == 2:
-            parameters = [{"params": parameters[:1]}, {"params": parameters[1:]}]
-        make = optimizer or torch.optim.AdamW
-        optimizer = make(parameters, lr=0.01)
-        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
-        self.model, self.optimizer, self.scheduler = self.accelerator.prepare(
-            self.raw, optimizer, scheduler
-        )
-        if custom:
-            self.accelerator.register_for_checkpointing(*[Custom() for _ in range(custom)])
-        if scaler:
-            self.accelerator.scaler = torch.amp.GradScaler("cpu")
-
-    def train(self) -> Run:
-        self.accelerator.backward(self.model(torch.ones(2, 4)).sum())
-        self.optimizer.step()
-        self.scheduler.step()
-        return self
-
-    def save(self, directory: str, **kwargs) -> Run:
-        self.accelerator.save_state(directory, **kwargs)
-        return self
-
-    def load(self, directory: str | None = None, **kwargs) -> Run:
-        self.accelerator.load_state(directory, **kwargs)
-        return self
-
-
-def _saved(path: str, **kwargs) -> str:
-    Run(**kwargs).train().save(path)
-    return path
-
-
-def _rewritten(path: str, name: str, change) -> str:
-    file = Path(path) / name
-    value = torch.load(file, weights_only=False)
-    change(value)
-    torch.save(value, file)
-    return path
+from accelerate import __version__
+from small_runs import Net, Run, rewritten, saved
 
 
 def step_as_saved(path: str) -> None:
-    Run().load(_saved(path))
+    Run().load(saved(path))
 
 
 def step_not_in_file(path: str) -> None:
-    Run().load(_rewritten(_saved(path), "random_states_0.pkl", lambda s: s.pop("step", None)))
+    Run().load(rewritten(saved(path), "random_states_0.pkl", lambda s: s.pop("step", None)))
 
 
 def step_without_file(path: str) -> None:
-    (Path(_saved(path)) / "random_states_0.pkl").unlink()
+    (Path(saved(path)) / "random_states_0.pkl").unlink()
     Run().load(path)
 
 
 def random_other_numpy(path: str) -> None:
     """The names of the other numpy in the pickle, as that numpy would have written them."""
-    file = Path(_saved(path)) / "random_states_0.pkl"
+    file = Path(saved(path)) / "random_states_0.pkl"
     here, there = b"numpy._core.multiarray", b"numpy.core.multiarray"
     if here not in file.read_bytes():
         here, there = there, here
@@ -136,99 +60,99 @@ def _rename_in_zip(file: Path, old: bytes, new: bytes) -> None:
 
 
 def random_damaged(path: str) -> None:
-    (Path(_saved(path)) / "random_states_0.pkl").write_bytes(b"")
+    (Path(saved(path)) / "random_states_0.pkl").write_bytes(b"")
     Run().load(path)
 
 
 def random_loads(path: str) -> None:
-    Run().load(_saved(path))
+    Run().load(saved(path))
 
 
 def numpy_learning_rate(path: str) -> None:
     def change(state: dict) -> None:
         state["param_groups"][0]["lr"] = np.float64(0.01)
 
-    Run().load(_rewritten(_saved(path), "optimizer.bin", change))
+    Run().load(rewritten(saved(path), "optimizer.bin", change))
 
 
 def custom_numpy(path: str) -> None:
-    Run(custom=1).load(_saved(path, custom=1))
+    Run(custom=1).load(saved(path, custom=1))
 
 
 def custom_new_numpy(path: str) -> None:
-    file = Path(_saved(path, custom=1)) / "custom_checkpoint_0.pkl"
+    file = Path(saved(path, custom=1)) / "custom_checkpoint_0.pkl"
     _rename_in_zip(file, b"numpy.core.multiarray", b"numpy._core.multiarray")
     Run(custom=1).load(path)
 
 
 def weights_other_format(path: str) -> None:
-    folder = Path(_saved(path))
+    folder = Path(saved(path))
     (folder / "pytorch_model.bin").rename(folder / "model.safetensors")
     Run().load(path)
 
 
 def weights_missing(path: str) -> None:
-    folder = Path(_saved(path))
+    folder = Path(saved(path))
     for name in ("pytorch_model.bin", "model.safetensors"):
         (folder / name).unlink(missing_ok=True)
     Run().load(path)
 
 
 def scheduler_missing(path: str) -> None:
-    (Path(_saved(path)) / "scheduler.bin").unlink()
+    (Path(saved(path)) / "scheduler.bin").unlink()
     Run().load(path)
 
 
 def optimizer_missing(path: str) -> None:
-    (Path(_saved(path)) / "optimizer.bin").unlink()
+    (Path(saved(path)) / "optimizer.bin").unlink()
     Run().load(path)
 
 
 def scaler_missing(path: str) -> None:
-    Run(scaler=True).load(_saved(path))
+    Run(scaler=True).load(saved(path))
 
 
 def safetensors_truncated(path: str) -> None:
-    file = Path(_saved(path)) / "model.safetensors"
+    file = Path(saved(path)) / "model.safetensors"
     file.write_bytes(file.read_bytes()[:40])
     Run().load(path)
 
 
 def safetensors_empty(path: str) -> None:
-    (Path(_saved(path)) / "model.safetensors").write_bytes(b"")
+    (Path(saved(path)) / "model.safetensors").write_bytes(b"")
     Run().load(path)
 
 
 def safetensors_cut(path: str) -> None:
-    file = Path(_saved(path)) / "model.safetensors"
+    file = Path(saved(path)) / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-8])
     Run().load(path)
 
 
 def safetensors_dtype(path: str) -> None:
-    file = Path(_saved(path)) / "model.safetensors"
+    file = Path(saved(path)) / "model.safetensors"
     file.write_bytes(file.read_bytes().replace(b'"F32"', b'"F99"'))
     Run().load(path)
 
 
 def safetensors_zip(path: str) -> None:
-    torch.save(Net().state_dict(), Path(_saved(path)) / "model.safetensors")
+    torch.save(Net().state_dict(), Path(saved(path)) / "model.safetensors")
     Run().load(path)
 
 
 def optimizer_truncated(path: str) -> None:
-    file = Path(_saved(path)) / "optimizer.bin"
+    file = Path(saved(path)) / "optimizer.bin"
     file.write_bytes(file.read_bytes()[:-100])
     Run().load(path)
 
 
 def optimizer_empty(path: str) -> None:
-    (Path(_saved(path)) / "optimizer.bin").write_bytes(b"")
+    (Path(saved(path)) / "optimizer.bin").write_bytes(b"")
     Run().load(path)
 
 
 def tied(path: str) -> None:
-    Run(Net(tied=True)).load(_saved(path, model=Net(tied=True)))
+    Run(Net(tied=True)).load(saved(path, model=Net(tied=True)))
 
 
 class _Views(torch.nn.Module):
@@ -245,7 +169,7 @@ class _Views(torch.nn.Module):
 
 
 def views(path: str) -> None:
-    Run(_Views()).load(_saved(path, model=_Views()))
+    Run(_Views()).load(saved(path, model=_Views()))
 
 
 class _Extra(Net):
@@ -257,48 +181,48 @@ class _Extra(Net):
 
 
 def extra_state(path: str) -> None:
-    _saved(path, model=_Extra())
+    saved(path, model=_Extra())
 
 
 def compiled(path: str) -> None:
-    Run().load(_saved(path, model=torch.compile(Net(), backend="eager")))
+    Run().load(saved(path, model=torch.compile(Net(), backend="eager")))
 
 
 def decompiled(path: str) -> None:
-    Run(torch.compile(Net(), backend="eager")).load(_saved(path))
+    Run(torch.compile(Net(), backend="eager")).load(saved(path))
 
 
 def other_width(path: str) -> None:
-    Run(Net(8)).load(_saved(path))
+    Run(Net(8)).load(saved(path))
 
 
 def other_names(path: str) -> None:
-    Run(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))).load(_saved(path))
+    Run(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))).load(saved(path))
 
 
 def other_groups(path: str) -> None:
-    Run(groups=2).load(_saved(path))
+    Run(groups=2).load(saved(path))
 
 
 def other_parameters(path: str) -> None:
-    folder = Path(_saved(path))
-    other = Path(_saved(path + "-other", model=torch.nn.Sequential(Net(), torch.nn.Linear(4, 4))))
+    folder = Path(saved(path))
+    other = Path(saved(path + "-other", model=torch.nn.Sequential(Net(), torch.nn.Linear(4, 4))))
     shutil.copy(other / "optimizer.bin", folder / "optimizer.bin")
     Run().load(path)
 
 
 def other_optimizer_sgd(path: str) -> None:
-    Run(optimizer=torch.optim.SGD).load(_saved(path)).train()
+    Run(optimizer=torch.optim.SGD).load(saved(path)).train()
 
 
 def other_optimizer_adam(path: str) -> None:
-    Run().load(_saved(path, optimizer=torch.optim.SGD)).train()
+    Run().load(saved(path, optimizer=torch.optim.SGD)).train()
 
 
 def other_rank(path: str) -> None:
     run = Run(Net(8))
     run.accelerator.register_load_state_pre_hook(lambda models, folder: models.clear())
-    run.load(_saved(path)).train()
+    run.load(saved(path)).train()
 
 
 def save_again(path: str) -> None:
@@ -322,7 +246,7 @@ def odd_folder(path: str) -> None:
 
 
 def custom_count(path: str) -> None:
-    Run().load(_saved(path, custom=1))
+    Run().load(saved(path, custom=1))
 
 
 def no_folder(path: str) -> None:
@@ -330,7 +254,7 @@ def no_folder(path: str) -> None:
 
 
 def load_kwargs(path: str) -> None:
-    Run().load(_saved(path), load_kwargs={"weights_only": False})
+    Run().load(saved(path), load_kwargs={"weights_only": False})
 
 
 def rng_size(path: str) -> None:
@@ -351,7 +275,7 @@ def rng_dtype(path: str) -> None:
 
 def no_cuda_key(path: str) -> None:
     change = lambda states: states.pop("torch_cuda_manual_seed", None)  # noqa: E731
-    Run().load(_rewritten(_saved(path), "random_states_0.pkl", change))
+    Run().load(rewritten(saved(path), "random_states_0.pkl", change))
 
 
 INSTALLED = "/workspace/env/lib/python3.11/site-packages/"

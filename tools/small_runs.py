@@ -1,0 +1,90 @@
+"""Small trainings for `raise_failures.py`: a network, a registered object, a run.
+
+Runs inside an environment with torch and accelerate and needs nothing else.
+"""
+# ruff: noqa: D102, D103 (names say what they do)
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+
+class Net(torch.nn.Module):
+    """Two layers; the second shares the weight of the first if `tied`."""
+
+    def __init__(self, width: int = 4, tied: bool = False) -> None:
+        super().__init__()
+        self.first = torch.nn.Linear(4, width, bias=False)
+        self.head = torch.nn.Linear(width, 4, bias=False)
+        if tied:
+            self.head.weight = self.first.weight
+
+    def forward(self, inputs):
+        return self.head(self.first(inputs))
+
+
+class Custom:
+    """A registered object with a numpy array."""
+
+    def __init__(self) -> None:
+        self.value = np.arange(3.0)
+
+    def state_dict(self) -> dict:
+        return {"value": self.value}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.value = state["value"]
+
+
+class Run:
+    """One training with everything that accelerate saves."""
+
+    def __init__(
+        self, model=None, optimizer=None, groups=1, custom=0, scaler=False, **kwargs
+    ) -> None:
+        self.accelerator = Accelerator(cpu=True, **kwargs)
+        self.raw = model if model is not None else Net()
+        parameters = list(self.raw.parameters())
+        if groups == 2:
+            parameters = [{"params": parameters[:1]}, {"params": parameters[1:]}]
+        make = optimizer or torch.optim.AdamW
+        optimizer = make(parameters, lr=0.01)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+        self.model, self.optimizer, self.scheduler = self.accelerator.prepare(
+            self.raw, optimizer, scheduler
+        )
+        if custom:
+            self.accelerator.register_for_checkpointing(*[Custom() for _ in range(custom)])
+        if scaler:
+            self.accelerator.scaler = torch.amp.GradScaler("cpu")
+
+    def train(self) -> Run:
+        self.accelerator.backward(self.model(torch.ones(2, 4)).sum())
+        self.optimizer.step()
+        self.scheduler.step()
+        return self
+
+    def save(self, directory: str, **kwargs) -> Run:
+        self.accelerator.save_state(directory, **kwargs)
+        return self
+
+    def load(self, directory: str | None = None, **kwargs) -> Run:
+        self.accelerator.load_state(directory, **kwargs)
+        return self
+
+
+def saved(path: str, **kwargs) -> str:
+    Run(**kwargs).train().save(path)
+    return path
+
+
+def rewritten(path: str, name: str, change) -> str:
+    file = Path(path) / name
+    value = torch.load(file, weights_only=False)
+    change(value)
+    torch.save(value, file)
+    return path
