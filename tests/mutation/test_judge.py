@@ -15,7 +15,7 @@ from .conftest import NEWEST, SHIPPED
 
 pytestmark = pytest.mark.environments
 
-SAMPLE = 16
+SAMPLE = 8
 """Mutants of each scenario in the everyday test; `ckptmatrix score` makes them all."""
 
 

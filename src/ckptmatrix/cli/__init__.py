@@ -33,6 +33,7 @@ def cli() -> None:
     \b
     Before an upgrade   plan, run, report, upgrade, diff
     A broken checkpoint inspect, explain, doctor, try, repair
+    The judge itself    score
 
     Every command answers --help with examples and its exit codes.
     """
