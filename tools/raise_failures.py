@@ -2,8 +2,8 @@
 
     ENVIRONMENT/bin/python tools/raise_failures.py OUT CASE [CASE ...]
 
-Runs inside an environment with torch and accelerate and needs nothing else but `small_runs.py`. Each case is a
-function below; what it logs and the traceback it ends with go to `OUT/CASE--VERSIONS.txt`, with
+Runs inside an environment with torch and accelerate and needs nothing else but `small_runs.py`.
+Each case is a function below; what it logs and the traceback it ends with go to `OUT/CASE--VERSIONS.txt`, with
 the paths of the machine taken out. The examples in `tests/explaining/examples` were made so.
 """
 # ruff: noqa: D103 (a case's name says what it does)
@@ -288,9 +288,7 @@ def anonymous(text: str, scratch: str) -> str:
     text = re.sub(
         r'(^|["\s:])/[^"\s]*?/(?=(?:accelerate|safetensors|numpy)/)', rf"\g<1>{INSTALLED}", text
     )
-    for own in (str(Path(__file__).resolve()), __file__):
-        text = text.replace(own, "/workspace/train.py")
-    return text
+    return re.sub(r'"[^"]*/(?:raise_failures|small_runs)\.py"', '"/workspace/train.py"', text)
 
 
 def main() -> None:
