@@ -19,6 +19,8 @@ SAME_TORCH = Environment("1.15.0", "torch2.4-np1")
 """The newest release, on the same stack as the old ones below and above."""
 EACH_MICRO_BATCH = Environment("0.15.0", "torch2.4-np1")
 """Steps the scheduler with every micro-batch, and knows no safetensors."""
+TAKES_BACK = Environment("1.14.0", "torch2.13-np2")
+"""The last whose `skip_first_batches` begins at epoch 0."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ POINTS = {
         "mid-epoch-seedable", "degraded", ("unsaved dataloader", "training differs in samples")
     ),
     "unless the script says which epoch it is": Point("mid-epoch-set-epoch", "exact"),
+    "which the loader that skips takes back in some releases": Point(
+        "mid-epoch-set-epoch", "degraded", ("training differs in samples",), TAKES_BACK, TAKES_BACK
+    ),
     "a plain shuffle is drawn anew": Point(
         "mid-epoch", "degraded", ("unsaved dataloader", "training differs in samples")
     ),

@@ -1,6 +1,6 @@
 """A module with `get_extra_state` that returns a dict, as PyTorch's documentation describes it.
 
-Safetensors holds nothing but tensors, so from 0.25.0 on `save_state` itself raises; up to 0.21.0 it
+Safetensors holds nothing but tensors, so from 0.25.0 on `save_state` itself raises; up to 0.18.0 it
 did as well, since it looked at the dtype of every entry. Between them it is saved and comes back.
 """
 

@@ -1,4 +1,8 @@
-"""The seedable sampler with a script that says which epoch it is in: `set_epoch` after the load."""
+"""The seedable sampler with a script that says which epoch it is in: `set_epoch` after the load.
+
+From 1.7.0 to 1.14.0 the loader that `skip_first_batches` makes takes that back: it counts from 0,
+and hands its count on to the sampler.
+"""
 
 from __future__ import annotations
 
