@@ -92,15 +92,19 @@ class AutomaticNaming(Basic):
         return {**stored(training, directory), "naming": {"names": names}}
 
     def after(self, training: Training) -> list[dict[str, Any]]:
-        records = []
-        for _ in range(SAVES_AFTER):
-            records += self.epoch(training)
-            try:
-                training.accelerator.save_state()
-            except ValueError:  # "already exists": a script would end here
-                records[-1]["saved"] = "the name is taken"
-            records[-1]["checkpoints"] = _names(_folder(training))
-        shutil.rmtree(training.accelerator.project_dir)
+        try:
+            return [record for _ in range(SAVES_AFTER) for record in self.saved_epoch(training)]
+        finally:
+            shutil.rmtree(training.accelerator.project_dir)
+
+    def saved_epoch(self, training: Training) -> list[dict[str, Any]]:
+        """One epoch and a save, with what is there after it."""
+        records = self.epoch(training)
+        try:
+            training.accelerator.save_state()
+        except ValueError:  # "already exists": a script would end here
+            records[-1]["saved"] = "the name is taken"
+        records[-1]["checkpoints"] = _names(_folder(training))
         return records
 
 
