@@ -24,7 +24,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-SAMPLE = Path(__file__).parents[2] / "reports" / "sample" / "matrix.json"
+SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
 SCREENSHOTS = os.environ.get("CKPTMATRIX_SCREENSHOTS")
 """Directory that keeps a picture of each tested state, for CI to show; unset keeps none."""
 

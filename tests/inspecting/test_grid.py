@@ -21,7 +21,7 @@ from ckptmatrix.model import CellRecord, CheckpointRecord, Matrix, Status, Verdi
 from ckptmatrix.report import read_matrix
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "reports" / "sample" / "matrix.json"
+SAMPLE = ROOT / "reports" / "sample"
 FIXTURES = ROOT / "fixtures" / "checkpoints"
 
 OTHER_READER = {

@@ -34,7 +34,7 @@ def test_shipped_scenarios_and_loaders_need_no_entry(tmp_path: Path) -> None:
 
 def test_the_projects_own_file_is_right() -> None:
     config = read_config(Path(__file__).parents[2] / "matrix.toml")
-    assert set(config.tiers) == {"smoke", "eras", "full"}
+    assert set(config.tiers) == {"smoke", "eras", "states", "full"}
     assert len(config.stacks) == 3
 
 

@@ -15,7 +15,7 @@ from ckptmatrix.expectations import release_and_stack
 from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status, Verdict
 from ckptmatrix.report import read_matrix
 
-SAMPLE = Path(__file__).parents[2] / "reports" / "sample" / "matrix.json"
+SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ def command(
     )
     matrix = run(job)
     baseline = baseline or baseline_of(selected.config.root)
-    before = read_matrix(baseline) if baseline.exists() else None
+    before = read_matrix(baseline) if baseline else None
     files = write_reports(matrix, reports, before)
     page = next(file for file in files if file.suffix == ".html")
     if as_json:

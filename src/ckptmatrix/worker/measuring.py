@@ -214,7 +214,8 @@ def _listening(directory: str) -> Iterator[list[dict[str, str]]]:
         def emit(self, record: logging.LogRecord) -> None:
             error = sys.exc_info()[1]
             if error is not None:
-                heard.append(describe_error(error, directory))
+                # Its frames would be accelerate's own, the same each time: the message says it.
+                heard.append({**describe_error(error, directory), "traceback": ""})
 
     logger = logging.getLogger("accelerate")
     listener = Listener(logging.INFO)
