@@ -27,12 +27,18 @@ def counts_per_update(training: Training) -> int:
 
 
 def updates(training: Training, state: dict[str, Any]) -> dict[str, Any]:
-    """A scheduler's state, as this release understands it."""
-    return {"updates": state["last_epoch"] / counts_per_update(training)}
+    """A scheduler's state, its counts as this release understands them."""
+    counts = counts_per_update(training)
+    rest = {name: value for name, value in state.items() if name not in _COUNTS}
+    return {**rest, **{name: (state[name] - first) / counts for name, first in _COUNTS.items()}}
+
+
+_COUNTS = {"last_epoch": 0, "_step_count": 1}
+"""What counts steps of the scheduler, and where it begins."""
 
 
 class Updates(Component):
-    """The scheduler's position, in optimizer steps."""
+    """The scheduler's state, its position in optimizer steps."""
 
     name = "scheduler"
 
@@ -40,9 +46,10 @@ class Updates(Component):
         return updates(training, training.schedulers[0].state_dict())
 
     def inject(self, training: Training, value: Any) -> None:
+        scale = counts_per_update(training)
+        counts = {name: int(value[name] * scale) + first for name, first in _COUNTS.items()}
         scheduler = training.schedulers[0]
-        count = int(value["updates"] * counts_per_update(training))
-        scheduler.load_state_dict({**scheduler.state_dict(), "last_epoch": count})
+        scheduler.load_state_dict({**scheduler.state_dict(), **value, **counts})
 
 
 class AccumulationAligned(Accumulation):
