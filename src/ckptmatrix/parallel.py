@@ -11,7 +11,7 @@ _R = TypeVar("_R")
 def side_by_side(function: Callable[[_T], _R], items: Iterable[_T], jobs: int) -> list[_R]:
     """Call `function` with each item, `jobs` at a time; results in the order of the items.
 
-    The first exception, or Ctrl-C, is raised once those under way have ended; the rest is not begun.
+    The first exception, or Ctrl-C, is raised once those under way have ended; no more are begun.
     """
     with ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(function, item) for item in items]

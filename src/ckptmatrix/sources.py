@@ -8,6 +8,7 @@ import ast
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -109,8 +110,8 @@ def _file_of(module: str, root: Path) -> Path | None:
     return None
 
 
-def _digest(paths: object) -> str:
+def _digest(paths: Iterable[Path]) -> str:
     total = hashlib.sha256()
-    for path in paths:  # type: ignore[attr-defined]  # any iterable of paths
+    for path in paths:
         total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return total.hexdigest()
