@@ -1,4 +1,4 @@
-"""On a GPU: writers train on it, and its generators come back. Skipped elsewhere, with the reason."""
+"""On a GPU: writers train on it, its generators come back. Skipped elsewhere, with the reason."""
 
 import pytest
 
