@@ -50,7 +50,7 @@ class Fsdp2(Basic):
         if self.version == 1:  # the optimizer is for the parameters as they are after sharding
             model = accelerator.prepare(model)
         optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.9)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=4, gamma=0.9)
         if self.version == 1:
             optimizer, loader, scheduler = accelerator.prepare(optimizer, loader, scheduler)
         else:

@@ -21,7 +21,7 @@ class TwoModels(Basic):
             torch.optim.SGD(models[1].parameters(), lr=0.02, momentum=0.9),
         ]
         schedulers = [
-            torch.optim.lr_scheduler.StepLR(optimizers[0], step_size=2, gamma=0.9),
+            torch.optim.lr_scheduler.StepLR(optimizers[0], step_size=4, gamma=0.9),
             torch.optim.lr_scheduler.ExponentialLR(optimizers[1], gamma=0.95),
         ]
         loader = self.dataloader()
