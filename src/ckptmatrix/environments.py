@@ -121,13 +121,13 @@ def build(
         settings: variables for uv; found out by default.
         retry: try again what could not be built before.
     """
-    if settings is None:
-        settings = {**os.environ, **uv_settings(os.environ)}
     found = find_built(environment, stack, home, device)
     if found and (found.ready or not retry):
         return found
     directory = _directory(environment, stack, home)
     refused = _refusal(directory)
+    if settings is None:
+        settings = {**os.environ, **uv_settings(os.environ)}
     shutil.rmtree(directory, ignore_errors=True)
     try:
         added = _install(environment, stack, directory, settings)
