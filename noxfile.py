@@ -19,7 +19,8 @@ def tests(session: nox.Session) -> None:
     """The harness's own tests, with a few real environments."""
     session.install("-e", ".[test]")
     apart = ("--ignore=tests/matrix", "--ignore=tests/browser", "--ignore=tests/truth")
-    session.run("pytest", *apart, "-m", "not gpu and not slow", *session.posargs)
+    spread = ("-n", "auto", "--dist", "worksteal")
+    session.run("pytest", *apart, *spread, "-m", "not gpu and not slow", *session.posargs)
 
 
 @nox.session

@@ -1,8 +1,15 @@
 """One child's crash, hang or noise is that cell's outcome alone; real workers, a real release."""
 
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from ckptmatrix import lab as lab_module
+from ckptmatrix.environments import find_built
+from ckptmatrix.home import Home
 from ckptmatrix.judge import HarnessError
 from ckptmatrix.lab import Lab
 from ckptmatrix.model import Cell, CellRecord, Status, Verdict
@@ -89,18 +96,15 @@ def test_an_outcome_is_measured_once(lab: Lab) -> None:
     assert lab.outcome(cell) == first
 
 
-def test_an_environment_is_reused_only_while_it_is_what_it_was(lab: Lab) -> None:
+def test_an_environment_is_reused_only_while_it_is_what_it_was(lab: Lab, tmp_path: Path) -> None:
     built = lab.built(NEWEST)
     assert built.record.numpy.startswith("2.4")
     assert any(package.startswith("accelerate==1.15.0") for package in built.record.packages)
-    (marker,) = built.directory.glob("lib/python*/site-packages/safetensors-*.dist-info")
-    moved = marker.with_name("elsewhere")
-    marker.rename(moved)
-    try:
-        from ckptmatrix.environments import find_built
-
-        stack = lab.config.stacks[NEWEST.stack]
-        assert find_built(NEWEST, stack, lab.home, "cpu") is None
-    finally:
-        moved.rename(marker)
-    assert find_built(NEWEST, stack, lab.home, "cpu") == built
+    home, stack = Home(tmp_path), lab.config.stacks[NEWEST.stack]
+    copy = home.environments / built.directory.name
+    shutil.copytree(built.directory, copy, copy_function=os.link, symlinks=True)
+    assert find_built(NEWEST, stack, home, "cpu") == replace(built, directory=copy)
+    assert find_built(NEWEST, stack, home, "cuda") is None
+    (package,) = copy.glob("lib/python*/site-packages/safetensors-*.dist-info")
+    package.rename(package.with_name("safetensors-9.9.9.dist-info"))
+    assert find_built(NEWEST, stack, home, "cpu") is None
