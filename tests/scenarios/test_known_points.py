@@ -102,7 +102,7 @@ POINTS = {
     "and without step the next round is another": Point(
         "accumulation",
         "degraded",
-        ("lost step", "training differs in lr"),
+        ("lost step", "training differs in synced"),
         SAME_TORCH,
         BEFORE_STEP,
     ),
