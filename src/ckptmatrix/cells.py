@@ -72,6 +72,8 @@ def _arguments(config: Config, selection: Selection, device: str, more: list[str
         "loader": selection.loaders,
     }
     options = [f"--matrix-{name}={','.join(v)}" for name, v in selected.items() if v]
+    if selection.remedies is not None:
+        options.append(f"--matrix-remedies={'yes' if selection.remedies else 'no'}")
     return [
         grid_module(config.root),
         f"--rootdir={config.root}",

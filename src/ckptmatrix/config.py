@@ -42,6 +42,9 @@ class Tier(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Names of scenarios, or `*`."""
     loaders: list[str] = msgspec.field(default_factory=lambda: ["accelerate"])
     """Names of loaders, or `*`."""
+    remedies: bool = False
+    """Whether the loader `ckptmatrix` and the repaired checkpoint are measured beside a plain load
+    that is not exact."""
 
 
 @dataclass(frozen=True)

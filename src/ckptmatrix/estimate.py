@@ -11,6 +11,8 @@ _CHECKPOINT = 0.15
 """CPU seconds to train for an epoch, save, read back and train on."""
 _CELL = 0.1
 """CPU seconds of a cell, until this machine has measured some of its own."""
+_REMEDIES = 1.2
+"""Remedies for each cell: two where it is not exact, which three of five are."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Work:
     """Environments that cells are to be measured in."""
     cells: int
     """Cells to measure."""
+    remedies: bool = False
+    """Whether remedies are measured beside those that are not exact."""
     cell_seconds: float | None = None
     """Mean wall-clock seconds of the cells measured on this machine so far."""
 
@@ -36,7 +40,7 @@ class Work:
             self.environments * _ENVIRONMENT
             + (self.writers + self.readers) * _START
             + self.checkpoints * _CHECKPOINT
-            + self.cells * (self.cell_seconds or _CELL)
+            + self.cells * (1 + _REMEDIES * self.remedies) * (self.cell_seconds or _CELL)
         )
         return work / (cores or os.cpu_count() or 1)
 

@@ -15,14 +15,18 @@ from ckptmatrix.config import Config
 from ckptmatrix.environments import Built
 from ckptmatrix.files import write_atomically
 from ckptmatrix.home import Home, digest
-from ckptmatrix.model import Cell, CellRecord, ControlRecord, Environment
+from ckptmatrix.model import MEASURED, Cell, CellRecord, ControlRecord, Environment, Status
 from ckptmatrix.sources import core_digest, source_digest
 from ckptmatrix.store import Store, now
+from ckptmatrix.treating import treated
 from ckptmatrix.workers import Answer, Worker
 from ckptmatrix.writing import Written
 
 CELL_SECONDS = 60
 """Time limit for one load and the training that follows."""
+
+_SAMPLE = 20
+"""One in so many of the loads that are exact is measured with the remedies all the same."""
 
 _OPEN_WORKERS = 2
 """Workers kept alive at a time: the reader whose cells are measured now, and a writer."""
@@ -36,6 +40,7 @@ class Lab:
         home: where environments, checkpoints and outcomes lie.
         device: `cpu` or `cuda`.
         built: environments that are known to be there.
+        remedies: whether they are measured beside plain loads.
     """
 
     def __init__(
@@ -44,13 +49,16 @@ class Lab:
         home: Home,
         device: str,
         built: dict[Environment, Built] | None = None,
+        remedies: bool = False,
     ) -> None:
         self.config = config
         self.home = home
         self.device = device
+        self.with_remedies = remedies
         self.store = Store(home.outcomes)
         self._built = dict(built or {})
         self._written: dict[tuple[Environment, str], Written] = {}
+        self._treated: dict[tuple[Environment, str, str], Written] = {}
         self._workers: OrderedDict[Environment, Worker] = OrderedDict()
 
     def built(self, environment: Environment) -> Built:
@@ -75,6 +83,14 @@ class Lab:
                 )
         return self._written[place]
 
+    def treated(self, cell: Cell) -> Written:
+        """The checkpoint that a cell loads, treated if need be."""
+        place = (cell.writer, cell.scenario, str(cell.treatment))
+        if place not in self._treated:
+            written = self.written(cell.writer, cell.scenario)
+            self._treated[place] = treated(written, cell.treatment, self.home)
+        return self._treated[place]
+
     def worker(self, environment: Environment) -> Worker:
         """A worker in this environment; the one unused longest is ended for it."""
         if environment not in self._workers:
@@ -90,29 +106,53 @@ class Lab:
         """Digest of everything that the outcome of a cell depends on; empty if it is foregone.
 
         The checkpoint counts by its content: a load of the very same bytes by the same reader is
-        measured once, whichever releases wrote them.
+        measured once, whichever releases wrote them, repaired or not.
         """
         if self._foregone(cell):
             return ""
         return digest(
-            self.written(cell.writer, cell.scenario).content,
+            self.treated(cell).content,
             self.built(cell.reader).frozen,
             self.device,
-            cell.treatment,
             core_digest(),
             source_digest(self.config.scenarios[cell.scenario], self.config.root),
             source_digest(self.config.loaders[cell.loader], self.config.root),
         )
 
     def unmeasured(self, cells: Iterable[Cell]) -> tuple[Cell, ...]:
-        """One cell for each load that can be measured and whose outcome is not kept."""
+        """One cell for each load that can be measured and whose outcome is not kept.
+
+        Nor is that of a remedy that belongs to it.
+        """
         first = {key: cell for cell in reversed(tuple(cells)) if (key := self.key(cell))}
         known = self.store.known(first)
-        return tuple(reversed([cell for key, cell in first.items() if key not in known]))
+        open_ = [
+            cell
+            for key, cell in first.items()
+            if key not in known or any(self.known(one) is None for one in self.remedies(cell))
+        ]
+        return tuple(reversed(open_))
+
+    def remedies(self, cell: Cell) -> tuple[Cell, ...]:
+        """The remedies to measure beside a cell that was measured.
+
+        Those of a load that is not exact, and of a sample of the rest, to see that none harms.
+        """
+        record = self.known(cell) if self.with_remedies and cell.remedies else None
+        if record is None or record.status not in MEASURED:
+            return ()
+        if record.status == Status.EXACT and not self._sampled(cell):
+            return ()
+        return cell.remedies
+
+    def _sampled(self, cell: Cell) -> bool:
+        content = self.written(cell.writer, cell.scenario).content
+        return int(digest(cell.reader.id, cell.scenario, content)[:8], 16) % _SAMPLE == 0
 
     def forget(self, cells: Iterable[Cell]) -> None:
-        """Drop what is known of cells, so that they are measured again."""
-        self.store.forget(key for cell in cells if (key := self.key(cell)))
+        """Drop what is known of cells and their remedies, so that they are measured again."""
+        every = [one for cell in cells for one in (cell, *self.remedies(cell))]
+        self.store.forget(key for cell in every if (key := self.key(cell)))
 
     def controls(self, cells: Iterable[Cell]) -> tuple[ControlRecord, ...] | None:
         """The controls of the run that measured these very cells; None if there was none."""
@@ -129,6 +169,10 @@ class Lab:
     def _controls(self, cells: Iterable[Cell]) -> Path:
         return self.home.root / "controls" / f"{digest(sorted(map(self.key, cells)))[:16]}.json"
 
+    def outcomes(self, cell: Cell) -> tuple[CellRecord, ...]:
+        """The outcomes of a cell and of its remedies: from the store, or measured now."""
+        return self.outcome(cell), *map(self.outcome, self.remedies(cell))
+
     def outcome(self, cell: Cell) -> CellRecord:
         """The outcome of a cell: from the store, or measured now."""
         record = self.known(cell)
@@ -143,20 +187,19 @@ class Lab:
         if decided:
             return decided
         kept = self.store.get(self.key(cell))
-        return kept and replace(kept, writer=cell.writer.id)
+        return kept and replace(kept, writer=cell.writer.id, treatment=str(cell.treatment))
 
     def measured(self, cell: Cell) -> CellRecord:
         """The outcome of a cell, measured now."""
         decided = self._foregone(cell)
         if decided:
             return decided
-        written = self.written(cell.writer, cell.scenario)
-        return judge.outcome(cell, self.ask(cell, written, "load"), now())
+        return judge.outcome(cell, self.ask(cell, self.treated(cell), "load"), now())
 
     def _foregone(self, cell: Cell) -> CellRecord | None:
         writer, reader = self.built(cell.writer), self.built(cell.reader)
         ready = writer.ready and reader.ready
-        written = self.written(cell.writer, cell.scenario) if ready else None
+        written = self.treated(cell) if ready else None
         return judge.foregone(cell, writer, reader, written)
 
     def ask(self, cell: Cell, written: Written, op: str, **more: Any) -> Answer:

@@ -4,7 +4,7 @@
 `ckptmatrix.matrix/1`): fields may be added, none is renamed without a new schema number.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 SCHEMA = "ckptmatrix.matrix/1"
@@ -32,6 +32,15 @@ class Status(StrEnum):
 
 MEASURED = (Status.EXACT, Status.DEGRADED, Status.FAILED, Status.CRASHED, Status.TIMEOUT)
 """The statuses that a load really led to."""
+
+
+class Treatment(StrEnum):
+    """What was done to a checkpoint before it was loaded."""
+
+    AS_SAVED = "as-saved"
+    """Nothing."""
+    REPAIRED = "repaired"
+    """It is the copy that `ckptmatrix repair` makes."""
 
 
 class Verdict(StrEnum):
@@ -93,8 +102,15 @@ class Cell:
     """Name of the scenario."""
     loader: str = "accelerate"
     """Name of the loader under test."""
-    treatment: str = "as-saved"
+    treatment: str = Treatment.AS_SAVED
     """What was done to the checkpoint before the load."""
+
+    @property
+    def remedies(self) -> tuple["Cell", ...]:
+        """What may turn a plain load whole: the other loader, a repaired checkpoint."""
+        if (self.loader, self.treatment) != ("accelerate", Treatment.AS_SAVED):
+            return ()
+        return replace(self, loader="ckptmatrix"), replace(self, treatment=Treatment.REPAIRED)
 
     @property
     def id(self) -> str:

@@ -28,6 +28,8 @@ class Selection:
     """Names of scenarios instead of the tier's."""
     loaders: tuple[str, ...] | None = None
     """Names of loaders instead of the tier's."""
+    remedies: bool | None = None
+    """Whether remedies are measured too, instead of what the tier says."""
 
     def describe(self) -> str:
         """The tier and what narrows it, for the head of a report."""
@@ -41,6 +43,8 @@ class Selection:
             )
             if values
         ]
+        if self.remedies is not None:
+            parts.append("with remedies" if self.remedies else "without remedies")
         return f"{self.tier} ({'; '.join(parts)})" if parts else self.tier
 
 
@@ -56,6 +60,8 @@ class Plan:
     """Names of the scenarios."""
     cells: tuple[Cell, ...]
     """Reader by reader."""
+    remedies: bool = False
+    """Whether the remedies of a plain load are measured beside it, where it is not exact."""
 
     @property
     def checkpoints(self) -> tuple[tuple[Environment, str], ...]:
@@ -108,7 +114,8 @@ def make_plan(config: Config, selection: Selection, released: tuple[str, ...] = 
             "the selection leaves nothing to run", "widen it, or see `ckptmatrix plan`"
         )
     chosen = {name: config.stacks[name] for name in stacks}
-    return Plan(chosen, environments, scenarios, cells)
+    remedies = tier.remedies if selection.remedies is None else selection.remedies
+    return Plan(chosen, environments, scenarios, cells, remedies)
 
 
 def needs_index(config: Config, selection: Selection) -> bool:

@@ -43,6 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("loader", "names of loaders instead of the tier's"),
     ):
         group.addoption(f"--matrix-{name}", metavar="A,B", help=f"{what}, separated by commas")
+    group.addoption(
+        "--matrix-remedies",
+        choices=("yes", "no"),
+        help="measure what helps where a load is not exact, whatever the tier says",
+    )
     group.addoption("--matrix-device", default="auto", choices=("auto", "cpu", "cuda"))
     group.addoption(
         "--matrix-unmeasured",
@@ -67,12 +72,14 @@ def selection(config: pytest.Config) -> Selection:
         value = config.getoption(f"--matrix-{option}")
         return tuple(part.strip() for part in value.split(",") if part.strip()) if value else None
 
+    remedies = config.getoption("--matrix-remedies")
     return Selection(
         config.getoption("--matrix-tier"),
         names("accelerate"),
         names("stack"),
         names("scenario"),
         names("loader"),
+        None if remedies is None else remedies == "yes",
     )
 
 
@@ -89,7 +96,7 @@ class GridCollector(pytest.Collector):
         chosen = selection(self.config)
         index = released("accelerate") if needs_index(config, chosen) else ()
         plan = make_plan(config, chosen, index)
-        bench = _bench(self.config, config)
+        bench = _bench(self.config, config, plan.remedies)
         cells: Iterable[Cell] = plan.cells
         if self.config.getoption("--matrix-unmeasured"):
             cells = bench.lab.unmeasured(plan.cells)
@@ -110,10 +117,10 @@ class _Bench:
 _BENCH = pytest.StashKey[_Bench]()
 
 
-def _bench(pytest_config: pytest.Config, config: Config) -> _Bench:
+def _bench(pytest_config: pytest.Config, config: Config, remedies: bool) -> _Bench:
     if _BENCH not in pytest_config.stash:
         device = find_device(pytest_config.getoption("--matrix-device"))
-        lab = Lab(config, Home.of(config.root), device)
+        lab = Lab(config, Home.of(config.root), device, remedies=remedies)
         expectations = read_expectations(config.root / "expectations.toml")
         pytest_config.stash[_BENCH] = _Bench(lab, expectations)
         pytest_config.add_cleanup(lab.close)
@@ -139,17 +146,19 @@ class CellItem(pytest.Item):
         self.add_marker(pytest.mark.xdist_group(cell.reader.id))
 
     def runtest(self) -> None:
-        """Measure the cell, or find it measured.
+        """Measure the cell and its remedies, or find them measured.
 
         Raises:
             UnexpectedOutcomeError: it came out otherwise than is known.
         """
-        record = self.bench.lab.outcome(self.cell)
-        if record.status not in MEASURED:
-            pytest.skip(f"{record.status}: {record.reason}")
-        judged = self.bench.expectations.laid_over(record, datetime.now(UTC).date())
-        if not judged.expected:
-            raise UnexpectedOutcomeError(told(judged))
+        records = self.bench.lab.outcomes(self.cell)
+        if records[0].status not in MEASURED:
+            pytest.skip(f"{records[0].status}: {records[0].reason}")
+        today = datetime.now(UTC).date()
+        judged = [self.bench.expectations.laid_over(record, today) for record in records]
+        unexpected = [told(record) for record in judged if record.expected is False]
+        if unexpected:
+            raise UnexpectedOutcomeError("\n\n".join(unexpected))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """What a person needs to know, without the frames of this plugin."""
@@ -166,7 +175,7 @@ class CellItem(pytest.Item):
 
 def told(record: CellRecord) -> str:
     """An unexpected outcome in a few lines."""
-    lines = [f"{record.status}: {summary(record)}"]
+    lines = [f"by {record.loader}, {record.treatment}: {record.status}: {summary(record)}"]
     if record.expectation:
         lines.append(record.expectation)
     lines += [

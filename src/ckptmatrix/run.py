@@ -83,7 +83,7 @@ def run(job: Job) -> Matrix:
         reason = next(iter(built.values())).record.reason
         raise NothingRanError(f"no environment could be built: {reason}", "check the network")
     _write_checkpoints(job, home, built)
-    with Lab(job.config, home, job.device) as lab:
+    with Lab(job.config, home, job.device, built, job.plan.remedies) as lab:
         if job.fresh:
             lab.forget(job.plan.cells)
         unmeasured = lab.unmeasured(job.plan.cells)
@@ -145,7 +145,8 @@ def _assembled(
     """Everything that was found out, in one value."""
     cells = []
     problems = []
-    for cell in job.plan.cells:
+    planned = (one for cell in job.plan.cells for one in (cell, *lab.remedies(cell)))
+    for cell in planned:
         record = lab.known(cell)
         if record is None:
             failure = failures.get(cell.id, "it was never measured")

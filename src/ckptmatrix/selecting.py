@@ -35,7 +35,7 @@ class Selected:
 
 
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--config`, `--tier`, `--accelerate`, `--stack`, `--scenario`, `--loader`, `-k`."""
+    """Add the options that every command narrows or widens a tier by."""
     for option in reversed(
         (
             click.option(
@@ -56,6 +56,12 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             _several("--stack", "Names of stacks instead of the tier's."),
             _several("--scenario", "Names of scenarios instead of the tier's."),
             _several("--loader", "Names of loaders instead of the tier's."),
+            click.option(
+                "--remedies/--no-remedies",
+                default=None,
+                help="Measure what helps where a load is not exact (the loader ckptmatrix, the "
+                "repaired checkpoint); as the tier says by default.",
+            ),
             click.option(
                 "-k",
                 "expression",
@@ -82,6 +88,7 @@ def select(
     stack: tuple[str, ...],
     scenario: tuple[str, ...],
     loader: tuple[str, ...],
+    remedies: bool | None,
     expression: str,
 ) -> Selected:
     """Turn the options of `selection_options` into a plan.
@@ -91,7 +98,9 @@ def select(
         CkptmatrixError: the index is needed and could not be asked.
     """
     declared = read_config(config)
-    selection = Selection(tier, *map(_names, (accelerate, stack, scenario, loader)))
+    selection = Selection(
+        tier, _names(accelerate), _names(stack), _names(scenario), _names(loader), remedies
+    )
     index = released("accelerate") if needs_index(declared, selection) else ()
     plan = make_plan(declared, selection, index)
     if expression:

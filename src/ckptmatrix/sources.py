@@ -57,6 +57,12 @@ def core_digest() -> str:
 
 
 @cache
+def repair_digest() -> str:
+    """Digest of what repairs checkpoints."""
+    return _digest(sorted((_PACKAGE / "repairing").rglob("*.py")))
+
+
+@cache
 def source_digest(source: str, root: Path) -> str:
     """Digest of what a scenario or loader is made of.
 

@@ -44,5 +44,6 @@ def work_of(selected: Selected, device: str, fresh: bool = False) -> Work:
             len(missing),
             len(readers) if todo or unmeasured else 0,
             todo + len(unmeasured),
+            plan.remedies,
             lab.store.typical_seconds(),
         )

@@ -37,6 +37,8 @@ class Written:
     """The writer's own training after the save."""
     hashes: dict[str, str] = field(default_factory=dict)
     """Path -> SHA-256 of each file."""
+    tied: dict[str, str] = field(default_factory=dict)
+    """Weight that the files left out -> the weight that it shares its memory with."""
 
     @property
     def directory(self) -> Path:
@@ -111,7 +113,11 @@ def write(
             checkpoint_key(config, built, scenario, device),
         )
         stamp = _Stamp(
-            record, found.get("digest", ""), tuple(found.get("trace", ())), found.get("hashes", {})
+            record,
+            found.get("digest", ""),
+            tuple(found.get("trace", ())),
+            found.get("hashes", {}),
+            found.get("tied", {}),
         )
         write_atomically(staged / _STAMP, msgspec.json.encode(stamp))
         shutil.rmtree(place, ignore_errors=True)
@@ -129,9 +135,10 @@ class _Stamp:
     digest: str
     trace: tuple[dict[str, Any], ...]
     hashes: dict[str, str]
+    tied: dict[str, str]
 
     def written(self, place: Path) -> Written:
-        return Written(self.record, place, self.digest, self.trace, self.hashes)
+        return Written(self.record, place, self.digest, self.trace, self.hashes, self.tied)
 
 
 def _place(config: Config, home: Home, built: Built, scenario: str, device: str) -> Path:

@@ -26,6 +26,7 @@ from ckptmatrix.worker.forking import Ended, run_forked  # noqa: E402
 from ckptmatrix.worker.launching import Ranks, launch  # noqa: E402
 from ckptmatrix.worker.neutral import Neutral  # noqa: E402
 from ckptmatrix.worker.release import unusable_on, versions  # noqa: E402
+from ckptmatrix.worker.settling import settle  # noqa: E402
 from ckptmatrix.worker.training import Scenario  # noqa: E402
 
 
@@ -117,6 +118,7 @@ class Worker:
         if key not in self.references:
             self._rehearse(request["scenario"], reads=True)
             scenario, truths = find_scenario(request["scenario"]), self._truths(request)
+            settle()
             self.references[key] = launch(
                 scenario.processes[1],
                 lambda ranks: measuring.make_reference(scenario, request["device"], truths, ranks),

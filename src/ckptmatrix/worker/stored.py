@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from ckptmatrix.worker.neutral import ABSENT, Neutral
 
 if TYPE_CHECKING:
     from ckptmatrix.worker.training import Training
+
+_WEIGHTS = re.compile(r"^(pytorch_)?model(-\d+-of-\d+)?\.(bin|safetensors)$")
 
 _FREELY = (
     {"weights_only": False} if "weights_only" in inspect.signature(torch.load).parameters else {}
@@ -114,6 +117,25 @@ def _twins(training: Training) -> dict[str, list[str]]:
                 place = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
                 groups[place].append(f"/{index}/{name}")
     return {path: group for group in groups.values() if len(group) > 1 for path in group}
+
+
+def tied(training: Training, keys: dict[str, list[str]]) -> dict[str, str]:
+    """Weight of the first model that the files leave out -> a stored one that is the same memory.
+
+    Args:
+        training: what was saved.
+        keys: file -> names in it, as `describe` tells them.
+    """
+    weights = [names for path, names in keys.items() if _WEIGHTS.search(path)]
+    there = {name for names in weights for name in names}
+    found = {}
+    for path, twins in _twins(training).items():
+        index, _, name = path.lstrip("/").partition("/")
+        names = [twin.partition("/0/")[2] for twin in twins]
+        owners = [twin for twin in names if twin in there]
+        if index == "0" and name not in there and owners:
+            found[name] = owners[0]
+    return found
 
 
 def describe(directory: str) -> tuple[dict[str, int], dict[str, list[str]]]:

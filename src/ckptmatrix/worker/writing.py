@@ -53,8 +53,9 @@ def write(request: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
 
     Returns:
         `status` (`written`, `unsupported`, `failed`), `reason`, and when written: `directory` (its
-        name below the target), `files`, `keys`, `hashes`, `unsaved`, `digest` of the neutral state,
-        and `trace`, the training after the save. `truth.json` and `truth.safetensors` lie beside
+        name below the target), `files`, `keys`, `hashes`, `unsaved`, `tied` (weight that the files
+        left out -> the one it shares its memory with), `digest` of the neutral state, and `trace`,
+        the training after the save. `truth.json` and `truth.safetensors` lie beside
         the checkpoint, those of rank 1 as `truth@1`.
     """
     scenario, device, target = (
@@ -92,6 +93,7 @@ def write(request: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
         "keys": keys,
         "hashes": {path: digest_of(os.path.join(directory, path)) for path in sizes},
         "unsaved": stored.unsaved(training, truth, scenario.stored(training, directory)),
+        "tied": stored.tied(training, keys),
         "digest": digest_of(*(stem + end for stem in stems for end in (".json", ".safetensors"))),
         "trace": scenario.after(training),
     }
