@@ -2,34 +2,51 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from ckptmatrix.judge import outcome, summary
 from ckptmatrix.lab import Lab
 from ckptmatrix.model import Cell, CellRecord, ControlRecord, Environment, Status, Verdict
+from ckptmatrix.parallel import side_by_side
 from ckptmatrix.planning import Plan
 from ckptmatrix.store import now
 from ckptmatrix.workers import Answer
 from ckptmatrix.writing import Written
 
 
+_TOGETHER = 27
+"""Scenarios whose controls one reader makes; more readers would only start more often."""
+
+
 def run_controls(
-    plan: Plan, lab: Lab, done: Callable[[ControlRecord], None] = lambda control: None
+    plan: Plan, make_lab: Callable[[], Lab], done: Callable[[str, str], None], jobs: int
 ) -> tuple[ControlRecord, ...]:
     """Run every control, in the newest usable environment of each stack.
 
     Args:
         plan: what the run consists of.
-        lab: where it is measured.
-        done: called with each control as it is done.
+        make_lab: makes a lab to measure in, closed afterwards.
+        done: called with stack and scenario when their controls are done.
+        jobs: how many readers at a time.
     """
-    found = []
-    for stack in plan.stacks:
-        for scenario in plan.scenarios:
-            for control in _controls(stack, scenario, plan, lab):
-                done(control)
-                found.append(control)
-    return tuple(found)
+
+    def some(part: tuple[str, tuple[str, ...]]) -> list[ControlRecord]:
+        stack, scenarios = part
+        found: list[ControlRecord] = []
+        with make_lab() as lab:
+            for scenario in scenarios:
+                found += _controls(stack, scenario, plan, lab)
+                done(stack, scenario)
+        return found
+
+    parts = [(stack, group) for stack in plan.stacks for group in _batched(plan.scenarios)]
+    return tuple(chain.from_iterable(side_by_side(some, parts, jobs)))
+
+
+def _batched(scenarios: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Scenarios in groups of `_TOGETHER`."""
+    return [scenarios[i : i + _TOGETHER] for i in range(0, len(scenarios), _TOGETHER)]
 
 
 def _controls(stack: str, scenario: str, plan: Plan, lab: Lab) -> Iterator[ControlRecord]:

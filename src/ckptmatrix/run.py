@@ -87,7 +87,7 @@ def run(job: Job) -> Matrix:
         if job.fresh:
             lab.forget(job.plan.cells)
         unmeasured = lab.unmeasured(job.plan.cells)
-        controls = _controls(job, lab, bool(unmeasured))
+        controls = _controls(job, lab, built, bool(unmeasured))
         failures = measure_cells(job, unmeasured)
         matrix = _assembled(job, lab, controls, failures, started)
     return lay_over(
@@ -117,20 +117,20 @@ def _write_checkpoints(job: Job, home: Home, built: dict[Environment, Built]) ->
         side_by_side(one, todo, job.jobs)
 
 
-def _controls(job: Job, lab: Lab, needed: bool) -> tuple[ControlRecord, ...]:
+def _controls(
+    job: Job, lab: Lab, built: dict[Environment, Built], needed: bool
+) -> tuple[ControlRecord, ...]:
     """Made anew whenever anything is measured; else those of the run that measured it stand."""
     kept = None if needed else lab.controls(job.plan.cells)
     if kept is not None:
         return kept
     with progress("controls", len(job.plan.stacks) * len(job.plan.scenarios)) as advance:
-        seen: set[tuple[str, str]] = set()
-
-        def done(control: ControlRecord) -> None:
-            if (control.environment, control.scenario) not in seen:
-                seen.add((control.environment, control.scenario))
-                advance(f"{control.environment} {control.scenario}")
-
-        controls = run_controls(job.plan, lab, done)
+        controls = run_controls(
+            job.plan,
+            lambda: Lab(job.config, lab.home, job.device, built),
+            lambda stack, scenario: advance(f"{scenario} on {stack}"),
+            job.jobs,
+        )
     lab.keep_controls(job.plan.cells, controls)
     return controls
 
