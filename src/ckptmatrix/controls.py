@@ -14,7 +14,6 @@ from ckptmatrix.store import now
 from ckptmatrix.workers import Answer
 from ckptmatrix.writing import Written
 
-
 _TOGETHER = 27
 """Scenarios whose controls one reader makes; more readers would only start more often."""
 

@@ -19,7 +19,7 @@ _ANONYMOUS = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0 *(\[heap\])?$")
 
 
 def settle() -> None:
-    """Call it when much has been imported, before many forks; what is huge already costs nothing."""
+    """Call it when much has been imported, before many forks; done twice, it costs little."""
     try:
         with open("/proc/self/maps", encoding="ascii") as maps:
             lines = maps.read().splitlines()
