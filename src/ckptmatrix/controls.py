@@ -57,9 +57,9 @@ def _controls(stack: str, scenario: str, plan: Plan, lab: Lab) -> Iterator[Contr
     yield _perfect_loader(newest, lab)
     yield from _uninterrupted(newest, lab)
     yield _twice(newest, lab)
-    whole = next((cell for cell in cells if lab.measured(cell).status == Status.EXACT), None)
-    if whole:
-        yield from _altered(whole, lab)
+    returned = next((cell for cell in cells if lab.measured(cell).resume), None)
+    if returned:
+        yield from _altered(returned, lab)
 
 
 def _selves(stack: str, scenario: str, plan: Plan) -> list[Cell]:
