@@ -40,6 +40,13 @@ def score(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """What a cell costs, warm and in a process of its own, into reports/bench.json; minutes."""
+    session.install("-e", ".")
+    session.run("python", "tools/bench.py", *session.posargs)
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """The report in a real Chromium (`apt-get install chromium`, or CHROMIUM=/path/to/it)."""
     session.install("-e", ".[test,browser]")

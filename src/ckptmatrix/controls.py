@@ -49,17 +49,15 @@ def _batched(scenarios: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 def _controls(stack: str, scenario: str, plan: Plan, lab: Lab) -> Iterator[ControlRecord]:
-    cells = [cell for cell in _selves(stack, scenario, plan) if _usable(cell, lab)]
-    if not cells:
+    own = _selves(stack, scenario, plan)
+    newest = next((cell for cell in own if _usable(cell, lab)), None)
+    if newest is None:
         return
-    newest = cells[0]
     yield _null_loader(newest, lab)
     yield _perfect_loader(newest, lab)
     yield from _uninterrupted(newest, lab)
     yield _twice(newest, lab)
-    returned = next((cell for cell in cells if lab.measured(cell).resume), None)
-    if returned:
-        yield from _altered(returned, lab)
+    yield from _altered(newest, lab)
 
 
 def _selves(stack: str, scenario: str, plan: Plan) -> list[Cell]:

@@ -82,7 +82,7 @@ def run(job: Job) -> Matrix:
     if not any(one.ready for one in built.values()):
         reason = next(iter(built.values())).record.reason
         raise NothingRanError(f"no environment could be built: {reason}", "check the network")
-    _write_checkpoints(job, home, built)
+    write_checkpoints(job, home, built)
     with Lab(job.config, home, job.device, built, job.plan.remedies) as lab:
         if job.fresh:
             lab.forget(job.plan.cells)
@@ -98,7 +98,7 @@ def run(job: Job) -> Matrix:
     )
 
 
-def _write_checkpoints(job: Job, home: Home, built: dict[Environment, Built]) -> None:
+def write_checkpoints(job: Job, home: Home, built: dict[Environment, Built]) -> None:
     """Each writer writes what is missing, scenario by scenario, in one worker."""
     todo: dict[Environment, list[str]] = {}
     for writer, scenario in job.plan.checkpoints:

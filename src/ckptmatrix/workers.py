@@ -79,6 +79,11 @@ class Worker:
             self.close()
             raise
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def ask(self, op: str, seconds: float, **request: Any) -> Answer:
         """Send a request and wait for its answer.
 
