@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ckptmatrix.findings.diff import Change, compare
+from ckptmatrix.findings.diff import Change, compare, on_common_ground
 from ckptmatrix.model import CellRecord, ErrorRecord, Matrix, Status, Verdict
 from tests.report import synthetic
 
@@ -59,3 +59,19 @@ def test_cells_of_another_release_are_new_and_gone():
     few = synthetic.matrix(["1.15.0"], views=(("accelerate", "as-saved"),))
     assert {item.change for item in compare(few, OLD).changes} == {Change.NEW}
     assert {item.change for item in compare(OLD, few).changes} == {Change.GONE}
+
+
+def test_a_smaller_run_misses_nothing_of_a_larger_one():
+    few = synthetic.matrix(["1.15.0"])
+    assert not compare(on_common_ground(OLD, few), few).of(Change.GONE)
+
+
+def test_a_remedy_that_is_no_longer_needed_is_not_gone():
+    remedy = replace(DEGRADED, loader="ckptmatrix", status=Status.EXACT, cause=None)
+    old = replace(OLD, cells=(*OLD.cells, remedy))
+    still = compare(on_common_ground(old, with_cell(DEGRADED)), with_cell(DEGRADED))
+    whole = with_cell(DEGRADED, status=Status.EXACT)
+    assert remedy not in [item.cell for item in still.changes]
+    assert [item.change for item in compare(on_common_ground(old, whole), whole).changes] == [
+        Change.FIXED
+    ]

@@ -36,5 +36,5 @@ def command(old: Path, new: Path, as_json: bool) -> None:
         answer = {"counts": diff.counts, "compared": diff.compared, "changes": diff.changes}
         click.echo(msgspec.json.format(msgspec.json.encode(answer)))
     else:
-        click.echo(changes_markdown(diff, after))
+        click.echo(changes_markdown(diff))
     sys.exit(1 if diff.of(Change.REGRESSED) else 0)

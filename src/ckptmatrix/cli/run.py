@@ -14,6 +14,7 @@ from ckptmatrix import learning
 from ckptmatrix.device import find_device
 from ckptmatrix.estimate import in_words
 from ckptmatrix.expectations import read_expectations
+from ckptmatrix.findings.diff import on_common_ground
 from ckptmatrix.judge import summary
 from ckptmatrix.model import Matrix, Status
 from ckptmatrix.report import read_matrix, write_reports
@@ -100,7 +101,7 @@ def command(
     )
     matrix = run(job)
     baseline = baseline or baseline_of(selected.config.root)
-    before = read_matrix(baseline) if baseline else None
+    before = on_common_ground(read_matrix(baseline), matrix) if baseline else None
     files = write_reports(matrix, reports, before)
     page = next(file for file in files if file.suffix == ".html")
     if as_json:

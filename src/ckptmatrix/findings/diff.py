@@ -1,9 +1,9 @@
 """What changed between two runs: regressed, fixed, changed, new, gone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ckptmatrix.findings.tally import rank
+from ckptmatrix.findings.tally import TODAY, rank, view_of
 from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status, Verdict
 
 
@@ -97,6 +97,29 @@ def compare(old: Matrix, new: Matrix) -> Diff:
         for key, cell in after.items()
     )
     return Diff(tuple(changes), compared)
+
+
+def on_common_ground(old: Matrix, new: Matrix) -> Matrix:
+    """Leave of an old run what a new one could have been expected to measure.
+
+    A smaller run misses nothing by being smaller, nor one in which a remedy is not needed any more.
+    """
+    places = {(cell.scenario, view_of(cell)) for cell in new.cells}
+    whole = {
+        (cell.writer, cell.reader, cell.scenario)
+        for cell in new.cells
+        if view_of(cell) == TODAY and cell.status is Status.EXACT
+    }
+
+    def common(cell: CellRecord) -> bool:
+        return (
+            cell.writer in new.environments
+            and cell.reader in new.environments
+            and (cell.scenario, view_of(cell)) in places
+            and (view_of(cell) == TODAY or (cell.writer, cell.reader, cell.scenario) not in whole)
+        )
+
+    return replace(old, cells=tuple(filter(common, old.cells)))
 
 
 def _change(old: CellRecord | None, new: CellRecord) -> Change | None:

@@ -1,8 +1,9 @@
 """What changed between two runs, as Markdown: for `diff` and for `matrix.md`."""
 
+from ckptmatrix.expectations import release_and_stack
 from ckptmatrix.findings.axis import span, version_key
 from ckptmatrix.findings.diff import CellChange, Change, Diff
-from ckptmatrix.model import CellRecord, Matrix
+from ckptmatrix.model import CellRecord
 
 SHOWN = 12
 """Groups of changes that are listed of each kind; a comment is for reading."""
@@ -10,11 +11,11 @@ SHOWN = 12
 _ESCAPES = {ord(char): f"&#{ord(char)};" for char in "&\\`*_{}[]<>|~$@#"}
 
 
-def changes_markdown(diff: Diff, matrix: Matrix) -> str:
+def changes_markdown(diff: Diff) -> str:
     """Give the change in one line, then its groups, the worst first."""
     lines = [f"**{diff.sentence}** ({diff.compared} cells compared)"]
     for change in Change:
-        groups = grouped(diff.of(change), matrix)
+        groups = grouped(diff.of(change))
         if not groups:
             continue
         lines += [
@@ -30,19 +31,19 @@ def changes_markdown(diff: Diff, matrix: Matrix) -> str:
 
 
 def grouped(
-    changes: tuple[CellChange, ...], matrix: Matrix
+    changes: tuple[CellChange, ...],
 ) -> list[tuple[str, str, str, str, int]]:
     """Put changes of the same kind together: (what, writers, readers, scenarios, cells)."""
     groups: dict[tuple[str, str, str], list[CellRecord]] = {}
     for item in changes:
         cell = item.cell
-        key = (describe(item), _stack(matrix, cell.writer), _stack(matrix, cell.reader))
+        key = (describe(item), release_and_stack(cell.writer)[1], release_and_stack(cell.reader)[1])
         groups.setdefault(key, []).append(cell)
     rows = [
         (
             what,
-            f"{_releases(matrix, {cell.writer for cell in cells})} on {writer_stack}",
-            f"{_releases(matrix, {cell.reader for cell in cells})} on {reader_stack}",
+            f"{_releases({cell.writer for cell in cells})} on {writer_stack}",
+            f"{_releases({cell.reader for cell in cells})} on {reader_stack}",
             ", ".join(dict.fromkeys(cell.scenario for cell in cells)),
             len(cells),
         )
@@ -69,13 +70,8 @@ def _state(cell: CellRecord) -> str:
     return f"{cell.status} ({cell.error.type})" if cell.error else str(cell.status)
 
 
-def _stack(matrix: Matrix, id_: str) -> str:
-    record = matrix.environments.get(id_)
-    return record.stack if record else "?"
-
-
-def _releases(matrix: Matrix, ids: set[str]) -> str:
-    found = {matrix.environments[i].accelerate if i in matrix.environments else i for i in ids}
+def _releases(ids: set[str]) -> str:
+    found = {release_and_stack(id_)[0] for id_ in ids}
     ordered = sorted(found, key=version_key)
     if len(ordered) <= 3:
         return ", ".join(ordered)

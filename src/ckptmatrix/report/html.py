@@ -33,7 +33,7 @@ def render(page: Page) -> bytes:
         matrix=matrix,
         grid=grid_of(matrix, axis, page.folds, page.diff),
         written=[(name, written_of(matrix, axis, name)) for name in page.scenarios],
-        changes=grouped(page.diff.changes, matrix) if page.diff else [],
+        changes=grouped(page.diff.changes) if page.diff else [],
         today=page.tallies.get(TODAY),
         style=Markup("\n".join(_resource(name) for name in STYLES)),
         script=Markup("\n".join(_resource(name) for name in SCRIPTS)),

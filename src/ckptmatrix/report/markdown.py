@@ -38,7 +38,7 @@ def _lines(page: Page) -> Iterator[str]:
     yield from _counts(page)
     yield from _newest(page)
     if page.diff is not None:
-        yield from ("### Since the baseline", "", changes_markdown(page.diff, page.matrix), "")
+        yield from ("### Since the baseline", "", changes_markdown(page.diff), "")
     yield from _grids(page)
     yield from _causes(page)
     if run.newer:
