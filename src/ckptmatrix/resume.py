@@ -36,6 +36,7 @@ import random
 import re
 import sys
 import types
+import warnings
 import zipfile
 from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass
@@ -147,6 +148,10 @@ def load_state(
             f"{path} was not restored whole; training must not go on from here:{reasons}\n"
             "With strict=False the rest is used and the report says what is missing."
         )
+    unsaved = [n for n, part in report.components.items() if part.status == "unsaved"]
+    if unsaved:
+        reasons = "; ".join(f"{name}: {report.components[name].how}" for name in unsaved)
+        warnings.warn(f"{path} does not hold everything: {reasons}", stacklevel=2)
     return report
 
 
@@ -329,11 +334,14 @@ class _Load:
 
     def left_over(self) -> None:
         """Files that nobody asked for, and parts of this run that no file was asked for."""
-        for index, dataloader in enumerate(self.accelerator._dataloaders):
+        for index, dataloader in enumerate(getattr(self.accelerator, "_dataloaders", ())):
             title = _title("dl_state_dict", str(index))
             if getattr(dataloader, "use_stateful_dataloader", False):
                 how = "dl_state_dict.bin is missing: it starts from the beginning"
                 self.components.setdefault(title, Component("lost", how))
+            elif _is_seedable(dataloader):
+                how = "no release saves a seedable sampler's epoch: call set_epoch(epoch) now"
+                self.components.setdefault(title, Component("unsaved", how))
         for name in self.files:
             match = _NAMES.fullmatch(name)
             assert match is not None
@@ -388,6 +396,13 @@ def _latest(accelerator: Any) -> Path:
     if not found:
         raise ResumeError(f"No directory was given, and {folder} holds no checkpoint_N.")
     return folder / f"checkpoint_{max(found)}"
+
+
+def _is_seedable(dataloader: Any) -> bool:
+    """Whether its order hangs on a seed and an epoch (0.25 always, since 0.26 by request)."""
+    batches = getattr(dataloader, "batch_sampler", None)
+    sampler = getattr(getattr(batches, "batch_sampler", batches), "sampler", None)
+    return type(sampler).__name__ == "SeedableRandomSampler"
 
 
 # Random states.

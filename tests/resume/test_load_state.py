@@ -20,7 +20,7 @@ ENVIRONMENTS = {
     "0.33.0": "torch2.13-np1",  # raises KeyError: 'step' on its own files
     "1.15.0": "torch2.13-np2",  # drops what the other numpy wrote
 }
-STATES = ("kohya", "tied", "custom")
+STATES = ("kohya", "tied", "custom", "seedable")
 PAIRS = [(writer, reader) for writer in ENVIRONMENTS for reader in ENVIRONMENTS]
 
 
@@ -202,3 +202,17 @@ def test_the_later_of_two_weight_files_is_taken(loaded, truth, reader):
 @pytest.mark.parametrize("reader", ENVIRONMENTS)
 def test_a_step_that_was_never_saved_can_be_given(loaded, reader):
     assert loaded[reader, "given step"]["report"]["step"] == ["restored", "the argument step"]
+
+
+@pytest.mark.parametrize("reader", ENVIRONMENTS)
+def test_what_no_file_can_hold_is_warned_of(loaded, reader):
+    assert loaded[reader, "1.15.0/tied"]["warned"] == []
+    (warned,) = loaded[reader, "0.24.1/tied"]["warned"]
+    assert "step" in warned
+    assert "dataloader" not in warned
+
+
+def test_a_seedable_sampler_is_warned_of(loaded):
+    answer = loaded["1.15.0", "1.15.0/seedable"]
+    assert answer["report"]["dataloader"][0] == "unsaved"
+    assert "set_epoch" in answer["warned"][0]

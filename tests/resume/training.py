@@ -8,13 +8,14 @@ import hashlib
 import json
 import random
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, utils
 
-STATES = ("kohya", "tied", "custom")
+STATES = ("kohya", "tied", "custom", "seedable")
 
 
 class History:
@@ -52,6 +53,14 @@ class Tied(torch.nn.Module):
         return self.head(self.embedding(x.abs().long() % 5))
 
 
+def _sampling(state):
+    """What makes `Accelerator` use its seedable sampler, where the release takes it so."""
+    configuration = getattr(utils, "DataLoaderConfiguration", None)
+    if state != "seedable" or configuration is None:
+        return {}
+    return {"dataloader_config": configuration(use_seedable_sampler=True)}
+
+
 class Training:
     """A small training state; every seed gives another one."""
 
@@ -59,7 +68,7 @@ class Training:
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
-        self.accelerator = Accelerator(cpu=True)
+        self.accelerator = Accelerator(cpu=True, **_sampling(state))
         self.accelerator.step = seed
         self.model = Tied() if state == "tied" else torch.nn.Linear(3, 3)
         self.frozen = torch.nn.Linear(1, 1)
@@ -140,7 +149,10 @@ def load(jobs):
         training = Training(job["state"], 11)
         answer = {"before": training.components(), "error": None, "report": {}}
         try:
-            report = load_state(training.accelerator, job["directory"], **job["arguments"])
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")
+                report = load_state(training.accelerator, job["directory"], **job["arguments"])
+            answer["warned"] = [str(w.message) for w in warned if w.filename == __file__]
             answer["report"] = {n: [c.status, c.how] for n, c in report.components.items()}
         except ResumeError as error:
             answer["error"] = str(error)

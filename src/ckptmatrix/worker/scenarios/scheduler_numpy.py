@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ckptmatrix.worker.scenarios._numbers import PLAIN_COMPONENTS, plain
 from ckptmatrix.worker.scenarios.basic import Basic
+from ckptmatrix.worker.training import Training
 
 
 class Decay:
@@ -27,8 +29,13 @@ class Decay:
 class SchedulerNumpy(Basic):
     """A scheduler with an `np.float64` in its state."""
 
+    components = PLAIN_COMPONENTS
+
     def schedulers(self, optimizers: list[torch.optim.Optimizer]) -> list[Any]:
         return [torch.optim.lr_scheduler.LambdaLR(optimizers[0], Decay())]
+
+    def stored(self, training: Training, directory: str) -> dict[str, Any]:
+        return {name: plain(value) for name, value in super().stored(training, directory).items()}
 
 
 scenario = SchedulerNumpy
