@@ -30,7 +30,7 @@ class Foretold:
 
 def foretell(plan: Plan) -> list[Foretold]:
     """Everything that stays unmended, for the readers from 0.15.0 on."""
-    return [*_weights(plan), *_pickles(plan), *_missing(plan), _step(plan)]
+    return [*_weights(plan), *_names(plan), *_pickles(plan), *_missing(plan), _step(plan)]
 
 
 def _step(plan: Plan) -> Foretold:
@@ -106,6 +106,20 @@ def _weights(plan: Plan) -> list[Foretold]:
             )
         )
     return told
+
+
+def _names(plan: Plan) -> list[Foretold]:
+    """A script that compiles the model, or no longer does, asks for other names."""
+    compiled = any(name.startswith("_orig_mod.") for m in plan.models for name in m.weights)
+    now = "is not compiled any more" if compiled else "is compiled before prepare by now"
+    return [
+        Foretold(
+            "every release, if the model " + now,
+            "load_state raises: missing keys",
+            "torch.compile puts _orig_mod. before every name, and the names are kept as they are",
+            "ckptmatrix.resume.load_state, which knows both",
+        )
+    ] * bool(plan.models)
 
 
 def _pickles(plan: Plan) -> list[Foretold]:
