@@ -21,7 +21,7 @@ MATRIX = synthetic.matrix(["0.31.0", "0.33.0", "1.1.1", "1.15.0"])
 def test_every_format_is_written_and_nothing_else_stays(tmp_path: Path):
     directory = tmp_path / "new" / "reports"
     written = write_reports(MATRIX, directory)
-    names = ["matrix.json", "index.html", "matrix.md", "junit.xml"]
+    names = ["matrix.json", "matrix.json.gz", "index.html", "matrix.md", "junit.xml"]
     assert [path.name for path in written] == names
     assert sorted(path.name for path in directory.iterdir()) == sorted(names)
     assert all(path.stat().st_size for path in written)

@@ -25,7 +25,8 @@ from ckptmatrix.report import read_matrix, write_reports
 def command(path: Path, output: Path | None, baseline: Path | None) -> None:
     """Write the report of a finished run again, from its MATRIX (reports/matrix.json) alone.
 
-    Nothing is measured. Writes matrix.json, index.html, matrix.md and junit.xml, each atomically.
+    Nothing is measured. Writes matrix.json (and the same packed), index.html, matrix.md and
+    junit.xml, each atomically.
 
     \b
     Examples:

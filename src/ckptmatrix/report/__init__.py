@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ckptmatrix.files import write_atomically
 from ckptmatrix.model import Matrix
-from ckptmatrix.report import html, jsonfile, junit, markdown
+from ckptmatrix.report import html, jsonfile, junit, markdown, packed
 from ckptmatrix.report.jsonfile import read_matrix
 from ckptmatrix.report.page import Page, page_of
 
@@ -26,7 +26,7 @@ class Format(Protocol):
         """Give the whole file."""
 
 
-FORMATS: tuple[Format, ...] = (jsonfile, html, markdown, junit)
+FORMATS: tuple[Format, ...] = (jsonfile, packed, html, markdown, junit)
 """Every format, in the order in which they are written."""
 
 
@@ -39,7 +39,7 @@ def write_reports(matrix: Matrix, directory: Path, baseline: Matrix | None = Non
         baseline: an earlier run to compare with; None compares with nothing.
 
     Returns:
-        The files written: `matrix.json`, `index.html`, `matrix.md`, `junit.xml`.
+        The files written: `matrix.json` and the same packed, `index.html`, `matrix.md`, `junit.xml`.
 
     Raises:
         OSError: the directory cannot be written to.
