@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 from uv import find_uv_bin
 
+from ckptmatrix.bytecode import borrow
 from ckptmatrix.files import write_atomically
 from ckptmatrix.home import Home, digest
 from ckptmatrix.index import uv_settings
@@ -131,6 +132,9 @@ def build(
     shutil.rmtree(directory, ignore_errors=True)
     try:
         added = _install(environment, stack, directory, settings)
+        donor = _donor(environment, stack, home)
+        if donor:
+            borrow(directory, donor)
         built = _verified(environment, directory, _frozen(directory, settings), added, home, device)
     except _BuildError as error:
         shutil.rmtree(directory, ignore_errors=True)
@@ -156,6 +160,13 @@ def find_built(environment: Environment, stack: Stack, home: Home, device: str) 
 def _directory(environment: Environment, stack: Stack, home: Home) -> Path:
     key = digest(_RECIPE, stack.python, stack.packages, environment.accelerate)
     return home.environments / f"{environment.id}-{key[:8]}"
+
+
+def _donor(environment: Environment, stack: Stack, home: Home) -> Path | None:
+    """Another environment of the stack that has been started before; None if there is none."""
+    stamps = home.environments.glob(f"accelerate-*+{environment.stack}-*/{_STAMP}")
+    own = _directory(environment, stack, home)
+    return next((stamp.parent for stamp in stamps if stamp.parent != own), None)
 
 
 def _refusal(directory: Path) -> Path:

@@ -39,7 +39,7 @@ def write_reports(matrix: Matrix, directory: Path, baseline: Matrix | None = Non
         baseline: an earlier run to compare with; None compares with nothing.
 
     Returns:
-        The files written: `matrix.json` and the same packed, `index.html`, `matrix.md`, `junit.xml`.
+        The files written, in the order of `FORMATS`.
 
     Raises:
         OSError: the directory cannot be written to.
