@@ -65,6 +65,16 @@ def pytest_pycollect_makeitem(
     return None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadgroup`, each reader's cells stay together."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from ckptmatrix.scheduling import ByReader  # only where xdist is
+
+    return ByReader(config, log)
+
+
 def selection(config: pytest.Config) -> Selection:
     """What the options select."""
 
@@ -142,8 +152,6 @@ class CellItem(pytest.Item):
         super().__init__(**arguments)
         self.cell = cell
         self.bench = bench
-        # xdist keeps the cells of one reader together, so that each reader starts once.
-        self.add_marker(pytest.mark.xdist_group(cell.reader.id))
 
     def runtest(self) -> None:
         """Measure the cell and its remedies, or find them measured.
