@@ -72,9 +72,7 @@ def copy(source: Path, files: tuple[str, ...], target: Path) -> None:
 def snapshot(directory: Path) -> Snapshot:
     """What a directory looks like; equal while nobody writes to it."""
     found = {}
-    for folder, folders, files in os.walk(directory):
-        for name in (*folders, *files):
-            status = os.lstat(os.path.join(folder, name))
-            path = os.path.relpath(os.path.join(folder, name), directory)
-            found[path] = (status.st_size, status.st_mtime_ns)
+    for path in directory.rglob("*"):
+        status = path.lstat()
+        found[str(path.relative_to(directory))] = (status.st_size, status.st_mtime_ns)
     return found

@@ -17,7 +17,8 @@ def notes_of(found: Inspection, told: StandIn, truth: Truth, device: str) -> tup
         device: `cpu` or `cuda`.
     """
     return (
-        "Training on is not tried, as that needs your model's code: the row says what came back.",
+        "Training on is not tried, nor the place in the data, as that needs your code: the row "
+        "says what came back of the files.",
         *_missing(found, told, truth),
         *_stood_in_for(found, told),
         *_left_out(found, told, truth, device),
@@ -53,7 +54,7 @@ def _stood_in_for(found: Inspection, told: StandIn) -> Iterator[str]:
 def _left_out(found: Inspection, told: StandIn, truth: Truth, device: str) -> Iterator[str]:
     facts = found.facts
     if facts.samplers:
-        yield f"{', '.join(facts.samplers)}: not tried, as the place in the data needs your dataset."
+        yield f"Not tried, as it needs your dataset: {', '.join(facts.samplers)}."
     ranks = len(facts.random)
     if ranks > 1:
         yield f"{ranks} processes wrote it; it is tried with one, on random_states_0.pkl."

@@ -1,11 +1,18 @@
 """What is not tried, and why: one sentence and what to do instead."""
 
+import re
+
 from ckptmatrix.errors import UsageError
 from ckptmatrix.inspecting.inspection import Inspection
 from ckptmatrix.repairing.archives import DamagedError
 
 _SHARDS = ("_fsdp", ".distcp", "mp_rank_", "zero_to_fp32.py", "pytorch_model_rank", "distrib_optim")
 """Parts of file names that only distributed training leaves."""
+
+_NUMPY = re.compile(
+    r"numpy\.(_?core\.multiarray\.(scalar|_reconstruct)|ndarray|dtype|dtypes\.\w+)|_codecs\.encode"
+)
+"""How numpy pickles numbers and arrays; lists of what is harmless lack some of them."""
 
 
 def refuse(found: Inspection, files: tuple[str, ...], trust: bool) -> None:
@@ -50,7 +57,7 @@ def refuse(found: Inspection, files: tuple[str, ...], trust: bool) -> None:
         for file in facts.files
         if file.name in files
         for name, level in file.globals.items()
-        if level != "harmless"
+        if level != "harmless" and not _NUMPY.fullmatch(name)
     ]
     if unsafe and not trust:
         level, name, file_name = min(unsafe)

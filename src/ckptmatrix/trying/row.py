@@ -17,6 +17,7 @@ from ckptmatrix.model import (
     CheckpointRecord,
     EnvironmentRecord,
     Status,
+    Verdict,
 )
 from ckptmatrix.parallel import side_by_side
 from ckptmatrix.progress import progress
@@ -61,9 +62,21 @@ class Row:
         return tuple(cell for cell in self.cells if cell.status in MEASURED)
 
     @property
-    def whole(self) -> bool:
-        """Whether every environment that could be tried brings back all that is there."""
-        return all(cell.status is Status.EXACT for cell in self.measured)
+    def whole(self) -> tuple[CellRecord, ...]:
+        """Those that bring back everything.
+
+        `step` may be unsaved: no reader has it, and only gradient accumulation depends on it.
+        """
+        return tuple(
+            cell
+            for cell in self.measured
+            if cell.status is Status.EXACT and set(unsaved(cell)) <= {"step"}
+        )
+
+
+def unsaved(cell: CellRecord) -> tuple[str, ...]:
+    """Components that the reader has and the directory has not."""
+    return tuple(name for name, found in cell.components.items() if found == Verdict.UNSAVED)
 
 
 def try_directory(wish: Wish, say: Callable[[str], None] = lambda said: None) -> Row:

@@ -11,11 +11,17 @@ from ckptmatrix.trying.truth import Truth
 _REAL = frozenset(
     f"torch.optim.{name}"
     for name in (
-        ["Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD"]
+        *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax"),
+        *("ASGD", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD"),
     )
 )
 """Optimizers that a worker builds as they are; of others, which are not installed there, it builds
 one that takes any state."""
+
+
+_NESTED = re.compile(r"\w+/(diffusion_)?pytorch_model\.bin|pytorch_lora_weights\.bin")
+_DOCUMENT = re.compile(r"train(ing)?_state\.json|\w+_ema/config\.json")
+"""JSON files that hooks keep training state in."""
 
 
 @dataclass(frozen=True)
@@ -51,22 +57,14 @@ class StandIn:
 
 
 def hooked_files(found: Inspection) -> tuple[str, ...]:
-    """Files that the stack's hooks read, as far as their state can be told."""
+    """Files that the stack's hooks read, as far as it is known how."""
+    facts = found.facts
     if not found.stack.hook_files:
         return ()
-    pattern = re.compile("|".join(pattern for pattern in found.stack.files))
-    nested = [model.file for model in found.facts.nested]
-    nested += [
-        file.name
-        for file in found.facts.files
-        if file.name.endswith(".bin") and ("/" in file.name or "lora" in file.name) and file.keys
-    ]
-    documents = [
-        name
-        for name in found.facts.documents
-        if name in ("train_state.json", "training_state.json") or name.endswith("_ema/config.json")
-    ]
-    return tuple(sorted(f for f in nested if pattern.search(f) or "_ema/" in f)) + tuple(documents)
+    pickled = [file.name for file in facts.files if _NESTED.fullmatch(file.name)]
+    nested = [] if facts.models else [*(model.file for model in facts.nested), *pickled]
+    documents = [name for name in facts.documents if _DOCUMENT.fullmatch(name)]
+    return (*sorted(name for name in nested if name.count("/") < 2), *documents)
 
 
 def describe(stem: Path, found: Inspection, truth: Truth, scheduler: bool | None) -> StandIn:

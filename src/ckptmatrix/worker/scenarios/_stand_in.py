@@ -155,9 +155,9 @@ class AnyScheduler(_Scheduler):
 
 
 def scheduler(stepped: torch.optim.Optimizer, state: dict[str, Any]) -> AnyScheduler:
-    """A scheduler whose state has the same keys."""
+    """A scheduler whose state has the same keys, and no further ones."""
     made = AnyScheduler(stepped)
-    made.__dict__.update(other(state or {"last_epoch": 0}))
+    made.__dict__ = {"optimizer": stepped, **other(state or {"last_epoch": 0})}
     return made
 
 
