@@ -24,6 +24,11 @@ _READ = (
     re.compile(re.escape(names.SCALER)),
 )
 
+_COPIES = 6
+"""Copies of the state that a load with all comparing holds at its most, as measured."""
+_WORKER_BYTES = 500_000_000
+"""What a worker takes before it has loaded anything."""
+
 Snapshot = dict[str, tuple[int, int]]
 """Name -> size and time of the last change, in nanoseconds."""
 
@@ -49,6 +54,37 @@ def check_room(place: Path, size: int) -> None:
             f"the copies need {size / 1e9:.2g} GB, and {place} has {free / 1e9:.2g} GB free",
             "set TMPDIR to a place with more room",
         )
+
+
+def at_a_time(size: int, jobs: int) -> int:
+    """How many environments the memory has room for.
+
+    Args:
+        size: bytes of what is loaded.
+        jobs: how many there shall be at most.
+
+    Raises:
+        NothingRanError: not even one.
+    """
+    free = _free_memory()
+    fitting = jobs if free is None else min(jobs, free // (_WORKER_BYTES + _COPIES * size))
+    if fitting < 1:
+        raise NothingRanError(
+            f"loading and comparing takes about {_COPIES} times the size of the files in memory, "
+            f"{_COPIES * size / 1e9:.2g} GB, and {(free or 0) / 1e9:.2g} GB are free",
+            "try it on a machine with more memory",
+        )
+    return fitting
+
+
+def _free_memory() -> int | None:
+    """Bytes that programs can have without swapping; None where the system does not say."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return None
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
 
 
 def copy(source: Path, files: tuple[str, ...], target: Path) -> None:

@@ -47,7 +47,7 @@ class NotNeutralError(CkptmatrixError):
     def __init__(self, file: str, kind: str) -> None:
         super().__init__(
             f"{file} holds {kind}, which only the code that wrote it can make.",
-            "Try a copy of the directory without that file.",
+            "--trust loads custom objects and schedulers all the same, and compares the rest.",
         )
 
 

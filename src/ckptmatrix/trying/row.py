@@ -22,11 +22,8 @@ from ckptmatrix.model import (
 from ckptmatrix.parallel import side_by_side
 from ckptmatrix.progress import progress
 from ckptmatrix.trying.attempt import Attempt, Wish, make_ready
-from ckptmatrix.trying.copying import snapshot
+from ckptmatrix.trying.copying import at_a_time, snapshot
 from ckptmatrix.workers import Worker
-
-_LARGE = 500_000_000
-"""Bytes from which on one environment is tried at a time, for the memory it takes."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ def try_directory(wish: Wish, say: Callable[[str], None] = lambda said: None) ->
         attempt.treatment,
         wish.device,
         attempt.notes,
-        {one.environment.id: one.record for one in built},
+        {one.environment.id: replace(one.record, packages=()) for one in built},
         cells,
     )
     if not row.measured:
@@ -150,7 +147,7 @@ def _measured(attempt: Attempt, built: list[Built], home: Home) -> tuple[CellRec
             advance(one.environment.id)
             return record
 
-        return tuple(side_by_side(cell, built, 1 if attempt.size > _LARGE else wish.jobs))
+        return tuple(side_by_side(cell, built, at_a_time(attempt.size, wish.jobs)))
 
 
 def _with_causes(row: Row, attempt: Attempt) -> Row:
