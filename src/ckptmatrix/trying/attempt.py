@@ -10,14 +10,14 @@ import msgspec
 from ckptmatrix import judge
 from ckptmatrix.config import Config
 from ckptmatrix.environments import Built
-from ckptmatrix.errors import CkptmatrixError
+from ckptmatrix.errors import CkptmatrixError, NothingRanError
 from ckptmatrix.inspecting.inspection import Inspection, inspect
 from ckptmatrix.inspecting.showing import human
 from ckptmatrix.lab import CELL_SECONDS
 from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment, Status, Verdict
 from ckptmatrix.repairing import Options, repair
 from ckptmatrix.store import now
-from ckptmatrix.trying.copying import check_room, copy, wanted
+from ckptmatrix.trying.copying import check_room, copy, snapshot, wanted
 from ckptmatrix.trying.noting import notes_of
 from ckptmatrix.trying.refusing import refuse
 from ckptmatrix.trying.stand_in import describe, hooked_files
@@ -143,8 +143,9 @@ def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said
 
     Raises:
         UsageError: the directory is not of a kind that can be tried, or not trusted.
-        CkptmatrixError: a file is damaged, or there is no room.
+        CkptmatrixError: a file is damaged, there is no room, or it is being written to.
     """
+    before = snapshot(wish.directory)
     original = inspect(wish.directory)
     files = wanted(original.facts, hooked_files(original))
     refuse(original, files, wish.trust)
@@ -153,6 +154,12 @@ def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said
     say(f"{human(size)} are copied to {place}; {wish.directory} is only read")
     subject = place / "as-saved" / wish.directory.resolve().name
     copy(wish.directory, files, subject)
+    after = snapshot(wish.directory)
+    if any(after.get(name) != before.get(name) for name in files):
+        raise NothingRanError(
+            f"{wish.directory} changed while it was copied, so the copy may be of two states",
+            "wait until the training has saved, and try again",
+        )
     if wish.repaired:
         repaired = place / "repaired" / subject.name
         repaired.parent.mkdir()

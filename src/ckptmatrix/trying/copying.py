@@ -106,7 +106,7 @@ def copy(source: Path, files: tuple[str, ...], target: Path) -> None:
 
 
 def snapshot(directory: Path) -> Snapshot:
-    """What a directory looks like; equal while nobody writes to it."""
+    """What a directory looks like; equal while nobody writes to it, empty if there is none."""
     found = {}
     for path in directory.rglob("*"):
         status = path.lstat()
