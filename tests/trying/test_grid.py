@@ -23,6 +23,8 @@ READERS = [
     Environment("0.33.0", "torch2.13-np1"),
     NEWEST,
 ]
+BEFORE_TIES = Environment("0.31.0", "torch2.4-np1")
+"""It asks for both names of a tied weight, which safetensors keeps once."""
 STATES = [
     *("basic", "bf16", "bin-weights", "custom-objects", "diffusers-ema", "numpy-lr"),
     *("optimizers", "schedulers", "stale-files", "tied-weights", "two-models"),
@@ -109,12 +111,23 @@ def test_the_ways_out_bring_the_founding_directory_back(
     assert record.components["rng.numpy"] == Verdict.RESTORED
 
 
+def test_a_tie_that_no_file_tells_is_known_when_named(lab: Lab, tmp_path: Path) -> None:
+    directory = FIXTURES / "tied-weights" / "1.15.0+torch2.13-np2" / "checkpoint"
+    (tmp_path / "untold").mkdir()
+    assert tried(lab, BEFORE_TIES, directory, tmp_path / "untold").error is None
+    tied = {"decoder.weight": "encoder.weight"}
+    record = tried(lab, BEFORE_TIES, directory, tmp_path, tied=tied)
+    assert record.error
+    assert 'Missing key(s) in state_dict: "decoder.weight"' in record.error.message
+
+
 def test_one_bit_changed_after_the_truth_was_read_is_seen(lab: Lab, tmp_path: Path) -> None:
     attempt = ready(lab, NEWEST_BASIC, tmp_path)
     weights = attempt.subject / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
+    assert (NEWEST_BASIC / weights.name).read_bytes() != data
     record = attempt.outcome(lab.worker(NEWEST), NEWEST)
     assert record.status == Status.DEGRADED
     assert {n for n, v in record.components.items() if v == Verdict.WRONG} == {"model"}

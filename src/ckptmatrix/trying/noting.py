@@ -1,10 +1,13 @@
 """What a person must know of the stand-in to read its row rightly. Pure."""
 
+import re
 from collections.abc import Iterator
 
 from ckptmatrix.inspecting.inspection import Inspection
 from ckptmatrix.trying.stand_in import StandIn, overlooked
 from ckptmatrix.trying.truth import Truth
+
+_EMBEDDING = re.compile(r"embed|\bwte\b|\bshared\.weight")
 
 
 def notes_of(found: Inspection, told: StandIn, truth: Truth, device: str) -> tuple[str, ...]:
@@ -46,7 +49,11 @@ def _stood_in_for(found: Inspection, told: StandIn) -> Iterator[str]:
         )
     if any(kind == "" for kind in told.optimizers):
         yield "An optimizer of a kind that readers do not have is stood in for by one of any state."
-    names = [spec.name for model in found.facts.models for spec in model.tensors]
+    models = found.facts.models
+    names = [spec.name for model in models for spec in model.tensors]
+    told_once = all(model.format == "safetensors" for model in models) and not any(told.tied)
+    if told_once and any(_EMBEDDING.search(name) for name in names):
+        yield "If a weight is tied to an embedding, name it with --tied: no file here tells."
     if names and all(name.startswith("_orig_mod.") for name in names):
         yield "It was saved from a compiled model; it is tried as a plain one of those names."
 

@@ -50,14 +50,15 @@ def _raised(cells: Iterable[CellRecord]) -> Iterator[tuple[str, str]]:
 
 
 def _places(cells: Iterable[CellRecord]) -> str:
-    """`1.1.1, 1.15.0 on torch2.13-np2; 0.33.0 on torch2.4-np1`."""
+    """`1.0.1, 1.15.0 on torch2.13-np1 and torch2.13-np2; 0.33.0 on torch2.4-np1`."""
     by_stack: dict[str, list[str]] = {}
     for cell in cells:
         release, stack = _reader(cell)
         by_stack.setdefault(stack, []).append(release)
-    return "; ".join(
-        f"{', '.join(sorted(found, key=Version))} on {stack}" for stack, found in by_stack.items()
-    )
+    by_releases: dict[str, list[str]] = {}
+    for stack, found in by_stack.items():
+        by_releases.setdefault(", ".join(sorted(found, key=Version)), []).append(stack)
+    return "; ".join(f"{found} on {' and '.join(on)}" for found, on in by_releases.items())
 
 
 def _reader(cell: CellRecord) -> tuple[str, str]:
