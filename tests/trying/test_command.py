@@ -87,6 +87,7 @@ def test_a_repaired_copy_comes_back_whole(ask: Ask, mine: Path) -> None:
     code, told, said = ask(mine, *BROKEN, "--repaired")
     assert code == 0
     assert "A repaired copy comes back whole in 1 of 1 environments" in told
+    assert "Repaired: random_states_0.pkl: numpy's random state is a plain list" in told
     assert "is only read" in said
     assert sorted(path.name for path in mine.iterdir()) == sorted(
         path.name for path in FOUNDING.iterdir()

@@ -160,10 +160,12 @@ def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said
             f"{wish.directory} changed while it was copied, so the copy may be of two states",
             "wait until the training has saved, and try again",
         )
+    mended: tuple[str, ...] = ()
     if wish.repaired:
         repaired = place / "repaired" / subject.name
         repaired.parent.mkdir()
-        repair(subject, repaired, Options(tied=wish.tied))
+        report = repair(subject, repaired, Options(tied=wish.tied))
+        mended = tuple(f"Repaired: {change.file}: {change.what}." for change in report.changes)
         subject = repaired
     found = inspect(subject)
     truth = read_truth(subject, found.facts, hooked_files(found), wish.tied, wish.trust)
@@ -177,6 +179,6 @@ def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said
         found,
         frozenset(truth.trees),
         {**truth.unsaved, **told.missing(found.facts)},
-        notes_of(original, told, truth, wish.device),
+        (*notes_of(original, told, truth, wish.device), *mended),
         size,
     )

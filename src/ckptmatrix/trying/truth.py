@@ -121,7 +121,7 @@ def _models(
     _check_whole("model", [model.index for model in models])
     for model in models:
         if model.opaque:
-            found.append(encoder.graph(archives.read(directory / model.origin[0])))
+            found.append(_mixed(encoder, directory / model.origin[0]))
         else:
             found.append(_weights(encoder, model.weights))
         groups.append(_same(model.weights))
@@ -135,6 +135,16 @@ def _models(
 def _read(path: Path) -> Mapping[str, Tensor]:
     safe = path.suffix == ".safetensors"
     return tensors.read_safetensors(path) if safe else tensors.read_archive(path)
+
+
+def _mixed(encoder: Encoder, path: Path) -> Any:
+    """The tree of a `.bin` that holds more than tensors: extra states of modules."""
+    tree = encoder.graph(archives.read(path))
+    for name, value in tree["items"] if isinstance(tree, dict) and "items" in tree else ():
+        plain = isinstance(value, dict) and value["~"] == "tensor"
+        if not plain and name.rpartition(".")[2] != "_extra_state":
+            raise NotNeutralError(path.name, f"{name}, which is no tensor,")
+    return tree
 
 
 def _weights(encoder: Encoder, found: Mapping[str, Tensor]) -> Any:
