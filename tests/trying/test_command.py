@@ -13,8 +13,9 @@ import pytest
 from ckptmatrix.cli import main
 from ckptmatrix.config import read_config
 from ckptmatrix.errors import NothingRanError
+from ckptmatrix.lab import Lab
 from ckptmatrix.model import Status
-from ckptmatrix.trying.attempt import Wish
+from ckptmatrix.trying.attempt import Wish, make_ready
 from ckptmatrix.trying.row import Row, try_directory
 from ckptmatrix.trying.showing import as_markdown, verdict
 from tests.conftest import NEWEST
@@ -94,14 +95,12 @@ def test_a_repaired_copy_comes_back_whole(ask: Ask, mine: Path) -> None:
     )
 
 
-def try_in_newest(directory: Path, **more: object) -> Row:
-    return try_directory(
-        Wish(directory, read_config(ROOT / "matrix.toml"), (NEWEST,), **more)  # type: ignore[arg-type]
-    )
+def try_in_newest(directory: Path) -> Row:
+    return try_directory(Wish(directory, read_config(ROOT / "matrix.toml"), (NEWEST,)))
 
 
 @pytest.mark.environments
-def test_a_scheduler_that_was_not_saved_is_asked_for(tmp_path: Path) -> None:
+def test_a_scheduler_that_was_not_saved_is_asked_for(lab: Lab, tmp_path: Path) -> None:
     directory = shutil.copytree(NEWEST_BASIC, tmp_path / "checkpoint")
     (directory / "scheduler.bin").unlink()
     row = try_in_newest(directory)
@@ -110,9 +109,11 @@ def test_a_scheduler_that_was_not_saved_is_asked_for(tmp_path: Path) -> None:
     assert cell.error
     assert "scheduler.bin" in cell.error.message
     assert any("--no-scheduler" in note for note in row.notes)
-    plain = try_in_newest(directory, scheduler=False)
-    assert plain.whole == plain.cells
-    assert "| 1.15.0 | exact |" in as_markdown(plain)
+    assert "| 1.15.0 | **failed**: FileNotFoundError" in as_markdown(row)
+    plain = Wish(directory, lab.config, (), scheduler=False)
+    (tmp_path / "place").mkdir()
+    record = make_ready(plain, tmp_path / "place").outcome(lab.worker(NEWEST), NEWEST)
+    assert record.status == Status.EXACT
 
 
 @pytest.mark.environments
