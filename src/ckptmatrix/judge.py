@@ -74,7 +74,7 @@ def outcome(cell: Cell, answer: Answer, measured: str) -> CellRecord:
         cell.scenario,
         cell.loader,
         cell.treatment,
-        _status(components, resume),
+        Status.FAILED if value["how"] == "raised" else _status(components, resume),
         components,
         resume,
         msgspec.convert(value["error"], ErrorRecord | None),
@@ -86,11 +86,12 @@ def outcome(cell: Cell, answer: Answer, measured: str) -> CellRecord:
 
 
 def _status(components: dict[str, Verdict], resume: Resume | None) -> Status:
-    if resume is None:
-        return Status.FAILED
-    if not any(verdict != Verdict.ABSENT for verdict in components.values()):
+    nothing = {Verdict.ABSENT} if resume else {Verdict.ABSENT, Verdict.UNSAVED}
+    if nothing.issuperset(components.values()):
         raise HarnessError("a comparison that compared nothing", "give the scenario some state")
-    if resume.exact and not any(verdict in BAD for verdict in components.values()):
+    if (resume is None or resume.exact) and not any(
+        verdict in BAD for verdict in components.values()
+    ):
         return Status.EXACT
     return Status.DEGRADED
 

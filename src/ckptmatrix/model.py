@@ -246,7 +246,7 @@ class CellRecord:
     components: dict[str, Verdict] = field(default_factory=dict)
     """Verdict for each component; empty if the load did not return."""
     resume: Resume | None = None
-    """How training went on; None if the load did not return."""
+    """How training went on; None if the load did not return, or there was no training (`try`)."""
     error: ErrorRecord | None = None
     """What the load raised."""
     cause: str | None = None

@@ -46,6 +46,20 @@ def test_a_load_that_returned(components: dict[str, str], resume: Any, status: S
     assert found.measured == "now"
 
 
+@pytest.mark.parametrize(
+    ("components", "status"),
+    [
+        ({"model": "restored", "step": "unsaved"}, Status.EXACT),
+        ({"model": "restored", "step": "lost"}, Status.DEGRADED),
+    ],
+)
+def test_without_training_the_components_alone_decide(
+    components: dict[str, str], status: Status
+) -> None:
+    found = outcome(CELL, Answer("returned", value(components, None)), "now")
+    assert (found.status, found.resume) == (status, None)
+
+
 def test_a_load_that_raised_failed_whatever_it_restored_first() -> None:
     error = {"type": "KeyError", "message": "'step'", "traceback": ""}
     answer = Answer("returned", value({"model": "restored"}, error=error))
@@ -69,6 +83,8 @@ def test_the_harness_own_failure_is_never_an_outcome() -> None:
 def test_nothing_compared_is_an_error() -> None:
     with pytest.raises(HarnessError, match="compared nothing"):
         outcome(CELL, Answer("returned", value({"model": "absent"})), "now")
+    with pytest.raises(HarnessError, match="compared nothing"):
+        outcome(CELL, Answer("returned", value({"model": "unsaved"}, None)), "now")
 
 
 def test_a_summary_names_what_is_lost_and_what_differs() -> None:

@@ -41,6 +41,11 @@ def test_the_earliest_difference_is_told_the_main_process_first() -> None:
     assert merge_measured(both)["resume"]["first_difference"]["quantity"] == "samples"
 
 
+def test_without_training_there_is_no_resume() -> None:
+    merged = merge_measured([measured(resume=None), measured(resume=None)])
+    assert (merged["how"], merged["resume"]) == ("returned", None)
+
+
 def test_one_failure_is_the_failure_of_all() -> None:
     error = {"type": "KeyError", "message": "'step'", "traceback": ""}
     merged = merge_measured([measured(resume=None), measured(resume=None, error=error)])

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from ckptmatrix.errors import UsageError
 from ckptmatrix.repairing import Options, Report, repair
+from ckptmatrix.repairing.weights import tied_pairs
 
 EPILOG = """\b
 Examples:
@@ -62,19 +62,12 @@ def command(
     read, nothing in it is run, and DST appears whole and verified, or not at all. What can't be
     mended for some readers is foretold.
     """
-    pairs = dict(_pair(text) for text in tied)
+    pairs = tied_pairs(tied)
     report = repair(source, destination, Options(weights, step, scheduler_step, pairs))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report)).decode())
     else:
         click.echo(_text(report))
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, owner = text.partition("=")
-    if not (name and sign and owner):
-        raise UsageError(f"--tied {text}: not of the form NAME=NAME.")
-    return name, owner
 
 
 def _text(report: Report) -> str:

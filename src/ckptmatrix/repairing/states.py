@@ -63,7 +63,7 @@ def _numbers(node: Any, name: str) -> list[Any]:
         case Call(Global(module, "_reconstruct"), state=(_, (_,), Call() as dtype, _, data)) if (
             module in NUMPY_CORES
         ):
-            raw = _bytes(data)
+            raw = raw_bytes(data)
             code = _code(dtype)
             if raw is not None and code and len(raw) % struct.calcsize(code) == 0:
                 return list(
@@ -79,7 +79,7 @@ def _code(dtype: Call) -> str | None:
     return code and (">" if order == ">" else "<") + code
 
 
-def _bytes(node: Any) -> bytes | None:
+def raw_bytes(node: Any) -> bytes | None:
     """Bytes as pickle protocol 2 spells them, or as they are."""
     match node:
         case bytes():
@@ -99,7 +99,7 @@ def plain_scalars(root: Any, name: str) -> tuple[Any, list[Change]]:
         nonlocal found
         match node:
             case Call(Global(module, "scalar"), (Call() as dtype, data)) if module in NUMPY_CORES:
-                raw, code = _bytes(data), _code(dtype)
+                raw, code = raw_bytes(data), _code(dtype)
                 if raw is not None and code and len(raw) == struct.calcsize(code):
                     found += 1
                     return struct.unpack(code, raw)[0]

@@ -43,8 +43,8 @@ _CODES = {
     **{storage: code for code, storage in _STORAGES.items()},
     **{dtype: code for code, (dtype, _) in _UNTYPED.items()},
 }
-_REBUILD = Global("torch._utils", "_rebuild_tensor_v2")
-_REBUILD_3 = Global("torch._utils", "_rebuild_tensor_v3")
+REBUILD = Global("torch._utils", "_rebuild_tensor_v2")
+REBUILD_3 = Global("torch._utils", "_rebuild_tensor_v3")
 _ORDERED = Global("collections", "OrderedDict")
 
 
@@ -160,19 +160,24 @@ def read_archive(path: Path) -> dict[str, Tensor]:
     for name, node in items:
         if isinstance(node, Call) and node.function.name == "_rebuild_parameter":
             node = node.args[0]
-        if not isinstance(node, Call) or node.function not in (_REBUILD, _REBUILD_3):
+        if not isinstance(node, Call) or node.function not in (REBUILD, REBUILD_3):
             raise NoPlainTensorError(
                 f"{path.name} holds {name}, which is no plain tensor.",
                 "Keep the format that it is in: --weights bin.",
             )
-        tensors[name] = _in_archive(archive, node)
+        tensors[name] = in_archive(archive, node)
     return tensors
 
 
-def _in_archive(archive: Archive, node: Call) -> Tensor:
+def in_archive(archive: Archive, node: Call) -> Tensor:
+    """The tensor that a rebuilding call stands for, not read yet.
+
+    Raises:
+        DamagedError: its kind is not known here, or it exceeds its storage.
+    """
     storage, offset, shape, stride = node.args[:4]
     assert isinstance(storage, Storage)
-    kind = node.args[6].name if node.function == _REBUILD_3 else storage.kind.name
+    kind = node.args[6].name if node.function == REBUILD_3 else storage.kind.name
     if kind not in _CODES:
         raise DamagedError(f"{archive.path.name} holds a tensor of {kind}, which is not supported.")
     width = _width(_CODES[kind]) or 1
@@ -186,7 +191,7 @@ def _in_archive(archive: Archive, node: Call) -> Tensor:
             return iter(())
         if tuple(stride) == _contiguous(tuple(shape)) or math.prod(shape) == 1:
             return archive.part(storage.key, offset * width, nbytes)
-        return _gather(b"".join(archive.chunks(storage.key)), offset, shape, stride, width)
+        return gather(b"".join(archive.chunks(storage.key)), offset, shape, stride, width)
 
     memory = (archive.path, storage.key)
     place = (*memory, offset, tuple(shape), tuple(stride))
@@ -198,7 +203,7 @@ def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(math.prod(shape[i + 1 :]) for i in range(len(shape)))
 
 
-def _gather(
+def gather(
     data: bytes, offset: int, shape: tuple[int, ...], stride: tuple[int, ...], width: int
 ) -> Iterator[bytes]:
     """Elements of a tensor that is not contiguous, in C order, row by row."""
@@ -259,9 +264,9 @@ def write_archive(path: Path, weights: Weights) -> None:
         parts = (storages[tensor.place], 0, tensor.shape, stride, False, Call(_ORDERED, ()))
         if tensor.dtype in _UNTYPED:
             dtype = Global("torch", _UNTYPED[tensor.dtype][0])
-            root[name] = Call(_REBUILD_3, (*parts, dtype))
+            root[name] = Call(REBUILD_3, (*parts, dtype))
         else:
-            root[name] = Call(_REBUILD, parts)
+            root[name] = Call(REBUILD, parts)
     archives.write(path, root, records)
 
 

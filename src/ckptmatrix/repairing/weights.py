@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,21 @@ class Model:
     def shared(self) -> list[list[str]]:
         """Names whose tensors share memory; no safetensors file can tell."""
         return tensors.shared(self.weights)
+
+
+def tied_pairs(texts: Iterable[str]) -> dict[str, str]:
+    """The weights that `--tied NAME=NAME` names: one that a file left out -> the one that it is.
+
+    Raises:
+        UsageError: a text is not of that form.
+    """
+    pairs = {}
+    for text in texts:
+        name, sign, owner = text.partition("=")
+        if not (name and sign and owner):
+            raise UsageError(f"--tied {text}: not of the form NAME=NAME.")
+        pairs[name] = owner
+    return pairs
 
 
 def find(source: Path, tied: Mapping[str, str]) -> list[Model]:

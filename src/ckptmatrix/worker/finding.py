@@ -9,8 +9,14 @@ from ckptmatrix.worker.training import Scenario
 
 
 def find_scenario(source: str) -> Scenario:
-    """The scenario named by `module:object` (a class, or an instance of one)."""
+    """The scenario named by `module:object` (a class, or an instance of one).
+
+    What follows an `@` is handed to the class: `module:class@argument`.
+    """
+    source, _, argument = source.partition("@")
     found = _find(source)
+    if argument:
+        return found(argument)
     return found() if isinstance(found, type) else found
 
 

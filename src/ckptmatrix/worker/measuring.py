@@ -81,7 +81,7 @@ def _train_on(scenario: Scenario, training: Training, ranks: Ranks) -> list[dict
     if ranks.rank >= scenario.processes[0]:
         seed_everything(_NEWCOMER_SEED + ranks.rank)
     training.recorded.clear()
-    return scenario.after(training)
+    return scenario.after(training) if scenario.trains_on else []
 
 
 def make_reference(
@@ -113,13 +113,15 @@ def measure(
     """Load one checkpoint in one process and say what came of it.
 
     Args:
-        request: `scenario` (`module:object`), `device`, `directory`, `unsaved`.
+        request: `scenario` (`module:object`), `device`, `directory`, `unsaved` (component -> paths,
+            or none for all of a component that the truth does not have).
         load: what loads it.
         reference: what a perfect load leads to.
         ranks: the processes of the training.
 
     Returns:
-        `components`, `differences`, `resume` (None if the load raised in any process), `error`,
+        `components`, `differences`, `resume` (None if the load raised in any process, or the
+        scenario cannot train on), `error`,
         `swallowed`, `seconds`.
 
     Raises:
@@ -140,9 +142,11 @@ def measure(
     unsaved = only_rank(request["unsaved"], owner)
     verdicts, differences = judge(reference.expected, before, found, unsaved)
     for part in scenario.components:
-        verdicts.setdefault(part.name, "absent")
+        # Nothing is known of what is unsaved as a whole but that this release has such a thing.
+        whole = unsaved.get(part.name) == [] and part.name in found
+        verdicts.setdefault(part.name, "unsaved" if whole else "absent")
     resume = None
-    if not ranks.any(error is not None):
+    if scenario.trains_on and not ranks.any(error is not None):
         try:
             trace = _train_on(scenario, training, ranks)
         except Exception as raised:  # noqa: BLE001 - a load may leave behind what cannot train on

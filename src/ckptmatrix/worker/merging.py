@@ -69,7 +69,9 @@ def merge_measured(answers: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _merge_resumes(resumes: list[dict[str, Any]]) -> dict[str, Any]:
+def _merge_resumes(resumes: list[Any]) -> Any:
+    if resumes[0] is None:
+        return None
     differences = [
         {**found, "quantity": of_rank(found["quantity"], rank)}
         for rank, resume in enumerate(resumes)

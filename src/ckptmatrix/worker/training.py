@@ -59,6 +59,8 @@ class Scenario:
     """What is verified on its own."""
     processes: tuple[int, int] = (1, 1)
     """How many processes the writer trains with, and how many the reader."""
+    trains_on = True
+    """Whether it can train after the load; where it cannot, the components alone are judged."""
     imports_much = False
     """Whether its cells import lazily what takes long and others do not; then workers do before."""
     files: tuple[tuple[str, str], ...] = ()
