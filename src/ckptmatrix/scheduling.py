@@ -3,7 +3,7 @@
 from xdist.scheduler import LoadGroupScheduling
 
 
-class ByReader(LoadGroupScheduling):  # type: ignore[misc] - xdist has no types
+class ByReader(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
     """`--dist loadgroup` in which a cell's group is its reader.
 
     It goes by the cell's name. The `xdist_group` mark would do the same, were it not without effect

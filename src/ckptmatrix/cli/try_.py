@@ -92,7 +92,7 @@ def command(
     DIR is only read. What cannot be known without your code is said below the row: the training
     that follows is one of it.
     """
-    selected = select(config, tier, accelerate, stack, (), (loader,), "")
+    selected = select(config, tier, accelerate, stack, (), (loader,), None, "")
     row = try_directory(
         Wish(
             directory,
