@@ -9,8 +9,12 @@ _START = 4.0
 """CPU seconds until a worker answers: torch and accelerate are imported once."""
 _CHECKPOINT = 0.15
 """CPU seconds to train for an epoch, save, read back and train on."""
-_CELL = 0.1
-"""CPU seconds of a cell, until this machine has measured some of its own."""
+_CELL = 0.05
+"""CPU seconds of a load and the training after it, until this machine has measured its own."""
+_FORK = 0.015
+"""CPU seconds that a load costs beside what its process itself can see."""
+_DISTINCT = 0.3
+"""Loads for each cell: writers of one era leave the very same bytes, which are loaded once."""
 _REMEDIES = 1.2
 """Remedies for each cell: two where it is not exact, which three of five are."""
 
@@ -28,7 +32,9 @@ class Work:
     readers: int
     """Environments that cells are to be measured in."""
     cells: int
-    """Cells to measure."""
+    """Cells to measure whose checkpoints are not there yet."""
+    loads: int
+    """Loads to make of checkpoints that are there."""
     remedies: bool = False
     """Whether remedies are measured beside those that are not exact."""
     cell_seconds: float | None = None
@@ -36,11 +42,12 @@ class Work:
 
     def seconds(self, cores: int | None = None) -> float:
         """Estimate of the wall-clock seconds, with everything in uv's cache."""
+        loads = self.loads + self.cells * _DISTINCT
         work = (
             self.environments * _ENVIRONMENT
             + (self.writers + self.readers) * _START
             + self.checkpoints * _CHECKPOINT
-            + self.cells * (1 + _REMEDIES * self.remedies) * (self.cell_seconds or _CELL)
+            + loads * (1 + _REMEDIES * self.remedies) * (_FORK + (self.cell_seconds or _CELL))
         )
         return work / (cores or os.cpu_count() or 1)
 

@@ -43,7 +43,8 @@ def work_of(selected: Selected, device: str, fresh: bool = False) -> Work:
             len({writer for writer, _ in missing}),
             len(missing),
             len(readers) if todo or unmeasured else 0,
-            todo + len(unmeasured),
+            todo,
+            len(unmeasured),
             plan.remedies,
             lab.store.typical_seconds(),
         )

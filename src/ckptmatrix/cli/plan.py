@@ -74,7 +74,7 @@ def _tell(selected: Selected, work: Work, console: Console) -> None:
     for what, total, todo in (
         ("environments", len(plan.environments), f"{work.environments} to build"),
         ("checkpoints", len(plan.checkpoints), f"{work.checkpoints} to write"),
-        ("cells", len(plan.cells), f"{work.cells} to measure"),
+        ("cells", len(plan.cells), f"{work.cells + work.loads} to measure"),
     ):
         console.print(f"{total:7,} {what:<13}{todo}")
     console.print(
