@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ckptmatrix.findings.ages import ages
 from ckptmatrix.findings.axis import Axis, axis_of
 from ckptmatrix.findings.causes import Finding, findings_of
 from ckptmatrix.findings.diff import Change, Diff, compare
@@ -36,6 +37,11 @@ class Page:
     """Against the baseline; None if there is none."""
     surprises: tuple[CellRecord, ...]
     """Cells that no expectation foretold."""
+
+    @property
+    def ages(self) -> str:
+        """How many loads were measured in this run, and when the others were."""
+        return ages(self.matrix)
 
     @property
     def regressions(self) -> int:

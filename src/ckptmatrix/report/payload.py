@@ -5,6 +5,7 @@ outcomes: so outcomes are listed once, a row of the grid is a run-length code ov
 are listed once, and every text is a number in one list of texts.
 """
 
+from ckptmatrix.findings.ages import when
 from ckptmatrix.findings.axis import Axis
 from ckptmatrix.findings.diff import Diff, key_of
 from ckptmatrix.findings.folds import Fold
@@ -38,7 +39,7 @@ class _Coder:
         self.outcomes = _Table()
         self.texts.number("")
 
-    def outcome(self, cell: CellRecord, change: str) -> int:
+    def outcome(self, cell: CellRecord, change: str, measured: str) -> int:
         """Give the number of a cell's outcome; field by field as `data.js` reads it."""
         text = self.texts.number
         first = cell.resume.first_difference if cell.resume else None
@@ -60,6 +61,7 @@ class _Coder:
                 and (first.step, text(first.quantity), text(first.expected), text(first.found)),
                 text(cell.reason),
                 text(cell.expectation),
+                text(measured),
             )
         )
 
@@ -103,7 +105,8 @@ def payload(
                 position[cell.writer],
             )
             row = raw.setdefault(key, [-1] * width)
-            row[position[cell.reader]] = coder.outcome(cell, changes.get(key_of(cell), ""))
+            change = changes.get(key_of(cell), "")
+            row[position[cell.reader]] = coder.outcome(cell, change, when(cell, matrix.run))
     empty = rows.number(_runs([-1] * width))
     numbered = {key: rows.number(_runs(row)) for key, row in raw.items()}
     document = {

@@ -20,7 +20,7 @@ const outcomes = raw.outcomes.map((o) => ({
     [text(name), { where: text(where), saved: text(saved), found: text(found), differing, compared }])),
   error: readError(o[6]), swallowed: o[7].map(readError), steps: o[8],
   first: o[9] && { step: o[9][0], quantity: text(o[9][1]), expected: text(o[9][2]), found: text(o[9][3]) },
-  reason: text(o[10]), expectation: text(o[11]),
+  reason: text(o[10]), expectation: text(o[11]), measured: text(o[12]),
 }));
 for (const outcome of outcomes) {
   outcome.bad = outcome.components.filter((c) => c.verdict === "lost" || c.verdict === "wrong").map((c) => c.name);

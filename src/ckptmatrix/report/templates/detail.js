@@ -52,6 +52,7 @@ function outcomeParts(outcome, writer, reader, scenario) {
   if (outcome.change) parts.push(make("p", {}, make("strong", {}, `${outcome.change} since the baseline`)));
   if (outcome.expected === 0) parts.push(make("p", {}, make("strong", {}, "Not as expected. "), outcome.expectation));
   else if (outcome.expectation) parts.push(make("p", { class: "quiet" }, `As expected: ${outcome.expectation}`));
+  if (outcome.measured) parts.push(make("p", { class: "quiet" }, `Measured ${outcome.measured}.`));
   const cause = raw.causes[outcome.cause];
   if (cause) {
     parts.push(make("h3", {}, ...prose(cause.title)), make("p", {}, ...prose(cause.explanation)), make("p", {}, make("strong", {}, "Remedy: "), ...prose(cause.remedy)));
