@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NoReturn, TypeVar
 
-from ckptmatrix.errors import UsageError
+from ckptmatrix.errors import NothingRanError, UsageError
 from ckptmatrix.model import (
     MEASURED,
     Cell,
     CellRecord,
     CheckpointRecord,
-    EnvironmentRecord,
     Matrix,
     RunRecord,
     ShardRecord,
 )
+from ckptmatrix.recorded import unlike
 from ckptmatrix.run import with_causes
 
 Shards = Mapping[str, tuple[ShardRecord, Matrix]]
@@ -37,6 +37,7 @@ def merge(found: Mapping[str, Matrix]) -> Matrix:
     Raises:
         UsageError: a shard is missing, given twice, of another plan, measured by other code, on
             another device or in other environments, or cells are missing.
+        NothingRanError: no shard measured anything.
     """
     shards = _known(found)
     _of_one_plan(shards)
@@ -46,6 +47,8 @@ def merge(found: Mapping[str, Matrix]) -> Matrix:
     cells = _cells(shards, whole)
     environments = _united("environment", shards, lambda matrix: matrix.environments, unlike)
     checkpoints = _united("checkpoint", shards, _checkpoints, _saved_otherwise)
+    if not any(cell.status in MEASURED for cell in cells):
+        raise NothingRanError(f"no cell was measured in any shard: {cells[0].reason}")
     needed = {end for cell in cells for end in (cell.writer, cell.reader)}
     needed |= {_place(cell) for cell in cells if cell.status in MEASURED}
     absent = needed - environments.keys() - checkpoints.keys()
@@ -173,17 +176,6 @@ def _united(
     return {key: value for key, (_, value) in known.items()}
 
 
-def unlike(one: EnvironmentRecord, other: EnvironmentRecord) -> str:
-    """In what two installations differ, in a few words; empty if they are alike."""
-    if one.status != other.status:
-        reason = one.reason if one.status == "unavailable" else other.reason
-        return f"{one.status}, {other.status} ({reason})"
-    if one.python != other.python:
-        return f"Python {one.python}, {other.python}"
-    changed = sorted(set(one.packages) ^ set(other.packages))
-    return ", ".join(changed[:4])
-
-
 def _checkpoints(matrix: Matrix) -> dict[str, CheckpointRecord]:
     return {_place(record): record for record in matrix.checkpoints}
 
@@ -199,12 +191,16 @@ def _saved_otherwise(one: CheckpointRecord, other: CheckpointRecord) -> str:
 
 def _run(matrices: list[Matrix]) -> RunRecord:
     runs = [matrix.run for matrix in matrices]
+    # A shard that measured nothing has no control; the whole run must have some.
+    passed = any(matrix.controls for matrix in matrices) and all(
+        run.controls == "passed" for run in runs
+    )
     return replace(
         runs[0],
         started=min(run.started for run in runs),
         finished=max(run.finished for run in runs),
         platform="; ".join(dict.fromkeys(run.platform for run in runs)),
-        controls="passed" if all(run.controls == "passed" for run in runs) else "failed",
+        controls="passed" if passed else "failed",
         measured=sum(run.measured for run in runs),
         device_name="; ".join(dict.fromkeys(run.device_name for run in runs if run.device_name)),
         processes=max(run.processes for run in runs),
