@@ -5,7 +5,6 @@ format era write the very same bytes. The manifest names whose checkpoints they 
 frozen lists. No path in the file says where anything goes, and nothing in it is run by unpacking.
 """
 
-import hashlib
 import shutil
 import tempfile
 import zipfile
@@ -16,6 +15,7 @@ import msgspec
 
 from ckptmatrix import __version__
 from ckptmatrix.environments import Built
+from ckptmatrix.files import sha256_of
 from ckptmatrix.home import Home
 from ckptmatrix.model import Environment
 from ckptmatrix.recorded import Recorded, record_of
@@ -105,12 +105,10 @@ def _packed(place: Path, archive: zipfile.ZipFile) -> dict[str, str]:
     """Add the files of a folder, but for those that hold what is in the archive already."""
     files = {}
     for file in sorted(one for one in place.rglob("*") if one.is_file()):
-        with file.open("rb") as data:
-            sha256 = hashlib.file_digest(data, "sha256").hexdigest()
-            if sha256 not in archive.NameToInfo:
-                data.seek(0)
-                with archive.open(_entry(sha256), "w") as out:
-                    shutil.copyfileobj(data, out, CHUNK)
+        sha256 = sha256_of(file)
+        if sha256 not in archive.NameToInfo:
+            with file.open("rb") as data, archive.open(_entry(sha256), "w") as out:
+                shutil.copyfileobj(data, out, CHUNK)
         files[file.relative_to(place).as_posix()] = sha256
     return files
 

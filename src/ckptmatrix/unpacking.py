@@ -19,8 +19,10 @@ import msgspec
 
 from ckptmatrix.artifact import CHUNK, MANIFEST, SCHEMA, Manifest, checkpoint_name, manifest_of
 from ckptmatrix.errors import UsageError
+from ckptmatrix.files import sha256_of
 from ckptmatrix.home import Home
-from ckptmatrix.recorded import as_built, keep_record
+from ckptmatrix.model import Environment
+from ckptmatrix.recorded import Recorded, as_built, keep_record
 from ckptmatrix.selecting import Selected
 from ckptmatrix.writing import Written, find_written, place_of
 
@@ -44,20 +46,20 @@ def unpack(path: Path, selected: Selected, home: Home, device: str) -> Manifest:
         manifest = _manifest(path, archive)
         _refuse_other(path, manifest, manifest_of(selected, device, {}))
         _refuse_size(path, archive, manifest, home)
+        for writer, scenario in selected.plan.checkpoints:
+            recorded = _recorded(path, manifest, writer)
+            if recorded.record.status == "ready":
+                files = manifest.checkpoints.get(checkpoint_name(writer, scenario), {})
+                built = as_built(writer, recorded)
+                arguments = (selected.config, home, built, scenario, device)
+                _unpack_one(path, archive, files, place_of(*arguments))
+                if not _whole(find_written(*arguments), files):
+                    shutil.rmtree(place_of(*arguments))
+                    _damaged(path, f"the checkpoint {writer.id} / {scenario} is not whole")
+        # Last, so that what was refused in the middle is not taken for what a run needs.
         for environment in selected.plan.environments:
-            recorded = manifest.environments.get(environment.id)
-            if recorded is None:
-                _damaged(path, f"it does not know {environment.id}")
-            built = as_built(environment, recorded)
-            for writer, scenario in selected.plan.checkpoints:
-                if writer == environment and built.ready:
-                    files = manifest.checkpoints.get(checkpoint_name(writer, scenario), {})
-                    arguments = (selected.config, home, built, scenario, device)
-                    _unpack_one(path, archive, files, place_of(*arguments))
-                    if not _whole(find_written(*arguments), files):
-                        shutil.rmtree(place_of(*arguments))
-                        _damaged(path, f"the checkpoint {writer.id} / {scenario} is not whole")
             stack = selected.plan.stacks[environment.stack]
+            recorded = _recorded(path, manifest, environment)
             keep_record(environment, stack, home, device, recorded)
     return manifest
 
@@ -88,6 +90,12 @@ def _manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
     if manifest.schema != SCHEMA:
         _damaged(path, f"its schema is {manifest.schema!r}, not {SCHEMA!r}")
     return manifest
+
+
+def _recorded(path: Path, manifest: Manifest, environment: Environment) -> Recorded:
+    if environment.id not in manifest.environments:
+        _damaged(path, f"it does not know {environment.id}")
+    return manifest.environments[environment.id]
 
 
 def _refuse_other(path: Path, packed: Manifest, wanted: Manifest) -> None:
@@ -121,7 +129,12 @@ def _refuse_size(path: Path, archive: zipfile.ZipFile, manifest: Manifest, home:
 
 
 def _unpack_one(path: Path, archive: zipfile.ZipFile, files: dict[str, str], place: Path) -> None:
-    """Unpack one checkpoint's folder; it appears whole or not at all."""
+    """Unpack one checkpoint's folder; it appears whole or not at all.
+
+    What is there already stays untouched, since another run may be reading it.
+    """
+    if _there(place, files):
+        return
     place.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(dir=place.parent, prefix=".unpacking-"))
     try:
@@ -151,11 +164,21 @@ def _whole(written: Written | None, files: dict[str, str]) -> bool:
     )
 
 
+def _there(place: Path, files: dict[str, str]) -> bool:
+    """Whether a folder holds these files and no others."""
+    found = {}
+    for file in place.rglob("*"):
+        if file.is_file():
+            found[file.relative_to(place).as_posix()] = sha256_of(file)
+    return bool(found) and found == files
+
+
 def _harmless(name: str) -> bool:
     """Whether a name stays within its folder, on every system."""
     path = PurePosixPath(name)
     return (
         str(path) == name
+        and bool(path.parts)
         and not path.is_absolute()
         and not {"", ".", ".."} & set(path.parts)
         and not any(character in name for character in "\\:\0")
