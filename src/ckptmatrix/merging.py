@@ -11,12 +11,12 @@ from typing import NoReturn, TypeVar
 from ckptmatrix.errors import NothingRanError, UsageError
 from ckptmatrix.model import (
     MEASURED,
-    Cell,
     CellRecord,
     CheckpointRecord,
     Matrix,
     RunRecord,
     ShardRecord,
+    Treatment,
 )
 from ckptmatrix.recorded import unlike
 from ckptmatrix.run import with_causes
@@ -144,7 +144,7 @@ def _cells(shards: Shards, whole: ShardRecord) -> tuple[CellRecord, ...]:
     planned = {
         (cell.writer, cell.reader, cell.scenario, cell.loader)
         for cell in cells
-        if cell.loader in whole.loaders and cell.treatment == Cell.treatment
+        if cell.loader in whole.loaders and cell.treatment == Treatment.AS_SAVED
     }
     if len(planned) != whole.cells:
         have = Counter(owners[reader] for _, reader, _, _ in planned)

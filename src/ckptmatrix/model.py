@@ -309,7 +309,7 @@ class ShardRecord:
     plan: str
     """Digest of the whole plan."""
     sources: str
-    """Digest of the code that measures: the worker, the scenarios and the loaders."""
+    """Digest of the code that measures: the worker, scenarios, loaders, and what repairs."""
     environments: tuple[str, ...]
     """Ids of the whole plan's environments, in its order."""
     loaders: tuple[str, ...]

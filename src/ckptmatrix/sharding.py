@@ -20,7 +20,7 @@ from ckptmatrix.home import digest
 from ckptmatrix.model import Environment, ShardRecord
 from ckptmatrix.planning import Plan
 from ckptmatrix.selecting import Selected
-from ckptmatrix.sources import core_digest, source_digest
+from ckptmatrix.sources import core_digest, repair_digest, source_digest
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,11 @@ def plan_digest(plan: Plan) -> str:
 
 
 def measuring_digest(plan: Plan, config: Config) -> str:
-    """Digest of the code that measures a plan's cells."""
+    """Digest of the code that measures a plan's cells, and repairs what they load."""
     named = [config.scenarios[name] for name in plan.scenarios] + list(config.loaders.values())
-    return digest(core_digest(), [source_digest(source, config.root) for source in named])
+    return digest(
+        core_digest(), repair_digest(), [source_digest(source, config.root) for source in named]
+    )
 
 
 def shard_record(selected: Selected, shard: Shard) -> ShardRecord:
