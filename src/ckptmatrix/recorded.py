@@ -77,6 +77,15 @@ def writers_elsewhere(
     return found
 
 
+def pins(plan: Plan, home: Home, device: str) -> dict[Environment, tuple[str, ...]]:
+    """What the readers are to be installed with, so that they come out as they were elsewhere."""
+    found = {
+        reader: find_record(reader, plan.stacks[reader.stack], home, device)
+        for reader in plan.readers
+    }
+    return {reader: one.record.packages for reader, one in found.items() if one and one.ready}
+
+
 def refuse_others(built: Iterable[Built], plan: Plan, home: Home, device: str) -> None:
     """Refuse environments that were installed otherwise where the checkpoints were written.
 
@@ -91,8 +100,8 @@ def refuse_others(built: Iterable[Built], plan: Plan, home: Home, device: str) -
             raise CkptmatrixError(
                 f"{environment.id} is not what it was where the checkpoints were written: "
                 f"{difference}",
-                "give all machines the same Python and package index, then `ckptmatrix write` and "
-                "run the shards again",
+                f"remove {here.directory} and run again; if it comes out the same, give all "
+                "machines the same Python and package index, and `ckptmatrix write` again",
             )
 
 

@@ -36,7 +36,7 @@ from ckptmatrix.model import (
 from ckptmatrix.parallel import side_by_side
 from ckptmatrix.planning import Plan, Selection
 from ckptmatrix.progress import progress
-from ckptmatrix.recorded import refuse_others, writers_elsewhere
+from ckptmatrix.recorded import pins, refuse_others, writers_elsewhere
 from ckptmatrix.store import now
 
 
@@ -107,6 +107,7 @@ def prepare(job: Job, home: Home) -> dict[Environment, Built]:
             job.device,
             lambda one: advance(one.environment.id),
             job.jobs,
+            pins(job.plan, home, job.device) if job.shard else None,
         )
     if job.shard:
         # Its readers may all be of a kind that cannot be had; merging sees the whole.

@@ -16,12 +16,20 @@ import pytest
 
 from ckptmatrix.artifact import pack
 from ckptmatrix.config import Config
+from ckptmatrix.environments import build_all
 from ckptmatrix.errors import CkptmatrixError, UsageError
 from ckptmatrix.home import Home
 from ckptmatrix.lab import Lab
 from ckptmatrix.model import Environment
 from ckptmatrix.planning import Selection, make_plan
-from ckptmatrix.recorded import find_record, refuse_others, writers_elsewhere
+from ckptmatrix.recorded import (
+    find_record,
+    keep_record,
+    pins,
+    record_of,
+    refuse_others,
+    writers_elsewhere,
+)
 from ckptmatrix.selecting import Selected
 from ckptmatrix.unpacking import unpack
 from ckptmatrix.writing import find_written
@@ -154,6 +162,22 @@ def test_an_environment_that_came_out_otherwise_here_is_refused(
     other = replace(here, record=replace(here.record, packages=packages))
     with pytest.raises(CkptmatrixError, match=r"numpy==9\.9\.9"):
         refuse_others([other], selected.plan, home, "cpu")
+
+
+def test_a_reader_is_installed_with_the_versions_of_the_machine_that_wrote(
+    selected: Selected, lab: Lab, home: Home
+) -> None:
+    # Nobody pins it, so on another day another release of it would be installed.
+    elsewhere = lab.built(NEWEST)
+    (usual,) = (name for name in elsewhere.record.packages if name.startswith("tqdm=="))
+    packages = (*(one for one in elsewhere.record.packages if one != usual), "tqdm==4.66.5")
+    stack = selected.config.stacks[NEWEST.stack]
+    there = replace(record_of(elsewhere), record=replace(elsewhere.record, packages=packages))
+    keep_record(NEWEST, stack, home, "cpu", there)
+    plan = make_plan(selected.config, replace(selected.selection, stacks=(NEWEST.stack,)))
+    built = build_all([NEWEST], plan.stacks, home, "cpu", pins=pins(plan, home, "cpu"))[NEWEST]
+    assert usual != "tqdm==4.66.5"
+    assert set(built.record.packages) == set(packages)
 
 
 OUTSIDE = (
