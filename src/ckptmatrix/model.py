@@ -354,6 +354,11 @@ class RunRecord:
     shard: ShardRecord | None = None
     """Which part of a plan it is; None for a whole run, merged ones included."""
 
+    @property
+    def scope(self) -> str:
+        """The tier, and that it is a shard alone, lest a part be taken for the whole."""
+        return f"{self.tier}, shard {self.shard.name} alone" if self.shard else self.tier
+
 
 @dataclass(frozen=True)
 class Matrix:

@@ -1,20 +1,24 @@
 """Merging: a real run taken apart and put together is that run; what does not fit is refused."""
 
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ckptmatrix.cli import cli
 from ckptmatrix.config import read_config
 from ckptmatrix.errors import UsageError
 from ckptmatrix.merging import merge
-from ckptmatrix.model import CellRecord, Environment, Matrix, ShardRecord
+from ckptmatrix.model import MEASURED, CellRecord, Environment, Matrix, ShardRecord
 from ckptmatrix.planning import Selection, make_plan
-from ckptmatrix.report import read_matrix
+from ckptmatrix.report import read_matrix, write_reports
+from ckptmatrix.report.jsonfile import encode
 from ckptmatrix.run import with_causes
 from ckptmatrix.sharding import deal
 
@@ -231,3 +235,72 @@ def test_what_failed_in_ckptmatrix_itself_is_kept_and_old_problems_are_not() -> 
     problems = ("expectation expired on 2020-01-01: x", itself)
     found["shard-1"] = replace(found["shard-1"], problems=problems)
     assert merge(found).problems == (itself,)
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> list[str]:
+    """A merge of the whole tier as it is called: a folder, a packed file, a plain one."""
+    found = [shard_of(tier="eras")(one) for one in apart(3).values()]
+    folder, packed, plain = (tmp_path / name for name in ("one", "two.json.gz", "three.json"))
+    folder.mkdir()
+    (folder / "matrix.json").write_bytes(encode(found[0]))
+    packed.write_bytes(gzip.compress(encode(found[1])))
+    plain.write_bytes(encode(found[2]))
+    return [str(folder), str(packed), str(plain)]
+
+
+def command(shards: list[str], tmp_path: Path, expectations: str) -> Result:
+    (tmp_path / "expectations.toml").write_text(expectations, encoding="utf-8")
+    places = ("--config", str(tmp_path / "matrix.toml"), "-o", str(tmp_path / "out"))
+    return CliRunner().invoke(cli, ["merge", *shards, *places])
+
+
+EXPECTED = """
+[[expectation]]
+status = "{status}"
+message = ""
+reason = "known"
+link = "https://example.org"
+"""
+
+
+def test_the_command_lays_expectations_over_the_whole(shards: list[str], tmp_path: Path) -> None:
+    statuses = sorted({cell.status for cell in RUN.cells} - {"exact", "not-run"})
+    known = 'tier = "eras"\n' + "".join(EXPECTED.format(status=one) for one in statuses)
+    known += EXPECTED.format(status="exact")
+    ended = command(shards, tmp_path, known)
+    assert ended.exit_code == 0, ended.output
+    merged = read_matrix(tmp_path / "out")
+    assert len(merged.cells) == 2025
+    assert all(cell.expected for cell in merged.cells if cell.status in MEASURED)
+    assert {one.name for one in (tmp_path / "out").iterdir()} >= {"index.html", "matrix.md"}
+
+    # No shard can know it, the whole does: nothing matches this one any more.
+    ended = command(shards, tmp_path, known + EXPECTED.format(status="timeout"))
+    assert ended.exit_code == 1
+    (problem,) = read_matrix(tmp_path / "out").problems
+    assert "nothing matches any more" in problem
+
+
+def test_the_command_refuses_and_writes_nothing(shards: list[str], tmp_path: Path) -> None:
+    for wrong in (shards[:2], [*shards, shards[0]], [*shards[:2], str(ROOT / "reports/sample")]):
+        ended = command(wrong, tmp_path, "")
+        assert isinstance(ended.exception, UsageError)
+        assert ended.exception.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failed_control_ends_with_3(shards: list[str], tmp_path: Path) -> None:
+    path = Path(shards[2])
+    failed = replace(RUN.controls[0], passed=False)
+    one = run_of(controls="failed")(replace(read_matrix(path), controls=(failed,)))
+    path.write_bytes(encode(one))
+    assert command(shards, tmp_path, "").exit_code == 3
+
+
+def test_a_shard_says_that_it_is_one(tmp_path: Path) -> None:
+    shard = next(iter(apart(3).values()))
+    write_reports(shard, tmp_path)
+    for name in ("matrix.md", "index.html"):
+        assert "eras, shard 1/3 alone" in (tmp_path / name).read_text("utf-8")
+    assert read_matrix(tmp_path).run.shard == shard.run.shard

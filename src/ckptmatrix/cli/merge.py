@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ckptmatrix.cli.run import conclude
+from ckptmatrix.cli.run import conclude, update
 from ckptmatrix.errors import UsageError
 from ckptmatrix.expectations import lay_over, read_expectations
 from ckptmatrix.merging import merge
@@ -38,9 +38,19 @@ from ckptmatrix.run import baseline_of, exit_code
     type=click.Path(path_type=Path, dir_okay=False),
     help="A matrix.json to compare with; the committed sample by default.",
 )
+@click.option(
+    "--update-expectations",
+    is_flag=True,
+    help="Rewrite expectations.toml from the merged run, as `ckptmatrix run` does.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def command(
-    paths: tuple[Path, ...], output: Path, config: Path, baseline: Path | None, as_json: bool
+    paths: tuple[Path, ...],
+    output: Path,
+    config: Path,
+    baseline: Path | None,
+    update_expectations: bool,
+    as_json: bool,
 ) -> None:
     """Put the SHARDs of a run together and report, as if it had run on one machine.
 
@@ -64,11 +74,15 @@ def command(
         raise UsageError(f"{twice[0]} is given twice", "give each shard once")
     found = {str(path): read_matrix(path) for path in paths}
     shard = next(iter(found.values())).run.shard
+    path = config.parent / "expectations.toml"
+    expectations = read_expectations(path)
     merged = lay_over(
         merge(found),
-        read_expectations(config.parent / "expectations.toml"),
+        expectations,
         shard.tier if shard else "",
         datetime.now(UTC).date(),
     )
     conclude(merged, output, baseline or baseline_of(config.parent), as_json)
+    if update_expectations:
+        update(path, expectations, merged)
     sys.exit(exit_code(merged))

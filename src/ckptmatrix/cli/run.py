@@ -12,8 +12,9 @@ from rich.console import Console
 
 from ckptmatrix import learning
 from ckptmatrix.device import find_device
+from ckptmatrix.errors import UsageError
 from ckptmatrix.estimate import in_words
-from ckptmatrix.expectations import read_expectations
+from ckptmatrix.expectations import Expectations, read_expectations
 from ckptmatrix.findings.diff import on_common_ground
 from ckptmatrix.home import Home
 from ckptmatrix.judge import summary
@@ -94,6 +95,11 @@ def command(
       2  wrong use or configuration
       3  a control failed, or nothing could be run
     """
+    if shard and update_expectations:
+        raise UsageError(
+            "--update-expectations would drop what other shards show",
+            "give it to `ckptmatrix merge`",
+        )
     whole = select(**options)
     selected = sharded(whole, shard)
     console = Console(stderr=True)
@@ -119,8 +125,7 @@ def command(
     matrix = run(job)
     conclude(matrix, reports, baseline or baseline_of(selected.config.root), as_json)
     if update_expectations:
-        kept, added, dropped = learning.update(path, expectations, matrix)
-        console.print(f"{path.name}: {kept} kept, {added} added, {dropped} dropped")
+        update(path, expectations, matrix)
     sys.exit(exit_code(matrix))
 
 
@@ -133,6 +138,13 @@ def conclude(matrix: Matrix, reports: Path, baseline: Path | None, as_json: bool
         click.echo(json.dumps({**_counts(matrix), "report": str(page)}))
     else:
         _tell(matrix, page, Console())
+
+
+def update(path: Path, expectations: Expectations, matrix: Matrix) -> None:
+    """Rewrite `expectations.toml` from a run and say what became of it."""
+    kept, added, dropped = learning.update(path, expectations, matrix)
+    told = f"{path.name}: {kept} kept, {added} added, {dropped} dropped"
+    Console(stderr=True).print(told)
 
 
 def _intention(selected: Selected, shard: Shard | None, device: str, estimate: str) -> str:
