@@ -102,6 +102,7 @@ def test_machines_together_are_one(tmp_path: Path, checkout: Path, homes: Path, 
     assert ended.returncode in (0, 1)
     whole = read_matrix(tmp_path / "whole")
     assert {"exact", "degraded", "not-run"} <= {cell.status for cell in whole.cells}
+    assert {"as-saved", "repaired"} <= {cell.treatment for cell in whole.cells}
 
     # By SLURM.
     queue = tmp_path / "queue"
