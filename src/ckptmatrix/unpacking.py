@@ -6,6 +6,7 @@ must be those that the writer hashed, and an archive of something else is refuse
 """
 
 import hashlib
+import re
 import shutil
 import tempfile
 import zipfile
@@ -26,6 +27,7 @@ from ckptmatrix.recorded import Recorded, as_built, keep_record
 from ckptmatrix.selecting import Selected
 from ckptmatrix.writing import Written, find_written, place_of
 
+_PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*", re.ASCII)
 _MOST_MANIFEST = 64 * 2**20
 """Bytes; a manifest of the largest tier is of some hundred thousand."""
 
@@ -95,7 +97,12 @@ def _manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
 def _recorded(path: Path, manifest: Manifest, environment: Environment) -> Recorded:
     if environment.id not in manifest.environments:
         _damaged(path, f"it does not know {environment.id}")
-    return manifest.environments[environment.id]
+    recorded = manifest.environments[environment.id]
+    for package in recorded.record.packages:
+        # Readers are installed with these; a line of pip's options would be obeyed.
+        if not _PINNED.fullmatch(package):
+            _damaged(path, f"{package!r} is no version of a package")
+    return recorded
 
 
 def _refuse_other(path: Path, packed: Manifest, wanted: Manifest) -> None:

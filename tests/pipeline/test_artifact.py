@@ -231,6 +231,11 @@ def lie(manifest: dict[str, Any], blobs: Blobs) -> None:
     put(manifest, blobs, "written.json", json.dumps(stamp).encode())
 
 
+def instruct(manifest: dict[str, Any], blobs: Blobs) -> None:
+    packages = manifest["environments"][NEWEST.id]["record"]["packages"]
+    packages.append("tqdm==4.66.5\n--index-url=https://example.org/simple")
+
+
 def bomb(manifest: dict[str, Any], blobs: Blobs) -> None:
     put(manifest, blobs, "bomb", bytes(2**25))
     sha256 = files_of(manifest)["bomb"]
@@ -248,6 +253,7 @@ def to(**fields: Any) -> Change:
         (swap, "is not whole"),
         (lie, "is not whole"),
         (bomb, "bytes, .* are free"),
+        (instruct, "is no version of a package"),
         (lambda m, b: put(m, b, "truth.json/within", b"x"), "in one place"),
         (lambda m, b: files_of(m).update(more="0" * 64), "is not in it"),
         (lambda m, b: files_of(m).pop("written.json") and None, "is not whole"),
