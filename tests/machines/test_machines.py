@@ -16,7 +16,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from ckptmatrix.home import Home
-from ckptmatrix.model import CellRecord, Matrix
+from ckptmatrix.lab import Lab
+from ckptmatrix.model import CellRecord, Environment, Matrix
 from ckptmatrix.report import read_matrix
 from tests.conftest import ROOT
 from tests.machines.github import Runner, path_with
@@ -65,11 +66,14 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def homes(tmp_path: Path) -> Path:
+def homes(tmp_path: Path, lab: Lab) -> Path:
     """A home for each machine; the one that writes has the project's environments already."""
+    for reader in set().union(*READERS.values()):
+        # Not by the command: other tests may want the same, and a lab waits for them.
+        lab.written(Environment(*reader.split("+")), "basic")
     folder = tmp_path / "homes"
     folder.mkdir()
-    (folder / "write").symlink_to(Home.of(ROOT).root, target_is_directory=True)
+    (folder / "write").symlink_to(lab.home.root, target_is_directory=True)
     return folder
 
 
