@@ -146,3 +146,17 @@ def test_another_process_deals_alike(eras: Plan) -> None:
     )
     told = ended.stdout.split()
     assert told == [plan_digest(eras), *(cell.id for cell in part(eras, Shard(2, 8)).cells)]
+
+
+def test_pytest_takes_the_ends_of_cells() -> None:
+    named = ["--matrix-reader=1.15.0+torch2.13-np2", "--matrix-writer=0.33.0+torch2.4-np1,1.15.0"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/matrix", "--co", "-q", "-n0", *named],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    cells = [line for line in ended.stdout.splitlines() if "saved-" in line]
+    assert len(cells) == 1
+    assert "basic/saved-0.33.0+torch2.4-np1/loaded-1.15.0+torch2.13-np2" in cells[0]
