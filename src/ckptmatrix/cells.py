@@ -53,6 +53,11 @@ def measure_cells(job: "Job", cells: tuple[Cell, ...]) -> dict[str, str]:
     arguments = ["--matrix-unmeasured", "-n", str(job.jobs), "--dist", "loadgroup"]
     if job.expression:
         arguments += ["-k", job.expression]
+    if job.narrowed:
+        # What does not take part is not asked for, lest it were built.
+        for end in ("writer", "reader"):
+            names = dict.fromkeys(getattr(cell, end).short for cell in job.plan.cells)
+            arguments.append(f"--matrix-{end}={','.join(names)}")
     with progress("cells", len(cells)) as advance:
         watcher = _Watcher(advance)
         given = _arguments(job.config, job.selection, job.device, arguments)

@@ -61,8 +61,8 @@ def _controls(stack: str, scenario: str, plan: Plan, lab: Lab) -> Iterator[Contr
 
 
 def _selves(stack: str, scenario: str, plan: Plan) -> list[Cell]:
-    """Each environment of a stack with itself, newest first."""
-    own: list[Environment] = [e for e in plan.environments if e.stack == stack]
+    """Each reader of a stack with itself, newest first."""
+    own: list[Environment] = [e for e in plan.readers if e.stack == stack]
     return [Cell(environment, environment, scenario) for environment in reversed(own)]
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -81,6 +81,7 @@ def build_all(
     device: str,
     done: Callable[[Built], None] = lambda built: None,
     jobs: int | None = None,
+    pins: Mapping[Environment, tuple[str, ...]] | None = None,
 ) -> dict[Environment, Built]:
     """Build, or reuse, environments side by side.
 
@@ -91,12 +92,14 @@ def build_all(
         device: `cpu` or `cuda`, on which each is tried once after it is built.
         done: called with each as it is ready.
         jobs: how many at a time; as many as there are cores by default.
+        pins: what to install of all that is not asked for by name, `name==version`.
     """
     settings = {**os.environ, **uv_settings(os.environ)}
 
     def one(environment: Environment) -> Built:
         stack = stacks[environment.stack]
-        built = build(environment, stack, home, device, settings, retry=True)
+        pinned = (pins or {}).get(environment, ())
+        built = build(environment, stack, home, device, settings, retry=True, pins=pinned)
         done(built)
         return built
 
@@ -111,6 +114,7 @@ def build(
     device: str,
     settings: dict[str, str] | None = None,
     retry: bool = False,
+    pins: tuple[str, ...] = (),
 ) -> Built:
     """Build one environment, or reuse it if it is still what its stamp says.
 
@@ -121,6 +125,7 @@ def build(
         device: `cpu` or `cuda`, on which it is tried once after it is built.
         settings: variables for uv; found out by default.
         retry: try again what could not be built before.
+        pins: versions to keep to, for an environment that another machine built already.
     """
     found = find_built(environment, stack, home, device)
     if found and (found.ready or not retry):
@@ -131,7 +136,7 @@ def build(
         settings = {**os.environ, **uv_settings(os.environ)}
     shutil.rmtree(directory, ignore_errors=True)
     try:
-        added = _install(environment, stack, directory, settings)
+        added = _install(environment, stack, directory, settings, pins)
         donor = _donor(environment, stack, home)
         if donor:
             borrow(directory, donor)
@@ -227,7 +232,11 @@ def _normal(name: str) -> str:
 
 
 def _install(
-    environment: Environment, stack: Stack, directory: Path, settings: dict[str, str]
+    environment: Environment,
+    stack: Stack,
+    directory: Path,
+    settings: dict[str, str],
+    pins: tuple[str, ...],
 ) -> str:
     """Create it and install into it.
 
@@ -237,7 +246,9 @@ def _install(
     directory.parent.mkdir(parents=True, exist_ok=True)
     _uv(["venv", "--python", stack.python, str(directory)], settings)
     wanted = [*stack.packages, f"accelerate=={environment.accelerate}"]
-    python = ["--python", str(directory / "bin" / "python")]
+    constraints = directory / "pins.txt"
+    constraints.write_text("\n".join(pins), encoding="utf-8")
+    python = ["--python", str(directory / "bin" / "python"), "--constraints", str(constraints)]
     _uv(["pip", "install", *python, *wanted], settings)
     added = [extra for module, extra in _UNDECLARED.items() if _imports(directory, module)]
     if not added:

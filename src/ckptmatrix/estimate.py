@@ -52,6 +52,16 @@ class Work:
         return work / (cores or os.cpu_count() or 1)
 
 
+def reader_seconds(cells: int) -> float:
+    """Estimate of the CPU seconds of one reader, the same on every machine.
+
+    Args:
+        cells: how many it measures. They count alike: every reader has the same scenarios, so that
+            what these cost apart does not tell one reader from another.
+    """
+    return _ENVIRONMENT + _START + cells * _CELL
+
+
 def in_words(seconds: float) -> str:
     """`40 s`, `12 min`, `1 h 50 min`."""
     if seconds < 100:

@@ -299,6 +299,33 @@ class Cause:
 
 
 @dataclass(frozen=True)
+class ShardRecord:
+    """Which part of a plan a run is, and what merging has to know of the whole."""
+
+    number: int
+    """Which shard, from 1."""
+    of: int
+    """Into how many the plan was dealt."""
+    plan: str
+    """Digest of the whole plan."""
+    sources: str
+    """Digest of the code that measures: the worker, scenarios, loaders, and what repairs."""
+    environments: tuple[str, ...]
+    """Ids of the whole plan's environments, in its order."""
+    loaders: tuple[str, ...]
+    """Names of the whole plan's loaders."""
+    cells: int
+    """How many cells the whole plan has."""
+    tier: str = ""
+    """Name of the tier if the whole plan is all of it; else empty."""
+
+    @property
+    def name(self) -> str:
+        """As it is asked for: `3/8`."""
+        return f"{self.number}/{self.of}"
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """How, when and on what the matrix was measured."""
 
@@ -324,6 +351,13 @@ class RunRecord:
     """Most processes that any scenario of the run trained with."""
     newer: tuple[str, ...] = ()
     """Releases on the index that are newer than the newest one tested."""
+    shard: ShardRecord | None = None
+    """Which part of a plan it is; None for a whole run, merged ones included."""
+
+    @property
+    def scope(self) -> str:
+        """The tier, and that it is a shard alone, lest a part be taken for the whole."""
+        return f"{self.tier}, shard {self.shard.name} alone" if self.shard else self.tier
 
 
 @dataclass(frozen=True)

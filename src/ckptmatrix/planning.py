@@ -68,6 +68,11 @@ class Plan:
         """Writer and scenario of each checkpoint that the cells need."""
         return tuple(dict.fromkeys((cell.writer, cell.scenario) for cell in self.cells))
 
+    @property
+    def readers(self) -> tuple[Environment, ...]:
+        """The environments that load something."""
+        return tuple(dict.fromkeys(cell.reader for cell in self.cells))
+
     def narrowed(self, cells: tuple[Cell, ...]) -> "Plan":
         """The same plan with only these cells and what they need."""
         needed = {end for cell in cells for end in (cell.writer, cell.reader)}

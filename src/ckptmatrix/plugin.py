@@ -21,7 +21,8 @@ from ckptmatrix.index import released
 from ckptmatrix.judge import summary
 from ckptmatrix.lab import Lab
 from ckptmatrix.model import MEASURED, Cell, CellRecord
-from ckptmatrix.planning import Selection, make_plan, needs_index
+from ckptmatrix.planning import Plan, Selection, make_plan, needs_index
+from ckptmatrix.recorded import writers_elsewhere
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("yes", "no"),
         help="measure what helps where a load is not exact, whatever the tier says",
     )
+    for end in ("writer", "reader"):
+        what = f"only cells whose {end} is one of these, such as 1.15.0+torch2.13-np2"
+        group.addoption(f"--matrix-{end}", metavar="A,B", help=f"{what}, separated by commas")
     group.addoption("--matrix-device", default="auto", choices=("auto", "cpu", "cuda"))
     group.addoption(
         "--matrix-unmeasured",
@@ -77,20 +81,32 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def selection(config: pytest.Config) -> Selection:
     """What the options select."""
-
-    def names(option: str) -> tuple[str, ...] | None:
-        value = config.getoption(f"--matrix-{option}")
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if value else None
-
     remedies = config.getoption("--matrix-remedies")
     return Selection(
         config.getoption("--matrix-tier"),
-        names("accelerate"),
-        names("stack"),
-        names("scenario"),
-        names("loader"),
+        _names(config, "accelerate"),
+        _names(config, "stack"),
+        _names(config, "scenario"),
+        _names(config, "loader"),
         None if remedies is None else remedies == "yes",
     )
+
+
+def _names(config: pytest.Config, option: str) -> tuple[str, ...] | None:
+    value = config.getoption(f"--matrix-{option}")
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if value else None
+
+
+def _between(plan: Plan, config: pytest.Config) -> Plan:
+    """The cells between the writers and the readers that the options name."""
+    writers, readers = _names(config, "writer"), _names(config, "reader")
+    cells = tuple(
+        cell
+        for cell in plan.cells
+        if (writers is None or cell.writer.short in writers)
+        and (readers is None or cell.reader.short in readers)
+    )
+    return plan if len(cells) == len(plan.cells) else plan.narrowed(cells)
 
 
 class GridCollector(pytest.Collector):
@@ -105,8 +121,8 @@ class GridCollector(pytest.Collector):
         config = read_config(self.config.rootpath / self.grid.config)
         chosen = selection(self.config)
         index = released("accelerate") if needs_index(config, chosen) else ()
-        plan = make_plan(config, chosen, index)
-        bench = _bench(self.config, config, plan.remedies)
+        plan = _between(make_plan(config, chosen, index), self.config)
+        bench = _bench(self.config, config, plan)
         cells: Iterable[Cell] = plan.cells
         if self.config.getoption("--matrix-unmeasured"):
             cells = bench.lab.unmeasured(plan.cells)
@@ -127,10 +143,12 @@ class _Bench:
 _BENCH = pytest.StashKey[_Bench]()
 
 
-def _bench(pytest_config: pytest.Config, config: Config, remedies: bool) -> _Bench:
+def _bench(pytest_config: pytest.Config, config: Config, plan: Plan) -> _Bench:
     if _BENCH not in pytest_config.stash:
         device = find_device(pytest_config.getoption("--matrix-device"))
-        lab = Lab(config, Home.of(config.root), device, remedies=remedies)
+        home = Home.of(config.root)
+        elsewhere = writers_elsewhere(plan, config, home, device)
+        lab = Lab(config, home, device, elsewhere, plan.remedies)
         expectations = read_expectations(config.root / "expectations.toml")
         pytest_config.stash[_BENCH] = _Bench(lab, expectations)
         pytest_config.add_cleanup(lab.close)

@@ -30,11 +30,13 @@ from ckptmatrix.model import (
     Environment,
     Matrix,
     RunRecord,
+    ShardRecord,
     Status,
 )
 from ckptmatrix.parallel import side_by_side
 from ckptmatrix.planning import Plan, Selection
 from ckptmatrix.progress import progress
+from ckptmatrix.recorded import pins, refuse_others, writers_elsewhere
 from ckptmatrix.store import now
 
 
@@ -60,6 +62,8 @@ class Job:
     """Whether the plan is less than the tier."""
     jobs: int = os.cpu_count() or 1
     """Processes at a time."""
+    shard: ShardRecord | None = None
+    """Which part of a plan `plan` is; None if it is all of it."""
 
 
 def run(job: Job) -> Matrix:
@@ -70,19 +74,7 @@ def run(job: Job) -> Matrix:
     """
     started = now()
     home = Home.of(job.config.root)
-    with progress("environments", len(job.plan.environments)) as advance:
-        built = build_all(
-            job.plan.environments,
-            job.plan.stacks,
-            home,
-            job.device,
-            lambda one: advance(one.environment.id),
-            job.jobs,
-        )
-    if not any(one.ready for one in built.values()):
-        reason = next(iter(built.values())).record.reason
-        raise NothingRanError(f"no environment could be built: {reason}", "check the network")
-    write_checkpoints(job, home, built)
+    built = prepare(job, home)
     with Lab(job.config, home, job.device, built, job.plan.remedies) as lab:
         if job.fresh:
             lab.forget(job.plan.cells)
@@ -96,6 +88,36 @@ def run(job: Job) -> Matrix:
         "" if job.narrowed else job.selection.tier,
         datetime.now(UTC).date(),
     )
+
+
+def prepare(job: Job, home: Home) -> dict[Environment, Built]:
+    """Build the environments and write the checkpoints, but for what was written elsewhere.
+
+    Raises:
+        NothingRanError: no environment could be built.
+        CkptmatrixError: one came out otherwise than where the checkpoints were written.
+    """
+    elsewhere = writers_elsewhere(job.plan, job.config, home, job.device)
+    needed = [one for one in job.plan.environments if one not in elsewhere]
+    with progress("environments", len(needed)) as advance:
+        built = build_all(
+            needed,
+            job.plan.stacks,
+            home,
+            job.device,
+            lambda one: advance(one.environment.id),
+            job.jobs,
+            pins(job.plan, home, job.device) if job.shard else None,
+        )
+    if job.shard:
+        # Its readers may all be of a kind that cannot be had; merging sees the whole.
+        refuse_others(built.values(), job.plan, home, job.device)
+    elif not any(one.ready for one in built.values()):
+        reason = next(iter(built.values())).record.reason
+        raise NothingRanError(f"no environment could be built: {reason}", "check the network")
+    built |= elsewhere
+    write_checkpoints(job, home, built)
+    return built
 
 
 def write_checkpoints(job: Job, home: Home, built: dict[Environment, Built]) -> None:
@@ -154,7 +176,7 @@ def _assembled(
             record = blank(cell, Status.NOT_RUN, f"ckptmatrix failed on it: {failure}")
         cells.append(record)
     measured = [record for record in cells if record.status in MEASURED]
-    if not measured:
+    if not measured and not job.shard:
         reasons = Counter(record.reason for record in cells).most_common(1)
         raise NothingRanError(f"no cell could be measured: {reasons[0][0]}", "widen the selection")
     built = [lab.built(environment) for environment in job.plan.environments]
@@ -163,7 +185,8 @@ def _assembled(
         for writer, scenario in job.plan.checkpoints
         if lab.built(writer).ready
     )
-    failed = not controls or not all(control.passed for control in controls)
+    judged = bool(controls) or not measured
+    passed = judged and all(control.passed for control in controls)
     matrix = Matrix(
         RunRecord(
             tool_version=__version__,
@@ -173,11 +196,12 @@ def _assembled(
             platform=f"{platform.system()} {platform.machine()}, "
             f"Python {platform.python_version()}",
             tier=job.selection.describe(),
-            controls="failed" if failed else "passed",
+            controls="passed" if passed else "failed",
             measured=sum(record.measured >= started for record in measured),
             device_name=next((one.device_name for one in built if one.device_name), ""),
             processes=max(map(_processes, checkpoints), default=1),
             newer=_newer(job.plan),
+            shard=job.shard,
         ),
         {one.environment.id: one.record for one in built},
         checkpoints,

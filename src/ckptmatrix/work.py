@@ -6,6 +6,7 @@ from ckptmatrix.estimate import Work
 from ckptmatrix.home import Home
 from ckptmatrix.lab import Lab
 from ckptmatrix.model import Environment
+from ckptmatrix.recorded import writers_elsewhere
 from ckptmatrix.selecting import Selected
 
 
@@ -13,8 +14,8 @@ def work_of(selected: Selected, device: str, fresh: bool = False) -> Work:
     """Count it by looking at what lies in the project's home; builds and measures nothing."""
     config, plan = selected.config, selected.plan
     home = Home.of(config.root)
-    built: dict[Environment, Built] = {}
-    for environment in plan.environments:
+    built: dict[Environment, Built] = writers_elsewhere(plan, config, home, device)
+    for environment in set(plan.environments) - set(built):
         stack = plan.stacks[environment.stack]
         found = environments.find_built(environment, stack, home, device)
         if found:
@@ -37,7 +38,7 @@ def work_of(selected: Selected, device: str, fresh: bool = False) -> Work:
         ]
         todo = len(plan.cells) - len(settled)
         unmeasured = settled if fresh else lab.unmeasured(settled)
-        readers = {cell.reader for cell in unmeasured} | set(plan.environments) - set(built)
+        readers = {cell.reader for cell in unmeasured} | set(plan.readers) - set(built)
         return Work(
             len(plan.environments) - len(built),
             len({writer for writer, _ in missing}),

@@ -69,7 +69,7 @@ def find_written(
     config: Config, home: Home, built: Built, scenario: str, device: str
 ) -> Written | None:
     """The checkpoint that was written before, if it still is what it was."""
-    place = _place(config, home, built, scenario, device)
+    place = place_of(config, home, built, scenario, device)
     try:
         written = msgspec.json.decode((place / _STAMP).read_bytes(), type=_Stamp).written(place)
     except (OSError, msgspec.DecodeError):
@@ -85,7 +85,7 @@ def write(
     config: Config, home: Home, built: Built, scenario: str, device: str, worker: Worker
 ) -> Written:
     """Let a worker write a checkpoint; it appears whole or not at all."""
-    place = _place(config, home, built, scenario, device)
+    place = place_of(config, home, built, scenario, device)
     place.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(dir=place.parent, prefix=".writing-"))
     try:
@@ -141,6 +141,7 @@ class _Stamp:
         return Written(self.record, place, self.digest, self.trace, self.hashes, self.tied)
 
 
-def _place(config: Config, home: Home, built: Built, scenario: str, device: str) -> Path:
+def place_of(config: Config, home: Home, built: Built, scenario: str, device: str) -> Path:
+    """The folder of a checkpoint, whether it is there or not."""
     key = checkpoint_key(config, built, scenario, device)
     return home.checkpoints / built.environment.short / f"{scenario}-{key[:12]}"

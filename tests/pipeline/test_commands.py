@@ -33,6 +33,24 @@ def test_plan_as_json() -> None:
     assert plan["estimated_seconds"] >= 0
 
 
+def test_a_shard_of_a_plan() -> None:
+    arguments = ("--scenario", "basic", "--accelerate", "0.33.0,1.15.0")
+    shards = [
+        json.loads(call("plan", "--json", *arguments, "--shard", f"{number}/4").stdout)
+        for number in range(1, 5)
+    ]
+    assert [len(shard["readers"]) for shard in shards] == [2, 2, 1, 1]
+    readers = [reader for shard in shards for reader in shard["readers"]]
+    assert sorted(readers) == sorted(shards[0]["environments"])
+    assert sum(shard["cells"] for shard in shards) == 36
+
+
+def test_a_shard_learns_no_expectations() -> None:
+    ended = call("run", "--shard", "1/2", "--update-expectations")
+    assert ended.returncode == 2
+    assert "ckptmatrix merge" in ended.stderr
+
+
 def test_k_selects_cells_as_pytest_does() -> None:
     expression = "saved-0.33.0 and loaded-1.15.0 and not torch2.13"
     ended = call("plan", "--tier", "smoke", "--scenario", "basic", "-k", expression, "--cells")
@@ -52,6 +70,8 @@ def test_k_selects_cells_as_pytest_does() -> None:
         (["--device", "tpu"], "tpu"),
         (["--config", "missing.toml"], "cannot read"),
         (["--no-such-option"], "No such option"),
+        (["--shard", "9/8"], "the third of eight"),
+        (["--shard", "1/99"], "45 readers cannot be dealt out to 99 shards"),
     ],
 )
 def test_wrong_use_is_told_in_a_sentence(

@@ -32,6 +32,7 @@ def cli() -> None:
 
     \b
     Before an upgrade   plan, run, report, upgrade, diff
+    On many machines    write, run --shard, merge
     A broken checkpoint inspect, explain, doctor, try, repair
     The judge itself    score
 

@@ -12,15 +12,17 @@ from rich.table import Table
 from ckptmatrix.device import find_device
 from ckptmatrix.estimate import Work, in_words
 from ckptmatrix.selecting import Selected, select, selection_options
+from ckptmatrix.sharding import Shard, shard_option, sharded
 from ckptmatrix.work import work_of
 
 
 @click.command(name="plan")
 @selection_options
+@shard_option
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option("--cells", is_flag=True, help="List every cell by its name.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-def command(device: str, cells: bool, as_json: bool, **options: Any) -> None:
+def command(shard: Shard | None, device: str, cells: bool, as_json: bool, **options: Any) -> None:
     """Show environments, checkpoints, cells and an estimate; nothing is built or run.
 
     \b
@@ -28,6 +30,7 @@ def command(device: str, cells: bool, as_json: bool, **options: Any) -> None:
       ckptmatrix plan
       ckptmatrix plan --tier full
       ckptmatrix plan --accelerate 0.33.0,1.15.0 --cells
+      ckptmatrix plan --shard 3/8                       what the third of eight machines does
 
     \b
     Exit codes:
@@ -35,7 +38,7 @@ def command(device: str, cells: bool, as_json: bool, **options: Any) -> None:
       2  wrong use or configuration
       3  the package index is needed and could not be asked
     """
-    selected = select(**options)
+    selected = sharded(select(**options), shard)
     work = work_of(selected, find_device(device))
     if as_json:
         click.echo(json.dumps(_as_json(selected, work), indent=2))
@@ -51,6 +54,7 @@ def _as_json(selected: Selected, work: Work) -> dict[str, Any]:
     return {
         "tier": selected.selection.describe(),
         "environments": [environment.id for environment in plan.environments],
+        "readers": [environment.id for environment in plan.readers],
         "scenarios": list(plan.scenarios),
         "checkpoints": len(plan.checkpoints),
         "cells": len(plan.cells),
@@ -70,7 +74,11 @@ def _tell(selected: Selected, work: Work, console: Console) -> None:
     console.print(table)
     loaders = Counter(cell.loader for cell in plan.cells)
     console.print(f"\nscenarios ({len(plan.scenarios)}): {', '.join(plan.scenarios)}")
-    console.print(f"loaders: {', '.join(loaders)}\n")
+    console.print(f"loaders: {', '.join(loaders)}")
+    if len(plan.readers) < len(plan.environments):
+        readers = ", ".join(reader.short for reader in plan.readers)
+        console.print(f"readers ({len(plan.readers)}): {readers}")
+    console.print()
     for what, total, todo in (
         ("environments", len(plan.environments), f"{work.environments} to build"),
         ("checkpoints", len(plan.checkpoints), f"{work.checkpoints} to write"),

@@ -12,14 +12,18 @@ from rich.console import Console
 
 from ckptmatrix import learning
 from ckptmatrix.device import find_device
+from ckptmatrix.errors import UsageError
 from ckptmatrix.estimate import in_words
-from ckptmatrix.expectations import read_expectations
+from ckptmatrix.expectations import Expectations, read_expectations
 from ckptmatrix.findings.diff import on_common_ground
+from ckptmatrix.home import Home
 from ckptmatrix.judge import summary
 from ckptmatrix.model import Matrix, Status
 from ckptmatrix.report import read_matrix, write_reports
 from ckptmatrix.run import Job, baseline_of, exit_code, run
 from ckptmatrix.selecting import Selected, select, selection_options
+from ckptmatrix.sharding import Shard, shard_option, shard_record, sharded
+from ckptmatrix.unpacking import unpack
 from ckptmatrix.work import work_of
 
 _SHOWN = 20
@@ -27,6 +31,13 @@ _SHOWN = 20
 
 @click.command(name="run")
 @selection_options
+@shard_option
+@click.option(
+    "--checkpoints",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Load what `ckptmatrix write` packed, instead of writing it here.",
+)
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -56,6 +67,8 @@ _SHOWN = 20
 @click.option("-n", "--jobs", type=click.IntRange(1), help="Processes at a time; all cores.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def command(
+    shard: Shard | None,
+    checkpoints: Path | None,
     device: str,
     fresh: bool,
     update_expectations: bool,
@@ -73,6 +86,7 @@ def command(
       ckptmatrix run --tier smoke                       minutes
       ckptmatrix run --accelerate 0.33.0,1.15.0         two releases on every stack
       ckptmatrix run -k "saved-0.33.0 and loaded-1.15.0"
+      ckptmatrix run --shard 3/8 --checkpoints ckpt.zip the third of eight machines
 
     \b
     Exit codes:
@@ -81,13 +95,21 @@ def command(
       2  wrong use or configuration
       3  a control failed, or nothing could be run
     """
-    selected = select(**options)
+    if shard and update_expectations:
+        raise UsageError(
+            "--update-expectations would drop what other shards show",
+            "give it to `ckptmatrix merge`",
+        )
+    whole = select(**options)
+    selected = sharded(whole, shard)
     console = Console(stderr=True)
     found_device = find_device(device)
+    if checkpoints:
+        unpack(checkpoints, whole, Home.of(whole.config.root), found_device)
     path = selected.config.root / "expectations.toml"
     expectations = read_expectations(path)
     work = work_of(selected, found_device, fresh)
-    console.print(_intention(selected, found_device, in_words(work.seconds(jobs))))
+    console.print(_intention(selected, shard, found_device, in_words(work.seconds(jobs))))
     job = Job(
         selected.config,
         selected.selection,
@@ -96,11 +118,19 @@ def command(
         found_device,
         fresh,
         selected.expression,
-        selected.narrowed,
+        selected.narrowed or shard is not None,
         jobs or os.cpu_count() or 1,
+        shard_record(whole, shard) if shard else None,
     )
     matrix = run(job)
-    baseline = baseline or baseline_of(selected.config.root)
+    conclude(matrix, reports, baseline or baseline_of(selected.config.root), as_json)
+    if update_expectations:
+        update(path, expectations, matrix)
+    sys.exit(exit_code(matrix))
+
+
+def conclude(matrix: Matrix, reports: Path, baseline: Path | None, as_json: bool) -> None:
+    """Write the report of a run and say what came out."""
     before = on_common_ground(read_matrix(baseline), matrix) if baseline else None
     files = write_reports(matrix, reports, before)
     page = next(file for file in files if file.suffix == ".html")
@@ -108,17 +138,21 @@ def command(
         click.echo(json.dumps({**_counts(matrix), "report": str(page)}))
     else:
         _tell(matrix, page, Console())
-    if update_expectations:
-        kept, added, dropped = learning.update(path, expectations, matrix)
-        console.print(f"{path.name}: {kept} kept, {added} added, {dropped} dropped")
-    sys.exit(exit_code(matrix))
 
 
-def _intention(selected: Selected, device: str, estimate: str) -> str:
+def update(path: Path, expectations: Expectations, matrix: Matrix) -> None:
+    """Rewrite `expectations.toml` from a run and say what became of it."""
+    kept, added, dropped = learning.update(path, expectations, matrix)
+    told = f"{path.name}: {kept} kept, {added} added, {dropped} dropped"
+    Console(stderr=True).print(told)
+
+
+def _intention(selected: Selected, shard: Shard | None, device: str, estimate: str) -> str:
     plan = selected.plan
+    part = f", shard {shard.number}/{shard.of}" if shard else ""
     return (
-        f"ckptmatrix: tier {selected.selection.describe()} on {device}: "
-        f"{len(plan.environments)} environments, {len(plan.checkpoints)} checkpoints, "
+        f"ckptmatrix: tier {selected.selection.describe()}{part} on {device}: "
+        f"{len(plan.readers)} readers, {len(plan.checkpoints)} checkpoints, "
         f"{len(plan.cells)} cells; about {estimate}"
     )
 

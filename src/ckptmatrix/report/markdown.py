@@ -30,7 +30,7 @@ def _lines(page: Page) -> Iterator[str]:
     yield ""
     yield escape(
         f"{len(axis.releases)} releases of accelerate on {', '.join(axis.stacks)}; "
-        f"{', '.join(page.scenarios)}; on {run.device}, {run.finished[:10]}, tier {run.tier}."
+        f"{', '.join(page.scenarios)}; on {run.device}, {run.finished[:10]}, tier {run.scope}."
     )
     for alarm in page.alarms:
         yield f"- **{escape(alarm)}**"

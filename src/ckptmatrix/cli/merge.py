@@ -1,0 +1,88 @@
+"""`ckptmatrix merge`: the shards of a run put together."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from ckptmatrix.cli.run import conclude, update
+from ckptmatrix.errors import UsageError
+from ckptmatrix.expectations import lay_over, read_expectations
+from ckptmatrix.merging import merge
+from ckptmatrix.report import read_matrix
+from ckptmatrix.run import baseline_of, exit_code
+
+
+@click.command(name="merge")
+@click.argument(
+    "paths", metavar="SHARD...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="Where the report goes.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("matrix.toml"),
+    show_default=True,
+    help="The declared matrix; expectations.toml is beside it.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A matrix.json to compare with; the committed sample by default.",
+)
+@click.option(
+    "--update-expectations",
+    is_flag=True,
+    help="Rewrite expectations.toml from the merged run, as `ckptmatrix run` does.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def command(
+    paths: tuple[Path, ...],
+    output: Path,
+    config: Path,
+    baseline: Path | None,
+    update_expectations: bool,
+    as_json: bool,
+) -> None:
+    """Put the SHARDs of a run together and report, as if it had run on one machine.
+
+    Each SHARD is a matrix.json that `ckptmatrix run --shard I/N` wrote, or its directory. Shards
+    that leave a hole, overlap, or are of different plans are refused.
+
+    \b
+    Examples:
+      ckptmatrix merge shards/*
+      ckptmatrix merge shard-1/matrix.json shard-2/matrix.json -o reports
+
+    \b
+    Exit codes:
+      0  every outcome is as expected
+      1  some are not, or an expectation no longer holds
+      2  the shards do not make one run; or wrong use
+      3  a control failed, or nothing could be run
+    """
+    twice = [path for path in paths if paths.count(path) > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice", "give each shard once")
+    found = {str(path): read_matrix(path) for path in paths}
+    shard = next(iter(found.values())).run.shard
+    path = config.parent / "expectations.toml"
+    expectations = read_expectations(path)
+    merged = lay_over(
+        merge(found),
+        expectations,
+        shard.tier if shard else "",
+        datetime.now(UTC).date(),
+    )
+    conclude(merged, output, baseline or baseline_of(config.parent), as_json)
+    if update_expectations:
+        update(path, expectations, merged)
+    sys.exit(exit_code(merged))

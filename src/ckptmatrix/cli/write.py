@@ -1,0 +1,67 @@
+"""`ckptmatrix write`: every checkpoint of a plan as one file, for the machines that load them."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ckptmatrix.artifact import pack
+from ckptmatrix.device import find_device
+from ckptmatrix.errors import UsageError
+from ckptmatrix.expectations import Expectations
+from ckptmatrix.home import Home
+from ckptmatrix.run import Job, prepare
+from ckptmatrix.selecting import select, selection_options
+
+
+@click.command(name="write")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+@selection_options
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("-n", "--jobs", type=click.IntRange(1), help="Processes at a time; all cores.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was packed as JSON.")
+def command(path: Path, device: str, jobs: int | None, as_json: bool, **options: Any) -> None:
+    """Install the releases, write every checkpoint, and pack them into FILE (a ZIP).
+
+    A machine with FILE runs its shard without the writers' environments:
+    `ckptmatrix run --shard I/N --checkpoints FILE`, with the same options and device as here.
+
+    \b
+    Examples:
+      ckptmatrix write checkpoints.zip
+      ckptmatrix write checkpoints.zip --tier smoke --device cpu
+
+    \b
+    Exit codes:
+      0  packed
+      2  wrong use or configuration
+      3  nothing could be written
+    """
+    selected = select(**options)
+    home, found_device = Home.of(selected.config.root), find_device(device)
+    job = Job(
+        selected.config,
+        selected.selection,
+        selected.plan,
+        Expectations(()),
+        found_device,
+        jobs=jobs or os.cpu_count() or 1,
+    )
+    built = prepare(job, home)
+    try:
+        manifest = pack(path, selected, home, found_device, built)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror or error}", "name another file"
+        ) from None
+    missing = [one.environment.id for one in built.values() if not one.ready]
+    packed, size = len(manifest.checkpoints), path.stat().st_size
+    if as_json:
+        counts = {"checkpoints": packed, "bytes": size, "unavailable": missing}
+        click.echo(json.dumps({"file": str(path), **counts}))
+        return
+    click.echo(f"{path}: {packed} checkpoints in {size:,} bytes")
+    if missing:
+        click.echo(f"no environment, so no checkpoint: {', '.join(missing)}")

@@ -1,0 +1,98 @@
+"""The workflows in docs/: of the right form, and every command in them is one that there is."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from ruamel.yaml import YAML
+
+from ckptmatrix.cli import cli
+from tests.conftest import ROOT
+
+GITHUB = ROOT / "docs" / "workflows" / "github-actions.yml"
+SLURM = ROOT / "docs" / "workflows" / "slurm-array.sh"
+PAGE = ROOT / "docs" / "many-machines.md"
+
+
+def test_the_workflow_keeps_to_githubs_schema() -> None:
+    schema = ["check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    subprocess.run([sys.executable, "-m", *schema, str(GITHUB)], check=True)
+
+
+def test_the_workflow_may_only_read_and_only_one_runs_at_a_time() -> None:
+    workflow = YAML(typ="safe").load(GITHUB)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert not [job for job in workflow["jobs"].values() if "permissions" in job]
+    assert workflow["concurrency"]["cancel-in-progress"] is True
+    assert all("timeout-minutes" in job for job in workflow["jobs"].values())
+
+
+def test_no_input_is_put_into_a_shell() -> None:
+    # An expression in `run` becomes part of the program; in `env` it stays a value.
+    workflow = YAML(typ="safe").load(GITHUB)
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    assert len([step for step in steps if "run" in step]) > 5
+    assert not [step["run"] for step in steps if "${{" in step.get("run", "")]
+
+
+def test_the_script_is_sound_shell() -> None:
+    subprocess.run(["bash", "-n", str(SLURM)], check=True)
+    linter = Path(sys.executable).with_name("shellcheck")
+    subprocess.run([str(linter), "--enable=all", "--exclude=SC2250", str(SLURM)], check=True)
+
+
+def lines(text: str) -> Iterator[str]:
+    """The commands of ckptmatrix in a text, continued lines joined."""
+    for line in text.replace("\\\n", " ").splitlines():
+        found = re.search(r"(?:^|- run:)\s*(ckptmatrix [a-z][^#]*)", line)
+        if found:
+            yield re.split(r"\|\||>>|;", found[1])[0].strip()
+
+
+def commands() -> list[str]:
+    return [line for path in (GITHUB, SLURM, PAGE) for line in lines(path.read_text("utf-8"))]
+
+
+def test_the_commands_are_found() -> None:
+    for path in (GITHUB, SLURM, PAGE):
+        names = {line.split()[1] for line in lines(path.read_text("utf-8"))}
+        assert {"write", "run", "merge"} <= names
+
+
+@pytest.mark.parametrize("line", sorted(set(commands())))
+def test_every_command_is_one_that_there_is(line: str, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", f"options=($OPTIONS); task=3; printf '%s\\0' {line}"],
+        env={
+            "PATH": os.environ["PATH"],
+            "OPTIONS": "--tier smoke --device cpu",
+            "SHARDS": "8",
+            "SHARD": "3",
+            "SHARED": str(tmp_path),
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    _, name, *arguments = ended.stdout.removesuffix("\0").split("\0")
+    context = click.Context(cli)
+    command = cli.get_command(context, name)
+    assert command, f"there is no ckptmatrix {name}"
+    # Parses and checks each option as the command would, and runs nothing.
+    command.make_context(name, arguments, parent=context)
+
+
+def test_wrong_commands_would_be_found(tmp_path: Path) -> None:
+    for line in ("ckptmatrix run --shards 3/8", "ckptmatrix run --shard 9/8", "ckptmatrix merge"):
+        with pytest.raises(click.UsageError):
+            test_every_command_is_one_that_there_is(line, tmp_path)
+    assert shlex.split(next(lines("- run: ckptmatrix merge a b -o c || true"))) == [
+        *("ckptmatrix", "merge", "a", "b", "-o", "c")
+    ]
