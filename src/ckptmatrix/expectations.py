@@ -21,6 +21,9 @@ from ckptmatrix.errors import UsageError
 from ckptmatrix.judge import summary
 from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status
 
+Plane = tuple[str, str, str, str, str]
+"""Stack of the writer, of the reader, scenario, loader, treatment."""
+
 
 class Expectation(msgspec.Struct, forbid_unknown_fields=True, frozen=True, dict=True):
     """One known outcome, and the cells that it covers."""
@@ -57,16 +60,21 @@ class Expectation(msgspec.Struct, forbid_unknown_fields=True, frozen=True, dict=
 
     def covers(self, cell: CellRecord) -> bool:
         """Whether it speaks for a cell."""
-        writer, reader = release_and_stack(cell.writer), release_and_stack(cell.reader)
+        return self._names(plane_of(cell)) and self._spans(cell)
+
+    def _names(self, plane: Plane) -> bool:
+        writer_stack, reader_stack, scenario, loader, treatment = plane
         return (
-            _any(cell.scenario, self.scenario)
-            and _any(cell.loader, self.loader)
-            and _any(cell.treatment, self.treatment)
-            and _any(writer[1], self.writer_stack)
-            and _any(reader[1], self.reader_stack)
-            and _within(writer[0], self.writer)
-            and _within(reader[0], self.reader)
+            _any(scenario, self.scenario)
+            and _any(loader, self.loader)
+            and _any(treatment, self.treatment)
+            and _any(writer_stack, self.writer_stack)
+            and _any(reader_stack, self.reader_stack)
         )
+
+    def _spans(self, cell: CellRecord) -> bool:
+        writer, reader = release_and_stack(cell.writer)[0], release_and_stack(cell.reader)[0]
+        return _within(writer, self.writer) and _within(reader, self.reader)
 
     def foretells(self, cell: CellRecord) -> bool:
         """Whether the outcome is the one that it foretells."""
@@ -90,11 +98,22 @@ class Expectations:
     tier: str = "eras"
     """The tier that the file is written for: only in it can an expectation be stale."""
 
+    def covering(self, cell: CellRecord) -> list[Expectation]:
+        """Every expectation that speaks for a cell."""
+        plane = plane_of(cell)
+        if plane not in self._planes:  # a run has few planes, and many cells in each
+            self._planes[plane] = [entry for entry in self.entries if entry._names(plane)]
+        return [entry for entry in self._planes[plane] if entry._spans(cell)]
+
+    @cached_property
+    def _planes(self) -> dict[Plane, list[Expectation]]:
+        return {}
+
     def laid_over(self, cell: CellRecord, today: date) -> CellRecord:
         """The cell with `expected` and `expectation` filled in."""
         if cell.status not in MEASURED:
             return cell
-        covering = [e for e in self.entries if e.covers(cell)]
+        covering = self.covering(cell)
         valid = [e for e in covering if e.expires is None or e.expires >= today]
         for entry in valid:
             if entry.foretells(cell):
@@ -110,22 +129,15 @@ class Expectations:
 
         One whose cells could not be measured cannot be told to be stale.
         """
-        cells = list(cells)
-        left = list(self.entries)
-        unmeasured: set[int] = set()
+        foretold, contradicted, unmeasured = set[int](), set[int](), set[int]()
         for cell in cells:
-            still = []
-            for entry in left:
-                if not entry.covers(cell):
-                    still.append(entry)
-                elif cell.status not in MEASURED:
+            for entry in self.covering(cell):
+                if cell.status not in MEASURED:
                     unmeasured.add(id(entry))
-                    still.append(entry)
-                elif not entry.foretells(cell):
-                    unmeasured.discard(id(entry))
-                    still.append(entry)
-            left = still
-        return [entry for entry in left if id(entry) not in unmeasured]
+                elif id(entry) not in foretold:
+                    (foretold if entry.foretells(cell) else contradicted).add(id(entry))
+        live = foretold | (unmeasured - contradicted)
+        return [entry for entry in self.entries if id(entry) not in live]
 
 
 def read_expectations(path: Path) -> Expectations:
@@ -187,6 +199,12 @@ def lay_over(matrix: Matrix, expectations: Expectations, whole_tier: str, today:
             for entry in expectations.stale(cells)
         ]
     return replace(matrix, cells=cells, problems=matrix.problems + tuple(problems))
+
+
+def plane_of(cell: CellRecord) -> Plane:
+    """Everything that names a cell but its two releases."""
+    stacks = (release_and_stack(cell.writer)[1], release_and_stack(cell.reader)[1])
+    return (*stacks, cell.scenario, cell.loader, cell.treatment)
 
 
 @cache

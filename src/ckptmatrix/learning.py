@@ -14,13 +14,19 @@ from typing import Any
 import tomlkit
 from packaging.version import Version
 
-from ckptmatrix.expectations import Expectation, Expectations, release_and_stack
+from ckptmatrix.expectations import (
+    Expectation,
+    Expectations,
+    Plane,
+    plane_of,
+    release_and_stack,
+)
 from ckptmatrix.files import write_atomically
 from ckptmatrix.judge import summary
 from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status
 
-_Plane = tuple[str, ...]
-"""Stack of the writer, of the reader, scenario, loader, treatment: what a rectangle lies in."""
+_Outcome = tuple[str, str, str]
+"""Status, message pattern, cause id."""
 
 _LISTED = ("writer_stack", "reader_stack", "scenario", "loader", "treatment")
 
@@ -29,8 +35,7 @@ _LISTED = ("writer_stack", "reader_stack", "scenario", "loader", "treatment")
 class _Rectangle:
     """Cells of one kind of outcome: ranges of releases, and names for the rest."""
 
-    outcome: tuple[str, str, str]
-    """Status, message pattern, cause id."""
+    outcome: _Outcome
     writers: tuple[str, str]
     """First and last of the writers' releases."""
     readers: tuple[str, str]
@@ -54,7 +59,7 @@ def update(path: Path, known: Expectations, matrix: Matrix) -> tuple[int, int, i
         How many expectations were kept, added and dropped.
     """
     stale = {id(entry) for entry in known.stale(matrix.cells)}
-    contradicted = {id(e) for e in known.entries for c in matrix.cells if _against(e, c, known)}
+    contradicted = {id(entry) for cell in matrix.cells for entry in _against(known, cell)}
     kept = [e for e in known.entries if id(e) not in stale | contradicted]
     left = Expectations(tuple(kept), known.tier)
     rest = [c for c in matrix.cells if not _spoken_for(left, c)]
@@ -63,19 +68,18 @@ def update(path: Path, known: Expectations, matrix: Matrix) -> tuple[int, int, i
     return len(kept), len(added), len(known.entries) - len(kept)
 
 
-def _against(entry: Expectation, cell: CellRecord, known: Expectations) -> bool:
-    """Whether a cell that an entry covers comes out as no entry foretells."""
-    return (
-        cell.status in MEASURED
-        and entry.covers(cell)
-        and not any(e.foretells(cell) for e in known.entries if e.covers(cell))
-    )
+def _against(known: Expectations, cell: CellRecord) -> list[Expectation]:
+    """What covers a cell that comes out as no expectation foretells."""
+    if cell.status not in MEASURED:
+        return []
+    covering = known.covering(cell)
+    return [] if any(entry.foretells(cell) for entry in covering) else covering
 
 
 def _spoken_for(left: Expectations, cell: CellRecord) -> bool:
     if cell.status not in MEASURED or cell.status == Status.EXACT:
         return True
-    return any(entry.covers(cell) and entry.foretells(cell) for entry in left.entries)
+    return any(entry.foretells(cell) for entry in left.covering(cell))
 
 
 def rectangles(cells: Iterable[CellRecord], wanted: Iterable[CellRecord]) -> list[_Rectangle]:
@@ -83,21 +87,16 @@ def rectangles(cells: Iterable[CellRecord], wanted: Iterable[CellRecord]) -> lis
 
     A rectangle may contain cells that were not measured, but none with another outcome.
     """
-    planes: dict[_Plane, dict[tuple[str, str], tuple[str, str, str] | None]] = defaultdict(dict)
+    planes: dict[Plane, dict[tuple[str, str], _Outcome | None]] = defaultdict(dict)
     for cell in cells:
-        writer, reader = release_and_stack(cell.writer)[0], release_and_stack(cell.reader)[0]
-        planes[_plane(cell)][writer, reader] = _outcome(cell) if cell.status in MEASURED else None
-    todo = {
-        (
-            _plane(cell),
-            release_and_stack(cell.writer)[0],
-            release_and_stack(cell.reader)[0],
-        ): _outcome(cell)
-        for cell in wanted
-    }
+        found_there = _outcome(cell) if cell.status in MEASURED else None
+        planes[plane_of(cell)][_releases(cell)] = found_there
+    todo: dict[Plane, dict[tuple[str, str], _Outcome]] = defaultdict(dict)
+    for cell in wanted:
+        todo[plane_of(cell)][_releases(cell)] = _outcome(cell)
     found = []
-    for plane, grid in planes.items():
-        marked = {(w, r): o for (p, w, r), o in todo.items() if p == plane}
+    for plane, marked in todo.items():
+        grid = planes[plane]
         for outcome in dict.fromkeys(marked.values()):
             pairs = {pair for pair, o in marked.items() if o == outcome}
             found += [
@@ -109,12 +108,11 @@ def rectangles(cells: Iterable[CellRecord], wanted: Iterable[CellRecord]) -> lis
     return sorted(found, key=lambda r: (r.scenario, r.outcome, Version(r.readers[0]), repr(r)))
 
 
-def _plane(cell: CellRecord) -> _Plane:
-    stacks = (release_and_stack(cell.writer)[1], release_and_stack(cell.reader)[1])
-    return (*stacks, cell.scenario, cell.loader, cell.treatment)
+def _releases(cell: CellRecord) -> tuple[str, str]:
+    return release_and_stack(cell.writer)[0], release_and_stack(cell.reader)[0]
 
 
-def _outcome(cell: CellRecord) -> tuple[str, str, str]:
+def _outcome(cell: CellRecord) -> _Outcome:
     return str(cell.status), signature(cell), cell.cause or ""
 
 
@@ -130,8 +128,8 @@ def _escape(text: str) -> str:
 
 def _cover(
     pairs: set[tuple[str, str]],
-    grid: dict[tuple[str, str], tuple[str, str, str] | None],
-    outcome: tuple[str, str, str],
+    grid: dict[tuple[str, str], _Outcome | None],
+    outcome: _Outcome,
 ) -> list[tuple[tuple[str, str], tuple[str, str]]]:
     """Greedy: grow from the first uncovered pair, first along the readers, then the writers."""
     writers = sorted({w for w, _ in grid}, key=Version)
