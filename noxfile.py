@@ -41,9 +41,10 @@ def score(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """What a cell costs, warm and in a process of its own, into reports/bench.json; minutes."""
+    """What a cell costs, and the tools on large checkpoints, into reports/; some minutes."""
     session.install("-e", ".")
     session.run("python", "tools/bench.py", *session.posargs)
+    session.run("python", "tools/bench_large.py")
 
 
 @nox.session
