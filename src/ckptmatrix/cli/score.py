@@ -1,9 +1,11 @@
 """`ckptmatrix score`: how well the judge judges."""
 
 import json
+import os
 import sys
-from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import click
@@ -15,9 +17,10 @@ from ckptmatrix.home import Home
 from ckptmatrix.lab import Lab
 from ckptmatrix.model import Cell
 from ckptmatrix.mutation import Fate, score, subject
+from ckptmatrix.parallel import side_by_side
 from ckptmatrix.progress import progress
 from ckptmatrix.score_report import Row, read_rows, row_of, write_rows
-from ckptmatrix.selecting import Selected, select, selection_options
+from ckptmatrix.selecting import select, selection_options
 
 
 @click.command(name="score")
@@ -31,8 +34,11 @@ from ckptmatrix.selecting import Selected, select, selection_options
     show_default=True,
     help="Where mutation.json and mutation.md go.",
 )
+@click.option("-n", "--jobs", type=click.IntRange(1), help="Processes at a time; all cores.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
-def command(device: str, fresh: bool, reports: Path, as_json: bool, **options: Any) -> None:
+def command(
+    device: str, fresh: bool, reports: Path, jobs: int | None, as_json: bool, **options: Any
+) -> None:
     """Alter checkpoints one place at a time and see whether the judge notices exactly that.
 
     Of each scenario, the newest release that loads its own checkpoints writes one; every file and
@@ -55,16 +61,29 @@ def command(device: str, fresh: bool, reports: Path, as_json: bool, **options: A
     """
     selected = select(**options)
     known = {(row.scenario, row.loader): row for row in read_rows(reports)}
-    scored: list[Row] = []
-    with Lab(selected.config, Home.of(selected.config.root), find_device(device)) as lab:
-        for cell in _subjects(selected, lab):
-            key = lab.key(cell)
-            row = known.get((cell.scenario, cell.loader))
-            if fresh or row is None or row.key != key:
-                row = row_of(score(lab, cell), key)
-            scored.append(row)
-            known[cell.scenario, cell.loader] = row
-            write_rows(reports, tuple(known[name] for name in sorted(known)))
+    wanted = list(dict.fromkeys((cell.scenario, cell.loader) for cell in selected.plan.cells))
+    writing = Lock()
+
+    def some(names: list[tuple[str, str]]) -> list[Row]:
+        found = []
+        with Lab(selected.config, Home.of(selected.config.root), found_device) as lab:
+            for scenario, loader in names:
+                cell = subject(lab, scenario, loader, selected.plan.environments)
+                if cell:
+                    old = None if fresh else known.get((scenario, loader))
+                    found.append(_row(lab, cell, old))
+                    with writing:
+                        known[scenario, loader] = found[-1]
+                        write_rows(reports, tuple(known[name] for name in sorted(known)))
+                advance(scenario)
+        return found
+
+    found_device = find_device(device)
+    cores = jobs or os.cpu_count() or 1
+    with progress("scenarios", len(wanted)) as advance:
+        # Dealt out like cards: what a scenario costs is alike in its neighbours.
+        hands = [wanted[first::cores] for first in range(min(cores, len(wanted)))]
+        scored = list(chain.from_iterable(side_by_side(some, hands, cores)))
     if not scored:
         raise NothingRanError(
             "no release of the selection loads its own checkpoints", "select other releases"
@@ -73,15 +92,10 @@ def command(device: str, fresh: bool, reports: Path, as_json: bool, **options: A
     sys.exit(1 if any(row.faults for row in scored) else 0)
 
 
-def _subjects(selected: Selected, lab: Lab) -> Iterator[Cell]:
-    """The cell to score of each scenario and loader; none of those that no release can load."""
-    wanted = dict.fromkeys((cell.scenario, cell.loader) for cell in selected.plan.cells)
-    with progress("scenarios", len(wanted)) as advance:
-        for scenario, loader in wanted:
-            found = subject(lab, scenario, loader, selected.plan.environments)
-            if found:
-                yield found
-            advance(scenario)
+def _row(lab: Lab, cell: Cell, old: Row | None) -> Row:
+    """The score of a cell, measured now unless it is known."""
+    key = lab.key(cell)
+    return old if old and old.key == key else row_of(score(lab, cell), key)
 
 
 def _tell(rows: list[Row], reports: Path, as_json: bool) -> None:
