@@ -46,8 +46,12 @@ class Evidence:
         return any(e.type.endswith(type_) and text in e.message for e in self.record.swallowed)
 
     def named(self, verdict: Verdict) -> set[str]:
-        """Components with this verdict."""
-        return {name for name, found in self.record.components.items() if found == verdict}
+        """Components with this verdict in any process, without their ranks."""
+        return {
+            name.partition("@")[0]
+            for name, found in self.record.components.items()
+            if found == verdict
+        }
 
     @property
     def numpy_majors_differ(self) -> bool:
@@ -57,6 +61,10 @@ class Evidence:
     def reader_is(self, first: str, end: str = "99") -> bool:
         """Whether the reader's accelerate lies in `[first, end)`."""
         return Version(first) <= Version(self.reader.accelerate) < Version(end)
+
+    def writer_is(self, first: str, end: str = "99") -> bool:
+        """Whether the writer's accelerate lies in `[first, end)`."""
+        return Version(first) <= Version(self.writer.accelerate) < Version(end)
 
 
 @dataclass(frozen=True)

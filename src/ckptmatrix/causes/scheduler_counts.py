@@ -1,5 +1,7 @@
 """A scheduler stepped with every micro-batch, read by a release that steps it less often."""
 
+from packaging.version import Version
+
 from ckptmatrix.causes import Evidence, KnownCause
 from ckptmatrix.model import Cause, Verdict
 
@@ -9,8 +11,15 @@ def _explains(evidence: Evidence) -> bool:
     return (
         "scheduler" in evidence.named(Verdict.WRONG)
         and difference is not None
-        and difference.where == "updates"
+        and (difference.where == "updates" or _on_both_sides(evidence))
     )
+
+
+def _on_both_sides(evidence: Evidence) -> bool:
+    """Whether one end steps with every micro-batch and the other with every optimizer step."""
+    ends = (evidence.writer.accelerate, evidence.reader.accelerate)
+    older = [Version(release) < Version("0.17.1") for release in ends]
+    return older[0] != older[1] and evidence.record.scenario.startswith("accumulation")
 
 
 known = KnownCause(

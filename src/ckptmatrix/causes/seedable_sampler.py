@@ -15,6 +15,7 @@ def _explains(evidence: Evidence) -> bool:
         and (
             evidence.record.components.get("dataloader") != Verdict.ABSENT
             or evidence.reader_is("0.24.0", "0.26.0")
+            or evidence.writer_is("0.24.0", "0.26.0")
         )
     )
 

@@ -9,6 +9,7 @@ def _explains(evidence: Evidence) -> bool:
         evidence.record.error is None
         and evidence.named(Verdict.LOST) == {"step"}
         and not evidence.named(Verdict.WRONG)
+        and not evidence.reader_is("0.32.0")
     )
 
 
