@@ -27,8 +27,10 @@ class Epoch(Dataloader):
     def capture(self, training: Training) -> Any:
         found = super().capture(training)
         sampler = self._samplers(training)["0"][1]
-        if not hasattr(sampler, "initial_seed") and sampler.generator is not None:
-            # 0.25 adds the epoch to the generator's seed as an epoch begins, so it is in there.
+        put_in = getattr(training, "uninterrupted", False)
+        if not hasattr(sampler, "initial_seed") and sampler.generator is not None and not put_in:
+            # 0.25 adds the epoch to the generator's seed as an epoch begins, so it is in there;
+            # what was put in is as it was before.
             found["0"]["seed"] = sampler.generator.initial_seed() - sampler.epoch
         return found
 
