@@ -54,3 +54,18 @@ def test_markup_of_a_message_is_only_text():
     assert "](javascript:" not in text
     assert "@everyone" not in text
     assert "&#60;img src=x onerror=alert(1)&#62; &#124; &#91;x&#93;" in text
+
+
+def test_many_scenarios_are_counted_one_by_one_and_still_fit_a_comment():
+    names = [f"scenario-{number}" for number in range(53)]
+    matrix = synthetic.matrix(["0.33.0", "1.15.0"], scenarios=names)
+    problems = tuple(f"problem {number}" for number in range(2000))
+    text = told(replace(matrix, problems=problems))
+    assert "53 scenarios" in text.splitlines()[2]
+    today = [cell for cell in matrix.cells if cell.loader == "accelerate"]
+    exact = sum(c.status == "exact" and c.scenario == names[7] for c in today)
+    assert f"| {names[7]} | {exact} |" in text
+    assert "problem 9" in text
+    assert "problem 10" not in text
+    assert "1990 more" in text
+    assert len(text) < 65_536

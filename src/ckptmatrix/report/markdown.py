@@ -18,6 +18,9 @@ CAUSES = 12
 AREAS = 3
 """Boxes of versions that are told of each cause."""
 
+_NAMED = 8
+"""So many scenarios are named in the head; more are counted."""
+
 
 def render(page: Page) -> bytes:
     """Give the summary as GitHub's Markdown, UTF-8."""
@@ -30,7 +33,7 @@ def _lines(page: Page) -> Iterator[str]:
     yield ""
     yield escape(
         f"{len(axis.releases)} releases of accelerate on {', '.join(axis.stacks)}; "
-        f"{', '.join(page.scenarios)}; on {run.device}, {run.finished[:10]}, tier {run.scope}."
+        f"{_named(page.scenarios)}; on {run.device}, {run.finished[:10]}, tier {run.scope}."
     )
     for alarm in page.alarms:
         yield f"- **{escape(alarm)}**"
@@ -40,6 +43,7 @@ def _lines(page: Page) -> Iterator[str]:
     if page.diff is not None:
         yield from ("### Since the baseline", "", changes_markdown(page.diff), "")
     yield from _grids(page)
+    yield from _scenarios(page)
     yield from _causes(page)
     if run.newer:
         yield f"Newer releases that are not covered: {escape(', '.join(run.newer))}."
@@ -53,6 +57,25 @@ def _counts(page: Page) -> Iterator[str]:
         numbers = [f"{counted.by_status.get(status, 0)}" for status in used]
         yield f"| {escape(view.title)} | {' | '.join(numbers)} | {counted.measured} |"
     yield ""
+
+
+def _named(scenarios: tuple[str, ...]) -> str:
+    return ", ".join(scenarios) if len(scenarios) <= _NAMED else f"{len(scenarios)} scenarios"
+
+
+def _scenarios(page: Page) -> Iterator[str]:
+    """Counts of each scenario, folded away: a run may have many."""
+    if len(page.scenarios) == 1:
+        return
+    used = [s for s in GLYPHS if any(s in found.by_status for found in page.by_scenario.values())]
+    yield "<details><summary>By scenario, as it is today</summary>"
+    yield ""
+    yield f"| scenario | {' | '.join(f'{GLYPHS[s]} {s}' for s in used)} |"
+    yield f"|---|{'---:|' * len(used)}"
+    for name, counted in page.by_scenario.items():
+        numbers = (f"{counted.by_status.get(status, 0)}" for status in used)
+        yield f"| {escape(name)} | {' | '.join(numbers)} |"
+    yield from ("", "</details>", "")
 
 
 def _newest(page: Page) -> Iterator[str]:

@@ -9,8 +9,11 @@ from ckptmatrix.findings.diff import Change, Diff, compare
 from ckptmatrix.findings.folds import Fold, folds_of
 from ckptmatrix.findings.newest import Target, targets_of
 from ckptmatrix.findings.stacks import Facts, facts_of
-from ckptmatrix.findings.tally import Tally, View, scenarios_of, tally, view_of, views_of
-from ckptmatrix.model import CellRecord, Matrix
+from ckptmatrix.findings.tally import TODAY, Tally, View, scenarios_of, tally, view_of, views_of
+from ckptmatrix.model import CellRecord, Matrix, Status
+
+_PROBLEMS = 10
+"""Problems that are told one by one."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Page:
     """Scenarios of the run."""
     tallies: dict[View, Tally]
     """Counts for each way to load, today's first."""
+    by_scenario: dict[str, Tally]
+    """Counts for each scenario, loaded as it is today."""
     targets: tuple[Target, ...]
     """The newest release on each stack."""
     findings: tuple[Finding, ...]
@@ -63,11 +68,22 @@ class Page:
             found.append(f"Not as expected: {_counted(len(self.surprises), 'outcome')}.")
         if self.regressions:
             found.append(f"Worse than in the baseline: {_counted(self.regressions, 'load')}.")
-        return (*found, *self.matrix.problems)
+        problems = self.matrix.problems
+        left_out = len(problems) - _PROBLEMS
+        more = (f"... and {left_out} more; matrix.json has them all",) * (left_out > 0)
+        return (*found, *problems[:_PROBLEMS], *more)
 
 
 def _counted(count: int, thing: str) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def _today(matrix: Matrix) -> dict[str, list[Status]]:
+    found: dict[str, list[Status]] = {name: [] for name in scenarios_of(matrix)}
+    for cell in matrix.cells:
+        if view_of(cell) == TODAY:
+            found[cell.scenario].append(cell.status)
+    return found
 
 
 def page_of(matrix: Matrix, baseline: Matrix | None = None) -> Page:
@@ -82,6 +98,7 @@ def page_of(matrix: Matrix, baseline: Matrix | None = None) -> Page:
         facts=facts_of(matrix),
         scenarios=scenarios_of(matrix),
         tallies={view: tally(cell.status for cell in cells) for view, cells in statuses.items()},
+        by_scenario={name: tally(found) for name, found in _today(matrix).items()},
         targets=targets_of(matrix, axis),
         findings=findings_of(matrix, axis),
         folds=folds_of(matrix, axis),
