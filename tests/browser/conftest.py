@@ -24,7 +24,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
+SAMPLE = Path(__file__).parents[1] / "runs" / "basic.json.gz"
 SCREENSHOTS = os.environ.get("CKPTMATRIX_SCREENSHOTS")
 """Directory that keeps a picture of each tested state, for CI to show; unset keeps none."""
 
@@ -55,7 +55,7 @@ def browser() -> Iterator[object]:
 
 @pytest.fixture(scope="session")
 def matrix() -> Matrix:
-    """Give the committed run, or the one whose matrix.json CKPTMATRIX_MATRIX names."""
+    """Give the scenario `basic` of the committed run, or the one whose matrix.json CKPTMATRIX_MATRIX names."""
     return read_matrix(Path(os.environ.get("CKPTMATRIX_MATRIX") or SAMPLE))
 
 

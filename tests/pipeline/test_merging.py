@@ -24,7 +24,7 @@ from ckptmatrix.sharding import deal
 
 ROOT = Path(__file__).parents[2]
 PLAN = make_plan(read_config(ROOT / "matrix.toml"), Selection("eras", scenarios=("basic",)))
-SAMPLE = read_matrix(ROOT / "reports" / "sample")
+SAMPLE = read_matrix(ROOT / "tests" / "runs" / "basic.json.gz")
 RUN = with_causes(replace(SAMPLE, problems=()))
 """A real run of every release of a tier, with the causes that this version finds."""
 
@@ -283,7 +283,11 @@ def test_the_command_lays_expectations_over_the_whole(shards: list[str], tmp_pat
 
 
 def test_the_command_refuses_and_writes_nothing(shards: list[str], tmp_path: Path) -> None:
-    for wrong in (shards[:2], [*shards, shards[0]], [*shards[:2], str(ROOT / "reports/sample")]):
+    for wrong in (
+        shards[:2],
+        [*shards, shards[0]],
+        [*shards[:2], str(ROOT / "tests/runs/basic.json.gz")],
+    ):
         ended = command(wrong, tmp_path, "")
         assert isinstance(ended.exception, UsageError)
         assert ended.exception.exit_code == 2

@@ -1,6 +1,6 @@
 """What is known of accelerate's releases, asserted against a real run.
 
-The run is the committed sample, or the matrix.json that CKPTMATRIX_MATRIX names (CI names the one
+The run is the scenario `basic` of the committed sample, or the matrix.json that CKPTMATRIX_MATRIX names (CI names the one
 it has just made). These are checks of the measurement; the measurement never sees them.
 """
 
@@ -15,7 +15,7 @@ from ckptmatrix.expectations import release_and_stack
 from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status, Verdict
 from ckptmatrix.report import read_matrix
 
-SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
+SAMPLE = Path(__file__).parents[1] / "runs" / "basic.json.gz"
 
 
 @pytest.fixture(scope="module")

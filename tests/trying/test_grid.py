@@ -34,7 +34,7 @@ STATES = [
 @pytest.fixture(scope="module")
 def sample() -> dict[tuple[str, str], dict[str, Any]]:
     """Writer and reader -> cell of the committed report."""
-    with gzip.open(ROOT / "reports" / "sample" / "matrix.json.gz") as file:
+    with gzip.open(ROOT / "tests" / "runs" / "basic.json.gz") as file:
         cells = json.load(file)["cells"]
     return {(c["writer"], c["reader"]): c for c in cells if c["scenario"] == "basic"}
 
