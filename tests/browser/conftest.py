@@ -55,7 +55,7 @@ def browser() -> Iterator[object]:
 
 @pytest.fixture(scope="session")
 def matrix() -> Matrix:
-    """Give the scenario `basic` of the committed run, or the one whose matrix.json CKPTMATRIX_MATRIX names."""
+    """Give a committed run, or the one whose matrix.json CKPTMATRIX_MATRIX names."""
     return read_matrix(Path(os.environ.get("CKPTMATRIX_MATRIX") or SAMPLE))
 
 
