@@ -1,7 +1,8 @@
 """What is known of accelerate's releases, asserted against a real run.
 
 The run is the scenario `basic` of the committed sample, or the matrix.json that CKPTMATRIX_MATRIX
-names (CI names the one it has just made). These are checks of the measurement; the measurement never sees them.
+names (CI names the one it has just made). These are checks of the measurement; the measurement
+never sees them.
 """
 
 import os
