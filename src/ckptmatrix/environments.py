@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 import msgspec
+from filelock import FileLock
 from uv import find_uv_bin
 
 from ckptmatrix.bytecode import borrow
@@ -130,6 +131,28 @@ def build(
     found = find_built(environment, stack, home, device)
     if found and (found.ready or not retry):
         return found
+    # Two runs, or two processes of one, may want the same environment at the same time.
+    with _lock(environment, home):
+        found = find_built(environment, stack, home, device)
+        if found and (found.ready or not retry):
+            return found
+        return _build(environment, stack, home, device, settings, pins)
+
+
+def _lock(environment: Environment, home: Home) -> FileLock:
+    folder = home.root / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{environment.id}.lock")
+
+
+def _build(
+    environment: Environment,
+    stack: Stack,
+    home: Home,
+    device: str,
+    settings: dict[str, str] | None,
+    pins: tuple[str, ...],
+) -> Built:
     directory = _directory(environment, stack, home)
     refused = _refusal(directory)
     if settings is None:

@@ -65,10 +65,9 @@ class Lab:
         """The environment, built if need be."""
         if environment not in self._built:
             stack = self.config.stacks[environment.stack]
-            with self._lock(environment.id):
-                self._built[environment] = environments.build(
-                    environment, stack, self.home, self.device
-                )
+            self._built[environment] = environments.build(
+                environment, stack, self.home, self.device
+            )
         return self._built[environment]
 
     def written(self, environment: Environment, scenario: str) -> Written:
