@@ -131,18 +131,14 @@ def build(
     found = find_built(environment, stack, home, device)
     if found and (found.ready or not retry):
         return found
-    # Two runs, or two processes of one, may want the same environment at the same time.
-    with _lock(environment, home):
+    directory = _directory(environment, stack, home)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    # Two runs may want it at the same time. The lock lies beside it: homes may share environments.
+    with FileLock(f"{directory}.lock"):
         found = find_built(environment, stack, home, device)
         if found and (found.ready or not retry):
             return found
         return _build(environment, stack, home, device, settings, pins)
-
-
-def _lock(environment: Environment, home: Home) -> FileLock:
-    folder = home.root / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{environment.id}.lock")
 
 
 def _build(
