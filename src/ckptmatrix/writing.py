@@ -100,6 +100,7 @@ def write(
             found = answer.value
         else:
             reason = str(answer.value).strip().splitlines()[-1]
+            reason = reason.replace(str(built.directory), built.environment.id)
             found = {"status": "failed", "reason": f"the writer {answer.ended}: {reason}"}
         record = CheckpointRecord(
             built.environment.id,
