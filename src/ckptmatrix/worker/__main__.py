@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import warnings
+from collections import Counter
 from typing import Any, Callable
 
 warnings.filterwarnings("ignore")
@@ -21,13 +22,14 @@ warnings.filterwarnings("ignore")
 from ckptmatrix.worker import measuring, merging, writing  # noqa: E402 - warnings go first
 from ckptmatrix.worker.alterations import alterations  # noqa: E402
 from ckptmatrix.worker.controls import control  # noqa: E402
+from ckptmatrix.worker.exercising import exercise, often  # noqa: E402
 from ckptmatrix.worker.finding import find_scenario  # noqa: E402
 from ckptmatrix.worker.forking import Ended, run_forked  # noqa: E402
 from ckptmatrix.worker.launching import Ranks, launch  # noqa: E402
 from ckptmatrix.worker.neutral import Neutral  # noqa: E402
 from ckptmatrix.worker.release import unusable_on, versions  # noqa: E402
 from ckptmatrix.worker.settling import settle  # noqa: E402
-from ckptmatrix.worker.training import Scenario  # noqa: E402
+from ckptmatrix.worker.staging import Stage  # noqa: E402
 
 
 class Worker:
@@ -36,7 +38,8 @@ class Worker:
     def __init__(self) -> None:
         self.truths: dict[str, Neutral] = {}
         self.references: dict[tuple[str, str, str], Ended] = {}
-        self.rehearsed: set[tuple[str, bool]] = set()
+        self.loads: Counter[str] = Counter()
+        self.stage: tuple[str, Stage] | None = None
 
     def answer(self, request: dict[str, Any]) -> Ended:
         """Do what is asked, in children."""
@@ -51,15 +54,20 @@ class Worker:
 
     def do_write(self, request: dict[str, Any]) -> Ended:
         """Write a checkpoint."""
-        processes = find_scenario(request["scenario"]).processes[0]
-        self._rehearse(request["scenario"], reads=False)
+        scenario = find_scenario(request["scenario"])
+        scenario.exercise(reads=False)
         return _merged(
-            launch(processes, lambda ranks: writing.write(request, ranks), request["seconds"]),
+            launch(
+                scenario.processes[0],
+                lambda ranks: writing.write(request, ranks),
+                request["seconds"],
+            ),
             merging.merge_written,
         )
 
     def do_load(self, request: dict[str, Any]) -> Ended:
         """Measure one cell."""
+        _import([request["loader"].partition(":")[0]])  # once, rather than in each child
         return self._measure(request, measuring.loader_under_test(request["loader"]))
 
     def do_control(self, request: dict[str, Any]) -> Ended:
@@ -93,14 +101,41 @@ class Worker:
         reason = reason or made.value[0].unsupported
         if reason:
             return Ended("returned", {"how": "unsupported", "reason": reason})
-        return _merged(
-            launch(
-                len(made.value),
-                lambda ranks: measuring.measure(request, load, made.value[ranks.rank], ranks),
-                request["seconds"],
+        return _merged(self._measured(request, load, made.value), merging.merge_measured)
+
+    def _measured(self, request: dict[str, Any], load: measuring.Load, references: list) -> Ended:
+        """What each process says of a load."""
+        source, device, seconds = request["scenario"], request["device"], request["seconds"]
+        # Neither sockets nor CUDA survive a fork.
+        if self._often(source) and len(references) == 1 and device == "cpu":
+            stage = self._stage(source, device, seconds)
+            if stage.ended.how != "threads":
+                ended = stage.ask((request, load, references[0]), seconds)
+                return Ended(ended.how, [ended.value]) if ended.how == "returned" else ended
+        return launch(
+            len(references),
+            lambda ranks: measuring.measure(
+                measuring.prepare(source, device, ranks), request, load, references[ranks.rank]
             ),
-            merging.merge_measured,
+            seconds,
         )
+
+    def _stage(self, source: str, device: str, seconds: float) -> Stage:
+        """The stage of a scenario; one at a time, as its cells come one after the other."""
+        if self.stage is None or self.stage[0] != source or self.stage[1].broken:
+            self.close()
+            stage = Stage(
+                lambda: measuring.prepare(source, device, Ranks()),
+                lambda prepared, request: measuring.measure(prepared, *request),
+                seconds,
+            )
+            self.stage = source, stage
+        return self.stage[1]
+
+    def close(self) -> None:
+        """End the stage."""
+        if self.stage:
+            self.stage[1].close()
 
     def _truths(self, request: dict[str, Any]) -> list[Neutral]:
         """The captured state of each of the writer's processes."""
@@ -116,7 +151,6 @@ class Worker:
         """One for each process; made once for each scenario and state, which many writers share."""
         key = (request["scenario"], request["device"], request["digest"])
         if key not in self.references:
-            self._rehearse(request["scenario"], reads=True)
             scenario, truths = find_scenario(request["scenario"]), self._truths(request)
             settle()
             self.references[key] = launch(
@@ -126,13 +160,15 @@ class Worker:
             )
         return self.references[key]
 
-    def _rehearse(self, source: str, reads: bool) -> None:
-        """Import, once and for all cells, what those of such a scenario import lazily."""
-        scenario = find_scenario(source)
-        if scenario.imports_much and (source, reads) not in self.rehearsed:
-            self.rehearsed.add((source, reads))
-            if not scenario.unsupported("cpu"):
-                _import(_rehearsal(scenario, reads))
+    def _often(self, source: str) -> bool:
+        """Whether loads of this scenario are many enough to prepare for: from the second on."""
+        self.loads[source] += 1
+        if sum(self.loads.values()) == 2:
+            often(exercise)
+        if self.loads[source] == 2:
+            scenario = find_scenario(source)
+            often(lambda: scenario.exercise(reads=True))
+        return self.loads[source] > 1
 
 
 def _merged(ended: Ended, merge: Callable[[list[Any]], Any]) -> Ended:
@@ -159,9 +195,9 @@ def _warm(modules: list[str] | None) -> list[str]:
         The names.
     """
     if modules is None:
-        from ckptmatrix.worker.scenarios.basic import Basic
-
-        modules = _rehearsal(Basic())
+        known = set(sys.modules)
+        rehearsed = run_forked(lambda: _rehearse(known), 300)
+        modules = rehearsed.value if rehearsed.how == "returned" else []
     _import(modules)
     return modules
 
@@ -174,17 +210,14 @@ def _import(modules: list[str]) -> None:
             continue
 
 
-def _rehearsal(scenario: Scenario, reads: bool = False) -> list[str]:
+def _rehearse(known: set[str]) -> list[str]:
     """Names of the modules that a whole cell imports, in the order of import."""
-    known = set(sys.modules)
-    rehearsed = run_forked(lambda: _rehearse(scenario, reads, known), 300)
-    return rehearsed.value if rehearsed.how == "returned" else []
+    from ckptmatrix.worker.scenarios.basic import Basic
 
-
-def _rehearse(scenario: Scenario, reads: bool, known: set[str]) -> list[str]:
     if not unusable_on("cpu"):
+        scenario = Basic()
         with tempfile.TemporaryDirectory() as place:
-            training = writing.build(scenario, "cpu", 0, Ranks(), reads)
+            training = writing.build(scenario, "cpu", 0, Ranks())
             scenario.before(training)
             directory = scenario.save(training, place)
             try:
@@ -207,6 +240,7 @@ def main() -> None:
         json.dump({"ended": ended.how, "value": ended.value}, answers)
         answers.write("\n")
         answers.flush()
+    worker.close()
 
 
 if __name__ == "__main__":

@@ -30,10 +30,14 @@ def control(request: dict[str, Any], truths: list[Neutral]) -> Load:
         truths: the captured state of each of the writer's processes.
     """
     if request["control"] == "nothing":
-        return lambda scenario, training, directory: None
+        return _nothing
     if request["control"] == "perfect":
         return partial(_perfect, truths)
     return partial(_altered, request)
+
+
+def _nothing(scenario: Scenario, training: Training, directory: str) -> None:
+    pass
 
 
 def _perfect(truths: list[Neutral], scenario: Scenario, training: Training, directory: str) -> None:

@@ -65,6 +65,13 @@ def run_together(functions: list[Callable[[], Any]], seconds: float) -> Ended:
             child.close()
 
 
+def how_it_died(status: int) -> Ended:
+    """The end of a process that gave no answer, by what `waitpid` says of it."""
+    if os.WIFSIGNALED(status):
+        return Ended("crashed", f"killed by {signal.Signals(os.WTERMSIG(status)).name}")
+    return Ended("crashed", f"exited with status {os.WEXITSTATUS(status)}")
+
+
 class _Child:
     """A child process and what has come from it so far; `ended` is None while it runs."""
 
@@ -86,13 +93,8 @@ class _Child:
             return
         _, status = os.waitpid(self.process, 0)
         answer = b"".join(self.parts)
-        if os.WIFSIGNALED(status):
-            name = signal.Signals(os.WTERMSIG(status)).name
-            self.ended = Ended("crashed", f"killed by {name}")
-        elif os.WEXITSTATUS(status) != 0 or not answer:
-            self.ended = Ended("crashed", f"exited with status {os.WEXITSTATUS(status)}")
-        else:
-            self.ended = Ended(*pickle.loads(answer))
+        whole = status == 0 and answer
+        self.ended = Ended(*pickle.loads(answer)) if whole else how_it_died(status)
 
     def close(self) -> None:
         """End it if it still runs."""

@@ -12,8 +12,8 @@ import sys
 import tempfile
 import time
 import traceback
-from contextlib import contextmanager
-from typing import Any, Callable, Iterator, NamedTuple
+from functools import partial
+from typing import Any, Callable, NamedTuple
 
 from ckptmatrix.worker.finding import find_loader, find_scenario
 from ckptmatrix.worker.judging import compare_traces, judge
@@ -33,6 +33,7 @@ _FRAMES = 6
 _MESSAGE = 2000
 
 Load = Callable[[Scenario, Training, str], None]
+"""Can be pickled, so that it can be handed to a process that is already there."""
 
 
 class Reference(NamedTuple):
@@ -107,17 +108,43 @@ def make_reference(
     return Reference(expected, _train_on(scenario, training, ranks))
 
 
+class Prepared(NamedTuple):
+    """What a load starts from: the reader's own objects, built from another seed."""
+
+    scenario: Scenario
+    training: Training
+    ranks: Ranks
+    before: dict
+    """Component -> leaves as they are."""
+    listener: _Listener
+    """Hears what accelerate only logs."""
+
+
+def prepare(source: str, device: str, ranks: Ranks) -> Prepared:
+    """Build what a load goes into, in one process.
+
+    Args:
+        source: the scenario, `module:object`.
+        device: `cpu` or `cuda`.
+        ranks: the processes of the training.
+    """
+    scenario = find_scenario(source)
+    training = build(scenario, device, READER_SEED, ranks, reads=True)
+    before = capture(scenario, training).all_leaves()
+    return Prepared(scenario, training, ranks, before, _listen())
+
+
 def measure(
-    request: dict[str, Any], load: Load, reference: Reference, ranks: Ranks
+    prepared: Prepared, request: dict[str, Any], load: Load, reference: Reference
 ) -> dict[str, Any]:
     """Load one checkpoint in one process and say what came of it.
 
     Args:
-        request: `scenario` (`module:object`), `device`, `directory`, `unsaved` (component -> paths,
-            or none for all of a component that the truth does not have).
+        prepared: what it is loaded into; changed.
+        request: `directory`, `unsaved` (component -> paths, or none for all of a component that
+            the truth does not have).
         load: what loads it.
         reference: what a perfect load leads to.
-        ranks: the processes of the training.
 
     Returns:
         `components`, `differences`, `resume` (None if the load raised in any process, or the
@@ -128,15 +155,14 @@ def measure(
         NothingComparedError: the comparison could not have told right from wrong.
     """
     started = time.perf_counter()
-    scenario = find_scenario(request["scenario"])
-    training = build(scenario, request["device"], READER_SEED, ranks, reads=True)
-    before = capture(scenario, training).all_leaves()
+    scenario, training, ranks, before, listener = prepared
+    listener.directory = request["directory"]
     error = None
-    with _listening(request["directory"]) as swallowed:
-        try:
-            load(scenario, training, request["directory"])
-        except Exception as raised:  # noqa: BLE001 - whatever a load raises is the outcome
-            error = describe_error(raised, request["directory"])
+    try:
+        load(scenario, training, request["directory"])
+    except Exception as raised:  # noqa: BLE001 - whatever a load raises is the outcome
+        error = describe_error(raised, request["directory"])
+    swallowed = list(listener.heard)
     found = capture(scenario, training).all_leaves()
     owner = ranks.rank if ranks.rank < scenario.processes[0] else 0
     unsaved = only_rank(request["unsaved"], owner)
@@ -171,11 +197,11 @@ def cannot(request: dict[str, Any]) -> str:
 
 def loader_under_test(source: str) -> Load:
     """The loader named by `module:function`, called as the scenario's script calls it."""
+    return partial(_load_by, source)
 
-    def load(scenario: Scenario, training: Training, directory: str) -> None:
-        scenario.load(training, directory, find_loader(source))
 
-    return load
+def _load_by(source: str, scenario: Scenario, training: Training, directory: str) -> None:
+    scenario.load(training, directory, find_loader(source))
 
 
 def describe_error(error: BaseException, directory: str) -> dict[str, str]:
@@ -206,30 +232,29 @@ def _below_packages(path: str) -> str:
     return "/".join(path.split("/")[-2:])
 
 
-@contextmanager
-def _listening(directory: str) -> Iterator[list[dict[str, str]]]:
-    """Collect the exceptions that accelerate catches and only logs.
+class _Listener(logging.Handler):
+    """Keeps the exceptions that accelerate catches and only logs.
 
     A log record made inside an `except` block still sees the exception that is being handled.
     """
-    heard: list[dict[str, str]] = []
 
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            error = sys.exc_info()[1]
-            if error is not None:
-                # Its frames would be accelerate's own, the same each time: the message says it.
-                heard.append({**describe_error(error, directory), "traceback": ""})
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.directory = ""
+        self.heard: list[dict[str, str]] = []
 
+    def emit(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if error is not None:
+            # Its frames would be accelerate's own, the same each time: the message says it.
+            self.heard.append({**describe_error(error, self.directory), "traceback": ""})
+
+
+def _listen() -> _Listener:
+    """Hear what accelerate logs from now on, in this process."""
     logger = logging.getLogger("accelerate")
-    listener = Listener(logging.INFO)
-    level, propagate = logger.level, logger.propagate
+    listener = _Listener()
     logger.addHandler(listener)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    try:
-        yield heard
-    finally:
-        logger.removeHandler(listener)
-        logger.setLevel(level)
-        logger.propagate = propagate
+    return listener

@@ -61,8 +61,6 @@ class Scenario:
     """How many processes the writer trains with, and how many the reader."""
     trains_on = True
     """Whether it can train after the load; where it cannot, the components alone are judged."""
-    imports_much = False
-    """Whether its cells import lazily what takes long and others do not; then workers do before."""
     files: tuple[tuple[str, str], ...] = ()
     """Patterns of the files that the script's own hooks write, and the component they belong to;
     `hook_files` where none is named."""
@@ -77,6 +75,16 @@ class Scenario:
     def unsupported_reader(self, device: str) -> str:
         """The same for a release that reads, where reading takes less than writing."""
         return self.unsupported(device)
+
+    def exercise(self, reads: bool) -> None:
+        """Do in the worker itself what takes long whenever a process does it for the first time.
+
+        It must leave nothing behind that a cell could notice, start no thread and wake no GPU; and
+        it does not touch accelerate, which each cell must be the first to meet.
+
+        Args:
+            reads: whether the reader's cells follow, or the writer's.
+        """
 
     def build(self, device: str) -> Training:
         """Make and prepare everything; the generators have been seeded just before."""

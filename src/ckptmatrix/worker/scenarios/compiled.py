@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ckptmatrix.worker.scenarios.basic import FEATURES, Basic
+from ckptmatrix.worker.scenarios.basic import BATCH, FEATURES, Basic
 from ckptmatrix.worker.stored import stored
 from ckptmatrix.worker.training import Training
 
@@ -29,12 +29,17 @@ def small_network() -> torch.nn.Module:
 class Compiled(Basic):
     """`torch.compile(model)`, in the writer and in the reader."""
 
-    imports_much = True
     compiled = (True, True)
     """Whether the writer compiles its model, and whether the reader does."""
 
     def __init__(self) -> None:
         self.compiles = self.compiled[0]
+
+    def exercise(self, reads: bool) -> None:
+        if self.compiled[reads]:
+            model = torch.compile(small_network(), backend="eager")
+            model(torch.zeros(BATCH, FEATURES)).sum().backward()
+            torch.compiler.reset()
 
     def build_reader(self, device: str) -> Training:
         self.compiles = self.compiled[1]
