@@ -5,7 +5,6 @@ checkpoints are the committed fixtures of the same writers, or those of the run 
 CKPTMATRIX_HOME, or `.ckptmatrix`).
 """
 
-import json
 import os
 from collections.abc import Callable
 from functools import cache
@@ -13,16 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ckptmatrix.home import Home
 from ckptmatrix.inspecting.facts import Facts
 from ckptmatrix.inspecting.foretelling import Foretelling, foretell
 from ckptmatrix.inspecting.gathering import gather
 from ckptmatrix.model import CellRecord, CheckpointRecord, Matrix, Status, Verdict
 from ckptmatrix.report import read_matrix
-
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "reports" / "sample"
-FIXTURES = ROOT / "fixtures" / "checkpoints"
+from tests.places import FIXTURES, ROOT, SAMPLE, fixture_of, of_the_run
 
 OTHER_READER = {
     "custom-objects-fewer": "the reader registers another number of objects",
@@ -171,26 +166,11 @@ def _matrix() -> Matrix:
     return read_matrix(path)
 
 
-def _fixture(record: CheckpointRecord) -> Path | None:
-    folder = FIXTURES / record.scenario / record.writer.removeprefix("accelerate-")
-    manifest = folder / "manifest.json"
-    if not manifest.exists():
-        return None
-    return folder / json.loads(manifest.read_text())["directory"]
-
-
-def _of_the_run(record: CheckpointRecord) -> Path | None:
-    short = record.writer.removeprefix("accelerate-")
-    name = f"{record.scenario}-{record.key[:12]}"
-    place = Home.of(ROOT).checkpoints / short / name / record.directory
-    return place if place.is_dir() else None
-
-
 def test_every_fixture_is_read_as_was_measured():
     matrix = _matrix()
     if not list(FIXTURES.glob("*/*/manifest.json")):
         pytest.skip("no fixtures")
-    compared, wrong = disagreements(matrix, _fixture)
+    compared, wrong = disagreements(matrix, fixture_of)
     assert compared > 0
     assert wrong == []
 
@@ -198,7 +178,7 @@ def test_every_fixture_is_read_as_was_measured():
 @pytest.mark.environments
 def test_every_checkpoint_of_a_run_is_read_as_was_measured():
     matrix = _matrix()
-    compared, wrong = disagreements(matrix, _of_the_run)
+    compared, wrong = disagreements(matrix, of_the_run)
     if compared == 0:
         pytest.skip("the checkpoints of this run are not on this machine")
     assert wrong == []

@@ -79,6 +79,6 @@ def _text(report: Report) -> str:
     lines += ["", f"step: {report.step}", f"carried over as they are: {len(report.carried)} files"]
     lines += [f"verified equal: all {len(report.verified)} files", "", "Foretold"]
     for item in report.foretold:
-        lines += [f"  {item.readers}: {item.what}", f"      because {item.why}"]
+        lines += [f"  {item.whom}: {item.what}", f"      because {item.why}"]
         lines.append(f"      remedy: {item.remedy}")
     return "\n".join(lines)
