@@ -70,8 +70,8 @@ OUTSIDE = {"gradients", "naming", "dataloader"}
 seedable sampler."""
 
 UNDECIDED = {"accumulation": {"scheduler"}, "accumulation-aligned": {"scheduler"}}
-"""Scenario -> components whose meaning changed between releases: up to 0.16 a scheduler counts
-micro-batches, then optimizer steps, and whether gradients were accumulated no file shows."""
+"""Scenario -> components whose meaning changed between releases: up to 0.15.0 a scheduler
+counts micro-batches, then optimizer steps, and whether gradients were accumulated no file shows."""
 
 Directory = Callable[[CheckpointRecord], Path | None]
 
