@@ -1,4 +1,4 @@
-"""`ckptmatrix.resume` is exact wherever the state is in the directory at all, in every cell of a run.
+"""`ckptmatrix.resume` is exact wherever the state is in the directory at all: every cell of a run.
 
 Each cell that is not exact must have one of the excuses below, and each excuse says what is not in
 the directory, or which script was meant to be another than the writer's.
