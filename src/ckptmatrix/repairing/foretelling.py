@@ -250,7 +250,8 @@ def _random_states(plan: Plan) -> list[Foretold]:
 
 def _objects(plan: Plan) -> list[Foretold]:
     count = sum(name.startswith("custom_checkpoint") for name in plan.archives)
-    script = f"the script registers more or fewer than {count} objects for checkpointing"
+    other = f"other than {count}" if count else "any"
+    script = f"the script registers {other} objects for checkpointing"
     why = f"the checkpoint has {count} of them, and only their order tells which is which"
     remedy = "ckptmatrix.resume.load_state with strict=False, which loads those of both sides"
     return [
