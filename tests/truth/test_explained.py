@@ -10,7 +10,7 @@ from tests.truth.measured import RUN, Cell
 _FRAME = re.compile(r"(?P<file>\S+):(?P<line>\d+) in (?P<function>\w+): (?P<code>.*)")
 
 
-def _traceback(cell: Cell) -> str:
+def as_traceback(cell: Cell) -> str:
     """What the user of these releases would paste; a cell keeps its frames in a shorter form."""
     assert cell.error is not None
     frames = "".join(
@@ -32,6 +32,6 @@ def test_every_failure_of_the_grid_is_known() -> None:
     unknown = {
         kind: f"{cell.scenario}: {cell.writer} -> {cell.reader}"
         for kind, cell in kinds.items()
-        if not diagnose(_traceback(cell))[0].modes
+        if not diagnose(as_traceback(cell))[0].modes
     }
     assert unknown == {}
