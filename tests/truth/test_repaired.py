@@ -56,14 +56,22 @@ def _covers(told: list[Foretold], cell: Cell) -> bool:
     """Whether all that this cell did not bring back was foretold."""
     if cell.status is Status.FAILED:
         return any(_raises(one) for one in told)
-    return cell.named("lost", "wrong") <= {name for one in told for name in one.loses}
+    names = {name.partition("@")[0] for one in told for name in one.loses}
+    return cell.named("lost", "wrong") <= names
 
 
 def _comes_true(one: Foretold, cell: Cell) -> bool:
     if _raises(one):
         return cell.status is Status.FAILED
-    there = {name for name in one.loses if cell.components.get(name, "absent") != "absent"}
-    return cell.status is Status.FAILED or there <= cell.named("lost", "wrong", "unsaved")
+    if cell.status is Status.FAILED:
+        return True
+    verdicts = [
+        verdict
+        for ranked, verdict in cell.components.items()
+        for name in one.loses
+        if ranked == name or (name.endswith("@N") and ranked.startswith(name[:-1]))
+    ]
+    return not {"restored"} & set(verdicts)
 
 
 def _tied(record: CheckpointRecord, directory: Path) -> dict[str, str]:

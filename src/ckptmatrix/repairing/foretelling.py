@@ -235,7 +235,7 @@ def _random_states(plan: Plan) -> list[Foretold]:
             why,
             remedy,
             script=more,
-            loses=(*_STREAMS, "step"),
+            loses=tuple(f"{name}@N" for name in (*_STREAMS, "step")),
         ),
         Foretold(
             Readers("accelerate 0.32.0 to 0.33.0", (Range(">=0.32.0,<0.34.0"),)),

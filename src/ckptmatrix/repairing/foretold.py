@@ -53,7 +53,8 @@ class Foretold:
     script: str = ""
     """What the script must do for it, which no file tells; empty if any script meets it."""
     loses: tuple[str, ...] = ()
-    """Components that are not restored; empty where `load_state` raises."""
+    """Components that are not restored (`step@N`: on further processes alone); empty where
+    `load_state` raises."""
     certain: bool = True
     """False where it hangs on something that no file tells."""
 
