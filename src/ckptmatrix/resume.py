@@ -262,26 +262,35 @@ class _Load:
         """
         accelerator, scheduler = self.accelerator, self.accelerator._schedulers[0]
         micro = int(getattr(accelerator, "gradient_accumulation_steps", 1))
+        ranks = sum(name.startswith("random_states") for name in self.files)
+        prepared = getattr(scheduler, "step_with_optimizer", False)
+        if micro == 1 or not prepared or ranks != accelerator.num_processes:
+            return state
         own = (s for o in accelerator._optimizers for s in getattr(o, "state", {}).values())
         updates = max((int(s["step"]) for s in own if "step" in s), default=0)
-        updates *= 1 if getattr(accelerator, "split_batches", False) else accelerator.num_processes
-        count = state.get("last_epoch", 0)
-        if micro == 1 or not updates or not getattr(scheduler, "step_with_optimizer", False):
-            return state
-        if hasattr(scheduler, "gradient_state"):  # 0.16.0 and newer
-            new = updates if updates < count <= updates * micro else count
-        elif count == updates:
-            step = self.read(f"random_states_{accelerator.process_index}.pkl").get("step")
+        updates *= 1 if getattr(accelerator, "split_batches", False) else ranks
+        new = count = state.get("last_epoch", 0)
+        step = self.saved_step()
+        old = step is None and "model.safetensors" not in self.files
+        if hasattr(scheduler, "gradient_state"):  # this release is 0.16.0 or newer
+            new = updates if old and updates < count <= updates * micro else count
+        elif count and count == updates:
             if step is None:  # perhaps saved in the middle of a round
                 how = "counts optimizer steps, this release micro-batches, and no file tells those"
                 self.set(title, "lost", f"{self.components[title].how} {how}")
-            new = count if step is None or step % micro else updates * micro
-        else:
-            new = count
+            elif step % micro == 0:
+                new = updates * micro
         if new == count:
             return state
         self.set(title, "restored", f"{self.components[title].how}, its {count} steps as {new}")
         return {**state, "last_epoch": new, "_step_count": new + 1}
+
+    def saved_step(self) -> int | None:
+        """`accelerator.step` in the random states, which accelerate loads last."""
+        with contextlib.suppress(OSError, ResumeError):
+            states = self.read(f"random_states_{self.accelerator.process_index}.pkl")
+            return states.get("step")  # type: ignore[no-any-return]
+        return None
 
     # The models.
 
