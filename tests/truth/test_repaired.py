@@ -19,7 +19,7 @@ from ckptmatrix.repairing.foretelling import foretell
 from ckptmatrix.repairing.foretold import EVERY, Foretold
 from ckptmatrix.repairing.plan import Plan, make
 from tests.places import fixture_of, of_the_run
-from tests.truth.measured import RUN, Cell
+from tests.truth.measured import GIVEN, RUN, Cell
 
 SCRIPTS = {
     "accumulation-aligned": ("accumulates gradients",),
@@ -140,6 +140,7 @@ def test_the_checkpoints_of_a_run_come_out_as_foretold() -> None:
     _compare(of_the_run)
 
 
+@pytest.mark.skipif(GIVEN is not None, reason="another run may have no repaired cell")
 def test_what_is_not_foretold_would_be_noticed() -> None:
     def silent(plan: Plan) -> list[Foretold]:
         return [told for told in foretell(plan) if told.loses != ("step",)]
@@ -147,6 +148,7 @@ def test_what_is_not_foretold_would_be_noticed() -> None:
     assert any("not foretold: {'step'}" in line for line in disagreements(fixture_of, silent))
 
 
+@pytest.mark.skipif(GIVEN is not None, reason="another run may have no repaired cell")
 def test_what_is_foretold_in_vain_would_be_noticed() -> None:
     def gloomy(plan: Plan) -> list[Foretold]:
         return [*foretell(plan), Foretold(EVERY, "raises", "", "")]
