@@ -136,6 +136,15 @@ def safetensors_dtype(path: str) -> None:
     Run().load(path)
 
 
+def safetensors_unpickled(path: str) -> None:
+    from accelerate import load_checkpoint_in_model
+    from safetensors.torch import save_file
+
+    file = f"{path}.safetensors"
+    save_file(Net().state_dict(), file)
+    load_checkpoint_in_model(Net(), file)
+
+
 def safetensors_zip(path: str) -> None:
     torch.save(Net().state_dict(), Path(saved(path)) / "model.safetensors")
     Run().load(path)
@@ -171,6 +180,22 @@ class _Views(torch.nn.Module):
 
 def views(path: str) -> None:
     Run(_Views()).load(saved(path, model=_Views()))
+
+
+class _Part(Net):
+    """A buffer that is the second half of a table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.ones(8)[4:])
+
+
+def part_of_storage(path: str) -> None:
+    Run(_Part()).load(saved(path, model=_Part()))
+
+
+def assign(path: str) -> None:
+    Run().load(saved(path), assign=True)
 
 
 class _Extra(Net):
@@ -287,7 +312,9 @@ def anonymous(text: str, scratch: str) -> str:
     text = text.replace(scratch, "/workspace/outputs")
     text = re.sub(r'"[^"]*/site-packages/', f'"{INSTALLED}', text)
     text = re.sub(
-        r'(^|["\s:])/[^"\s]*?/(?=(?:accelerate|safetensors|numpy)/)', rf"\g<1>{INSTALLED}", text
+        r'(^|["\s:])/(?!/)[^"\s]*?/(?=(?:accelerate|safetensors|numpy)/)',
+        rf"\g<1>{INSTALLED}",
+        text,
     )
     return re.sub(r'"[^"]*/(?:raise_failures|small_runs)\.py"', '"/workspace/train.py"', text)
 

@@ -221,7 +221,7 @@ class _Load:
             self.random_states = content
             return {"step": self.accelerator.step, "torch_cuda_manual_seed": [], **content}
         self.set(title, "restored", path.name)
-        return content
+        return self.recounted(content, title) if match["kind"] == "scheduler" else content
 
     def read(self, name: str, map_location: Any = None) -> Any:
         path = self.path / name
@@ -253,6 +253,44 @@ class _Load:
         if kind not in owners:
             raise ResumeError(self.components[_title(kind, str(index))].how)
         return getattr(accelerator, owners[kind])[index].state_dict()
+
+    def recounted(self, state: dict[str, Any], title: str) -> dict[str, Any]:
+        """A scheduler's state, its counts as this release understands them.
+
+        Under accumulation a prepared scheduler steps with every update of the optimizer since
+        0.16.0, and with every micro-batch before. The optimizer's own count tells which it was.
+        """
+        accelerator, scheduler = self.accelerator, self.accelerator._schedulers[0]
+        micro = int(getattr(accelerator, "gradient_accumulation_steps", 1))
+        ranks = sum(name.startswith("random_states") for name in self.files)
+        prepared = getattr(scheduler, "step_with_optimizer", False)
+        if micro == 1 or not prepared or ranks != accelerator.num_processes:
+            return state
+        own = (s for o in accelerator._optimizers for s in getattr(o, "state", {}).values())
+        updates = max((int(s["step"]) for s in own if "step" in s), default=0)
+        updates *= 1 if getattr(accelerator, "split_batches", False) else ranks
+        new = count = state.get("last_epoch", 0)
+        step = self.saved_step()
+        old = step is None and "model.safetensors" not in self.files
+        if hasattr(scheduler, "gradient_state"):  # this release is 0.16.0 or newer
+            new = updates if old and updates < count <= updates * micro else count
+        elif count and count == updates:
+            if step is None:  # perhaps saved in the middle of a round
+                how = "counts optimizer steps, this release micro-batches, and no file tells those"
+                self.set(title, "lost", f"{self.components[title].how} {how}")
+            elif step % micro == 0:
+                new = updates * micro
+        if new == count:
+            return state
+        self.set(title, "restored", f"{self.components[title].how}, its {count} steps as {new}")
+        return {**state, "last_epoch": new, "_step_count": new + 1}
+
+    def saved_step(self) -> int | None:
+        """`accelerator.step` in the random states, which accelerate loads last."""
+        with contextlib.suppress(OSError, ResumeError):
+            states = self.read(f"random_states_{self.accelerator.process_index}.pkl")
+            return states.get("step")  # type: ignore[no-any-return]
+        return None
 
     # The models.
 
@@ -367,7 +405,7 @@ class _Load:
                 self.components[title] = lost or Component("lost", f"{name} has no {key}")
                 continue
             try:
-                how = set_(states[key])
+                how = set_(states[key]) or ""
                 same = _plain(get()) == _plain(states[key]) or bool(how)
                 self.set(title, "restored" if same else "lost", f"{name}{how}")
             except (TypeError, ValueError, RuntimeError, IndexError) as error:
@@ -408,21 +446,6 @@ def _is_seedable(dataloader: Any) -> bool:
 # Random states.
 
 
-def _set_python(state: Any) -> str:
-    random.setstate((state[0], tuple(state[1]), state[2]))
-    return ""
-
-
-def _set_numpy(state: Any) -> str:
-    np.random.set_state(state)
-    return ""
-
-
-def _set_torch(state: Any) -> str:
-    torch.set_rng_state(state)
-    return ""
-
-
 def _set_cuda(states: Any) -> str:
     """Set as many devices as both sides have; says so where the counts differ."""
     here = torch.cuda.device_count()
@@ -435,10 +458,14 @@ def _set_cuda(states: Any) -> str:
     return ""
 
 
-_STREAMS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str]]] = {
-    "rng.python": ("random_state", random.getstate, _set_python),
-    "rng.numpy": ("numpy_random_seed", np.random.get_state, _set_numpy),
-    "rng.torch": ("torch_manual_seed", torch.get_rng_state, _set_torch),
+_STREAMS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str | None]]] = {
+    "rng.python": (
+        "random_state",
+        random.getstate,
+        lambda state: random.setstate((state[0], tuple(state[1]), state[2])),
+    ),
+    "rng.numpy": ("numpy_random_seed", np.random.get_state, np.random.set_state),
+    "rng.torch": ("torch_manual_seed", torch.get_rng_state, torch.set_rng_state),
     "rng.cuda": ("torch_cuda_manual_seed", torch.cuda.get_rng_state_all, _set_cuda),
 }
 """Component -> its key in `random_states_N.pkl`, how to get it, how to set it."""
@@ -460,19 +487,11 @@ def _plain(state: Any) -> Any:
 # Weights.
 
 _DTYPES = {
-    "F64": "float64",
-    "F32": "float32",
-    "F16": "float16",
+    **{f"F{bits}": f"float{bits}" for bits in (16, 32, 64)},
+    **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
+    **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
     "BF16": "bfloat16",
-    "I64": "int64",
-    "I32": "int32",
-    "I16": "int16",
-    "I8": "int8",
-    "U8": "uint8",
     "BOOL": "bool",
-    "U16": "uint16",
-    "U32": "uint32",
-    "U64": "uint64",
     "C64": "complex64",
     "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2",

@@ -114,7 +114,10 @@ def prepare(job: Job, home: Home) -> dict[Environment, Built]:
         refuse_others(built.values(), job.plan, home, job.device)
     elif not any(one.ready for one in built.values()):
         reason = next(iter(built.values())).record.reason
-        raise NothingRanError(f"no environment could be built: {reason}", "check the network")
+        raise NothingRanError(
+            f"no environment could be built: {reason}",
+            "name a release that the index has; if it has this one, check the network",
+        )
     built |= elsewhere
     write_checkpoints(job, home, built)
     return built

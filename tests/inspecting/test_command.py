@@ -44,7 +44,10 @@ def test_a_folder_of_many_is_a_table_newest_first(tmp_path):
     value = json.loads(_run(tmp_path, "--json").stdout)
     names = [one["facts"]["directory"].rpartition("/")[2] for one in value["checkpoints"]]
     assert names == ["one-new", "two-middle", "three-old"]
-    words = _run(tmp_path).stdout
+    deeper = tmp_path.with_name("outputs") / "lora"
+    deeper.parent.mkdir()
+    tmp_path.rename(deeper)
+    words = _run(deeper.parent).stdout
     assert words.index("one-new") < words.index("two-middle") < words.index("three-old")
 
 

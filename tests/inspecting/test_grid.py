@@ -5,34 +5,28 @@ checkpoints are the committed fixtures of the same writers, or those of the run 
 CKPTMATRIX_HOME, or `.ckptmatrix`).
 """
 
-import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from ckptmatrix.home import Home
 from ckptmatrix.inspecting.facts import Facts
 from ckptmatrix.inspecting.foretelling import Foretelling, foretell
 from ckptmatrix.inspecting.gathering import gather
 from ckptmatrix.model import CellRecord, CheckpointRecord, Matrix, Status, Verdict
 from ckptmatrix.report import read_matrix
-
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "reports" / "sample"
-FIXTURES = ROOT / "fixtures" / "checkpoints"
+from tests.places import FIXTURES, ROOT, SAMPLE, fixture_of, of_the_run
 
 OTHER_READER = {
     "custom-objects-fewer": "the reader registers another number of objects",
     "custom-objects-more": "the reader registers another number of objects",
     "compiled-to-plain": "the reader does not compile",
     "plain-to-compiled": "the reader compiles",
-    "compiled-by-accelerate-to-plain": "the reader does not compile",
     "fp16-scaler-added": "the reader has a scaler",
     "fp16-scaler-removed": "the reader has no scaler",
-    "strict-false": "the reader asks for strict=False with another model",
     "assign": "the reader asks for assign=True",
     "ddp-2-from-1": "the reader runs more processes",
     "ddp-2-to-1": "the reader runs fewer processes",
@@ -74,9 +68,9 @@ OUTSIDE = {"gradients", "naming", "dataloader"}
 """Components that no file shows; the grid's `dataloader` is the position of accelerate's own
 seedable sampler."""
 
-UNDECIDED = {"accumulation": {"scheduler"}, "accumulation-aligned": {"scheduler"}}
-"""Scenario -> components whose meaning changed between releases: up to 0.16 a scheduler counts
-micro-batches, then optimizer steps, and whether gradients were accumulated no file shows."""
+UNDECIDED = {"accumulation-aligned": {"scheduler"}}
+"""Scenario -> components whose meaning changed between releases: up to 0.15.0 a scheduler
+counts micro-batches, then optimizer steps, and whether gradients were accumulated no file shows."""
 
 Directory = Callable[[CheckpointRecord], Path | None]
 
@@ -164,44 +158,48 @@ def disagreements(matrix: Matrix, directory: Directory) -> tuple[int, list[str]]
     return compared, wrong
 
 
-def _matrix() -> Matrix:
+@pytest.fixture(scope="module")
+def run() -> Matrix:
+    """The measured grid; large, so read once."""
     path = Path(os.environ.get("CKPTMATRIX_MATRIX") or SAMPLE)
     if not path.exists():
         pytest.skip(f"no measured grid at {path}")
     return read_matrix(path)
 
 
-def _fixture(record: CheckpointRecord) -> Path | None:
-    folder = FIXTURES / record.scenario / record.writer.removeprefix("accelerate-")
-    manifest = folder / "manifest.json"
-    if not manifest.exists():
-        return None
-    return folder / json.loads(manifest.read_text())["directory"]
-
-
-def _of_the_run(record: CheckpointRecord) -> Path | None:
-    short = record.writer.removeprefix("accelerate-")
-    name = f"{record.scenario}-{record.key[:12]}"
-    place = Home.of(ROOT).checkpoints / short / name / record.directory
-    return place if place.is_dir() else None
-
-
-def test_every_fixture_is_read_as_was_measured():
-    matrix = _matrix()
+def test_every_fixture_is_read_as_was_measured(run):
     if not list(FIXTURES.glob("*/*/manifest.json")):
         pytest.skip("no fixtures")
-    compared, wrong = disagreements(matrix, _fixture)
+    compared, wrong = disagreements(run, fixture_of)
     assert compared > 0
     assert wrong == []
 
 
 @pytest.mark.environments
-def test_every_checkpoint_of_a_run_is_read_as_was_measured():
-    matrix = _matrix()
-    compared, wrong = disagreements(matrix, _of_the_run)
+def test_every_checkpoint_of_a_run_is_read_as_was_measured(run):
+    compared, wrong = disagreements(run, of_the_run)
     if compared == 0:
         pytest.skip("the checkpoints of this run are not on this machine")
     assert wrong == []
+
+
+EXCLUSIONS = [
+    pytest.param(listed, scenario, id=scenario)
+    for listed in (OTHER_READER, ALIASED, UNSAVED_STEPS, ORDER_KEPT, UNDECIDED)
+    for scenario in listed
+]
+
+
+@pytest.mark.environments
+@pytest.mark.parametrize(("listed", "scenario"), EXCLUSIONS)
+def test_no_scenario_is_excluded_without_need(listed, scenario, run, monkeypatch):
+    """Without its exclusion, some cell of it must come out otherwise than foretold."""
+    cells = tuple(cell for cell in run.cells if cell.scenario == scenario)
+    monkeypatch.delitem(listed, scenario)
+    compared, wrong = disagreements(replace(run, cells=cells), of_the_run)
+    if compared == 0:
+        pytest.skip("this run measured none, or its checkpoints are not on this machine")
+    assert wrong != []
 
 
 def test_a_wrong_foretelling_would_be_noticed():

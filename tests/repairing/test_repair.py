@@ -136,13 +136,13 @@ def test_tied_weights_stay_in_the_format_that_holds_them(tmp_path: Path):
 
 def test_both_formats_of_tied_weights_are_foretold_to_fail(tmp_path: Path):
     report = repair(TIED, tmp_path / "fixed", Options(weights="both"))
-    assert any("0.25.0 to 0.32.1" in item.readers for item in report.foretold)
+    assert any("0.25.0 to 0.32.1" in item.whom for item in report.foretold)
 
 
 def test_a_tied_weight_that_safetensors_left_out_comes_back_by_name(tmp_path: Path):
     repair(TIED, tmp_path / "safe", Options(weights="safetensors"))
     told = repair(tmp_path / "safe", tmp_path / "unnamed").foretold
-    assert any("ties weights" in item.readers for item in told)
+    assert any("ties weights" in item.whom for item in told)
     report = repair(
         tmp_path / "safe", tmp_path / "fixed", Options(tied={"head.weight": "emb.weight"})
     )
@@ -151,7 +151,7 @@ def test_a_tied_weight_that_safetensors_left_out_comes_back_by_name(tmp_path: Pa
     original = tensors.read_archive(TIED / "pytorch_model.bin")
     assert found.keys() == original.keys()
     assert all(tensors.equal(found[name], original[name]) for name in original)
-    assert not any("ties weights" in item.readers for item in report.foretold)
+    assert not any("ties weights" in item.whom for item in report.foretold)
 
 
 def test_a_tie_to_a_weight_that_is_not_there_is_refused(tmp_path: Path):
@@ -290,7 +290,7 @@ def test_every_rank_is_mended(copy, tmp_path: Path):
     for rank in (0, 1):
         root = archives.read(tmp_path / "fixed" / f"random_states_{rank}.pkl").root
         assert isinstance(root["numpy_random_seed"][1], list)
-    assert any("more than 2 process" in item.readers for item in report.foretold)
+    assert any("more than 2 process" in item.whom for item in report.foretold)
 
 
 def test_missing_random_states_need_a_step(copy, tmp_path: Path):
@@ -342,7 +342,7 @@ def test_custom_objects_keep_their_types_in_the_older_spelling(tmp_path: Path):
     )
     assert {text.replace("numpy._core", "numpy.core") for text in before} == after
     assert any("numpy._core" in text for text in before)
-    assert any(name in item.what and "1.1.0" in item.readers for item in report.foretold)
+    assert any(name in item.what and "1.1.0" in item.whom for item in report.foretold)
 
 
 def test_nothing_in_a_hostile_file_is_run(copy, tmp_path: Path):

@@ -133,3 +133,9 @@ def test_the_page_says_on_what_it_was_measured(device: str):
     text = page(replace(matrix, run=replace(matrix.run, device=device, device_name="Some GPU")))
     assert ("CUDA random states, GradScaler" in text) == (device == "cpu")
     assert "<strong>1.16.0</strong>" in text
+
+
+def test_a_run_without_accelerates_own_loader_has_a_page() -> None:
+    matrix = synthetic.matrix()
+    others = tuple(replace(cell, loader="ckptmatrix") for cell in matrix.cells)
+    assert "<table" in page(replace(matrix, cells=others))

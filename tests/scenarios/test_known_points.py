@@ -37,6 +37,8 @@ class Point:
     """Who saves."""
     reader: Environment = NEWEST
     """Who loads."""
+    loader: str = "accelerate"
+    """By what."""
 
 
 POINTS = {
@@ -45,6 +47,20 @@ POINTS = {
     ),
     "schedulers count otherwise under accumulation": Point(
         "accumulation-aligned", "degraded", ("wrong scheduler",), EACH_MICRO_BATCH, SAME_TORCH
+    ),
+    "resume counts them anew": Point(
+        "accumulation-aligned", "exact", (), EACH_MICRO_BATCH, SAME_TORCH, "ckptmatrix"
+    ),
+    "and the reverse": Point(
+        "accumulation-aligned", "exact", (), SAME_TORCH, EACH_MICRO_BATCH, "ckptmatrix"
+    ),
+    "unless no file tells whether a round was under way": Point(
+        "accumulation-aligned",
+        "failed",
+        ("ResumeError",),
+        BEFORE_STEP,
+        EACH_MICRO_BATCH,
+        "ckptmatrix",
     ),
     "the older of two weights files comes back": Point("stale-files", "degraded", ("wrong model",)),
     "and the reverse, for readers without safetensors": Point(
@@ -73,7 +89,7 @@ POINTS = {
         "extra-state", "not-run", ("save_state raised AttributeError",)
     ),
     "compiled names fit no plain model": Point("compiled-to-plain", "failed", ("RuntimeError",)),
-    "and the reverse": Point("plain-to-compiled", "failed", ("RuntimeError",)),
+    "and plain names no compiled one": Point("plain-to-compiled", "failed", ("RuntimeError",)),
     "what accelerate compiles has plain names": Point("compiled-by-accelerate-to-plain", "exact"),
     "numpy in a registered object is refused": Point(
         "custom-objects", "failed", ("UnpicklingError",), reader=DEFAULT_REFUSES
@@ -111,7 +127,7 @@ POINTS = {
 
 @pytest.mark.parametrize("point", POINTS.values(), ids=list(POINTS))
 def test_it_is_seen(lab: Lab, point: Point) -> None:
-    record = lab.outcome(Cell(point.writer, point.reader, point.scenario))
+    record = lab.outcome(Cell(point.writer, point.reader, point.scenario, point.loader))
     told = summary(record)
     assert record.status == point.status, told
     for text in point.told:

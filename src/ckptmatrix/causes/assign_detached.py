@@ -7,6 +7,7 @@ from ckptmatrix.model import Cause, Verdict
 def _explains(evidence: Evidence) -> bool:
     return (
         evidence.record.scenario == "assign"
+        and evidence.record.loader != "ckptmatrix"  # which leaves assign out
         and evidence.record.error is None
         and evidence.named(Verdict.LOST) <= {"step"}
         and not evidence.named(Verdict.WRONG)

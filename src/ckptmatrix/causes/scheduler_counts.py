@@ -18,7 +18,7 @@ def _explains(evidence: Evidence) -> bool:
 def _on_both_sides(evidence: Evidence) -> bool:
     """Whether one end steps with every micro-batch and the other with every optimizer step."""
     ends = (evidence.writer.accelerate, evidence.reader.accelerate)
-    older = [Version(release) < Version("0.17.1") for release in ends]
+    older = [Version(release) < Version("0.16.0") for release in ends]
     return older[0] != older[1] and evidence.record.scenario.startswith("accumulation")
 
 

@@ -34,7 +34,7 @@ def command(directories: tuple[Path, ...], json_: bool, reader: str | None) -> N
     \b
     Examples
       ckptmatrix inspect outputs/lora-000030-state
-      ckptmatrix inspect outputs                      all states in a folder
+      ckptmatrix inspect outputs                      all states in and below a folder
       ckptmatrix inspect outputs/*-state --json
       ckptmatrix inspect DIR --reader 'accelerate==0.33.0 torch==2.13.0 numpy==1.26.4'
 
@@ -76,15 +76,27 @@ def _expand(directories: tuple[Path, ...]) -> list[Path]:
     """Replace a folder that is no checkpoint by the checkpoints in it."""
     expanded: list[Path] = []
     for directory in directories:
-        inside: list[Path] = []
-        if directory.is_dir() and not looks_like_checkpoint(directory):
-            inside = sorted(
-                path
-                for path in directory.iterdir()
-                if path.is_dir() and looks_like_checkpoint(path)
-            )
+        inside = [] if looks_like_checkpoint(directory) else _inside(directory, _DEPTH)
         expanded += inside or [directory]
     return expanded
+
+
+_DEPTH = 3
+"""How far below a folder checkpoints are looked for: `outputs/NAME/NAME-000030-state`."""
+
+
+def _inside(folder: Path, depth: int) -> list[Path]:
+    try:
+        below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+    except OSError:  # no directory, or none that may be listed: inspecting it says so
+        return []
+    found: list[Path] = []
+    for path in below:
+        if looks_like_checkpoint(path):
+            found.append(path)
+        elif depth > 1:
+            found += _inside(path, depth - 1)
+    return found
 
 
 def _pins(text: str) -> tuple[str, str, str]:

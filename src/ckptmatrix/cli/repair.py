@@ -1,11 +1,13 @@
 """`ckptmatrix repair`: a copy of a checkpoint that loads everywhere."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 import msgspec
 
 from ckptmatrix.repairing import Options, Report, repair
+from ckptmatrix.repairing.foretold import Foretold
 from ckptmatrix.repairing.weights import tied_pairs
 
 EPILOG = """\b
@@ -77,8 +79,14 @@ def _text(report: Report) -> str:
     if not report.changes:
         lines.append("  nothing: it needs no repair")
     lines += ["", f"step: {report.step}", f"carried over as they are: {len(report.carried)} files"]
-    lines += [f"verified equal: all {len(report.verified)} files", "", "Foretold"]
-    for item in report.foretold:
-        lines += [f"  {item.readers}: {item.what}", f"      because {item.why}"]
-        lines.append(f"      remedy: {item.remedy}")
+    lines += [f"verified equal: all {len(report.verified)} files"]
+    lines += ["", "Foretold", *_foretold(told for told in report.foretold if not told.script)]
+    lines += ["", "Foretold for some scripts", *_foretold(t for t in report.foretold if t.script)]
     return "\n".join(lines)
+
+
+def _foretold(items: Iterable[Foretold]) -> Iterator[str]:
+    for item in items:
+        yield f"  {item.whom}: {item.what}"
+        yield f"      because {item.why}"
+        yield f"      remedy: {item.remedy}"

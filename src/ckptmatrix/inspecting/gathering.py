@@ -61,8 +61,11 @@ def gather(directory: Path) -> Facts:
         UsageError: no such directory.
     """
     if not directory.is_dir():
+        is_file = directory.exists()
         raise UsageError(
-            f"There is no directory {str(directory)!r}.",
+            f"{str(directory)!r} is a file."
+            if is_file
+            else f"There is no directory {str(directory)!r}.",
             "Name a directory that Accelerator.save_state wrote.",
         )
     found, folders, problems = _walk(directory)

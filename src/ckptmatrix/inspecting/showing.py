@@ -69,9 +69,8 @@ def show(one: Inspection, console: Console) -> None:
 def show_table(inspections: list[Inspection], console: Console) -> None:
     """Print several directories as a table, newest first, odd ones marked."""
     odd = oddities(inspections)
-    parents = {PurePath(one.facts.directory).parent for one in inspections}
-    common = parents.pop() if len(parents) == 1 else None
-    if common is not None:
+    common = _common([PurePath(one.facts.directory).parent for one in inspections])
+    if common.parts:
         console.print(Text(f"in {clean(str(common))}", style="bold"))
     table = Table(box=box.SIMPLE, pad_edge=False)
     for head in ("", "directory", "written", "size", "step", "accelerate", "numpy", "stack", "odd"):
@@ -81,8 +80,8 @@ def show_table(inspections: list[Inspection], console: Console) -> None:
         said = odd.get(one.facts.directory, "")
         table.add_row(
             Text("!" if said else " ", style="bold red"),
-            Text(clean(_name(one, common))),
-            time.strftime("%Y-%m-%d %H:%M", time.gmtime(one.facts.modified)),
+            Text(clean(one.facts.directory.removeprefix(f"{common}/"))),
+            _date(one.facts.modified),
             human(one.facts.bytes),
             "/".join(dict.fromkeys(map(str, steps))) or "-",
             one.range("accelerate") or "?",
@@ -93,8 +92,15 @@ def show_table(inspections: list[Inspection], console: Console) -> None:
     console.print(table)
 
 
-def _name(one: Inspection, parent: PurePath | None) -> str:
-    return PurePath(one.facts.directory).name if parent is not None else one.facts.directory
+def _date(modified: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(modified)) if modified else "-"
+
+
+def _common(parents: list[PurePath]) -> PurePath:
+    """The folder that all of them lie in or below; empty if there is none."""
+    first, *rest = parents
+    below = (first, *first.parents)
+    return next((p for p in below if all(o.is_relative_to(p) for o in rest)), PurePath())
 
 
 def newest_first(inspections: Iterable[Inspection]) -> list[Inspection]:

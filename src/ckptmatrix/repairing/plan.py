@@ -69,6 +69,12 @@ class Plan:
     """Every pickled state file of the source, by name."""
 
     @property
+    def roots(self) -> dict[str, Any]:
+        """Every pickled state file of the repaired copy -> its graph."""
+        before = {name: archive.root for name, archive in self.archives.items()}
+        return {**before, **{file.name: file.root for file in self.rewritten}}
+
+    @property
     def replaced(self) -> set[str]:
         """Files of the source that are not carried over as they are."""
         names = {file.name for file in self.rewritten}

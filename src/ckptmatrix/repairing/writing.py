@@ -12,7 +12,8 @@ from typing import Any
 
 from ckptmatrix.errors import CkptmatrixError, UsageError
 from ckptmatrix.repairing import archives, symbols, tensors, weights
-from ckptmatrix.repairing.foretelling import Foretold, foretell
+from ckptmatrix.repairing.foretelling import foretell
+from ckptmatrix.repairing.foretold import Foretold
 from ckptmatrix.repairing.plan import Options, Plan, Rewritten, make
 from ckptmatrix.repairing.states import Change
 

@@ -6,7 +6,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ckptmatrix.findings.tally import GLYPHS, MEANINGS, TODAY, WORST_FIRST
+from ckptmatrix.findings.tally import GLYPHS, MEANINGS, TODAY, WORST_FIRST, tally
 from ckptmatrix.report.changes import grouped
 from ckptmatrix.report.grid import era_letter, grid_of
 from ckptmatrix.report.page import Page
@@ -34,7 +34,7 @@ def render(page: Page) -> bytes:
         grid=grid_of(matrix, axis, page.folds, page.diff),
         written=[(name, written_of(matrix, axis, name)) for name in page.scenarios],
         changes=grouped(page.diff.changes) if page.diff else [],
-        today=page.tallies.get(TODAY),
+        today=page.tallies.get(TODAY, tally(())),
         style=Markup("\n".join(_resource(name) for name in STYLES)),
         script=Markup("\n".join(_resource(name) for name in SCRIPTS)),
         data=Markup(payload(matrix, axis, page.folds, page.diff).decode()),

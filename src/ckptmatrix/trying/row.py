@@ -127,7 +127,10 @@ def _built(wish: Wish, home: Home) -> list[Built]:
         )
     if not any(one.ready for one in built.values()):
         reason = next(iter(built.values())).record.reason
-        raise NothingRanError(f"no environment could be built: {reason}", "check the network")
+        raise NothingRanError(
+            f"no environment could be built: {reason}",
+            "name a release that the index has; if it has this one, check the network",
+        )
     return list(built.values())
 
 
