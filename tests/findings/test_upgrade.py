@@ -48,7 +48,7 @@ def test_a_remedy_that_helps_some_scenarios_says_how_many():
         for c in TWO.cells
     )
     told = text(replace(TWO, cells=cells), old, new)
-    assert "With ckptmatrix.resume: exact in 1 of 2 measured scenarios, without it in 0" in told
+    assert "1 of the 2 scenarios that are not exact without it resume exactly (basic)" in told
 
 
 def test_what_is_lost_today_already_is_not_blamed_on_the_upgrade():

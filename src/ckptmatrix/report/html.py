@@ -19,7 +19,7 @@ FILENAME = "index.html"
 STYLES = ("base.css", "grid.css", "detail.css")
 """Inlined in this order."""
 
-SCRIPTS = ("data.js", "verdict.js", "grid.js", "detail.js", "main.js")
+SCRIPTS = ("data.js", "verdict.js", "upgrade.js", "grid.js", "detail.js", "main.js")
 """Inlined in this order, as one script."""
 
 
@@ -31,10 +31,12 @@ def render(page: Page) -> bytes:
         page=page,
         run=matrix.run,
         matrix=matrix,
-        grid=grid_of(matrix, axis, page.folds, page.diff),
+        grid=grid_of(matrix, axis, page.folds, page.diff, page.shown),
         written=[(name, written_of(matrix, axis, name)) for name in page.scenarios],
         changes=grouped(page.diff.changes) if page.diff else [],
-        today=page.tallies.get(TODAY),
+        occurring={s for tally in page.tallies.values() for s in tally.by_status},
+        # What the grid shows first; its legend counts no other loads.
+        counted=page.by_scenario[page.shown] if page.shown else page.tallies.get(TODAY),
         style=Markup("\n".join(_resource(name) for name in STYLES)),
         script=Markup("\n".join(_resource(name) for name in SCRIPTS)),
         data=Markup(payload(matrix, axis, page.folds, page.diff).decode()),

@@ -7,7 +7,7 @@ from ckptmatrix.findings.axis import Axis, axis_of
 from ckptmatrix.findings.causes import Finding, findings_of
 from ckptmatrix.findings.diff import Change, Diff, compare
 from ckptmatrix.findings.folds import Fold, folds_of
-from ckptmatrix.findings.newest import Target, targets_of
+from ckptmatrix.findings.newest import Target, shown_first, targets_of
 from ckptmatrix.findings.stacks import Facts, facts_of
 from ckptmatrix.findings.tally import TODAY, Tally, View, scenarios_of, tally, view_of, views_of
 from ckptmatrix.model import CellRecord, Matrix, Status
@@ -32,6 +32,8 @@ class Page:
     """Counts for each way to load, today's first."""
     by_scenario: dict[str, Tally]
     """Counts for each scenario, loaded as it is today."""
+    shown: str
+    """The scenario that the grid shows first; empty for all of them."""
     targets: tuple[Target, ...]
     """The newest release on each stack."""
     findings: tuple[Finding, ...]
@@ -99,6 +101,7 @@ def page_of(matrix: Matrix, baseline: Matrix | None = None) -> Page:
         scenarios=scenarios_of(matrix),
         tallies={view: tally(cell.status for cell in cells) for view, cells in statuses.items()},
         by_scenario={name: tally(found) for name, found in _today(matrix).items()},
+        shown=shown_first(scenarios_of(matrix)),
         targets=targets_of(matrix, axis),
         findings=findings_of(matrix, axis),
         folds=folds_of(matrix, axis),

@@ -9,8 +9,10 @@ from ckptmatrix.findings.ages import when
 from ckptmatrix.findings.axis import Axis
 from ckptmatrix.findings.diff import Diff, key_of
 from ckptmatrix.findings.folds import Fold
+from ckptmatrix.findings.newest import PLAIN, shown_first
 from ckptmatrix.findings.tally import GLYPHS, MEANINGS, WORST_FIRST, scenarios_of, view_of, views_of
 from ckptmatrix.model import MEASURED, CellRecord, ErrorRecord, Matrix, Status
+from ckptmatrix.plain import plain
 from ckptmatrix.report.jsonfile import encode_json
 
 FRAMES = 1200
@@ -69,7 +71,8 @@ class _Coder:
         if error is None:
             return None
         text = self.texts.number
-        return (text(error.type), text(error.message), text(error.traceback[-FRAMES:]))
+        frames = plain(error.traceback[-FRAMES:])
+        return (text(error.type), text(plain(error.message)), text(frames))
 
 
 def payload(
@@ -143,6 +146,8 @@ def payload(
         ],
         "foldEras": [[fold.era for fold in side] for side in folds],
         "scenarios": scenarios,
+        "plain": PLAIN if PLAIN in scenarios else "",
+        "first": shown_first(scenarios),
         "views": [{"loader": v.loader, "treatment": v.treatment, "title": v.title} for v in views],
         "causes": matrix.causes,
         "texts": coder.texts.values,

@@ -82,13 +82,15 @@ const prose = (said) => { const parts = said.split("`"); return parts.length % 2
 const byId = (id) => document.getElementById(id);
 
 // Everything that the address says, and that says everything about what is shown.
-const DEFAULTS = { view: 0, scenario: "", from: "", to: "", hide: "", direction: "", saved: "", loaded: "", cause: "", unfold: "", changed: "", cell: "" };
+const ALL = "*"; // every scenario, where the grid first shows one
+const DEFAULTS = { view: 0, scenario: raw.first || ALL, judge: "", from: "", to: "", hide: "", direction: "", saved: "", loaded: "", cause: "", unfold: "", changed: "", cell: "", tab: "" };
 const state = { ...DEFAULTS };
 function readAddress() {
   const found = new URLSearchParams(location.hash.slice(1));
   for (const name of Object.keys(DEFAULTS)) state[name] = found.has(name) ? found.get(name) : DEFAULTS[name];
   state.view = Math.min(Math.max(Number(state.view) || 0, 0), raw.views.length - 1);
-  if (!raw.scenarios.includes(state.scenario)) state.scenario = "";
+  if (!raw.scenarios.includes(state.scenario) && state.scenario !== ALL) state.scenario = DEFAULTS.scenario;
+  if (!raw.scenarios.includes(state.judge)) state.judge = "";
   if (!raw.stacks.includes(state.saved)) state.saved = "";
   if (!raw.stacks.includes(state.loaded)) state.loaded = "";
   if (state.cell.split("~").length !== 2 || !state.cell.split("~").every((id) => environmentById.has(id))) state.cell = "";
@@ -99,4 +101,6 @@ function writeAddress() {
   const hash = told.toString();
   history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
 }
-const shownScenarios = () => (state.scenario ? [raw.scenarios.indexOf(state.scenario)] : allScenarios);
+const these = (name) => (raw.scenarios.includes(name) ? [raw.scenarios.indexOf(name)] : allScenarios);
+const shownScenarios = () => these(state.scenario);
+const judgedScenarios = () => these(state.judge);

@@ -27,6 +27,13 @@ function directionOf(writer, reader) {
   return writer.releaseIndex < reader.releaseIndex ? "upgrade" : "rollback";
 }
 
+// Whether another way to load makes everything exact that is not so today.
+const mends = (view, scenarios, writer, reader) => scenarios.every((scenario) => {
+  const today = outcomeOf(0, scenario, writer, reader);
+  if (!today || !isMeasured(today.status) || today.status === raw.exact) return true;
+  return outcomeOf(view, scenario, writer, reader)?.status === raw.exact;
+});
+
 // One cell as grid.py's GridCell: status, marks, label; and whether the filters let it through.
 function cellAt(row, column, hidden, scenarios) {
   const [writer, reader] = [row.members[0], column.members[0]];
@@ -34,11 +41,7 @@ function cellAt(row, column, hidden, scenarios) {
   const share = sum.measured ? Math.floor(100 * sum.exact / sum.measured) : 0;
   const marks = share > 0 && share < 100 ? ["some"] : [];
   if (sum.measured && sum.missing) marks.push("partial");
-  if (state.view === 0 && sum.hurt && raw.views.some((_, view) => {
-    if (view === 0) return false;
-    const other = sumUp(view, scenarios, writer.index, reader.index);
-    return other.measured && !other.hurt;
-  })) marks.push("remedy");
+  if (state.view === 0 && sum.hurt && raw.views.some((_, view) => view > 0 && mends(view, scenarios, writer.index, reader.index))) marks.push("remedy");
   const releases = new Set(row.members.map((member) => member.release));
   if (column.members.some((member) => releases.has(member.release))) marks.push("same");
   if (sum.surprise) marks.push("surprise");
@@ -148,6 +151,8 @@ function drawLegend() {
     const number = numberOf(chip.dataset.status);
     chip.querySelector("output").textContent = digits(counts.get(number) || 0);
   }
+  const mark = byId("tally-mark");
+  if (mark) mark.hidden = state.scenario !== ALL;
   let measured = 0, total = 0;
   for (const [status, count] of counts) { total += count; if (isMeasured(status)) measured += count; }
   byId("grid-count").textContent = `${digits(measured)} loads measured of ${digits(total)}${state.unfold && state.loaded ? ". Every release on its own is shown for chosen stacks." : "."}`;
@@ -178,7 +183,7 @@ function setUpGrid() {
   table.addEventListener("mouseleave", () => crossHair(null));
   table.addEventListener("focusin", (event) => crossHair(cellOf(event)));
   table.addEventListener("focusout", () => crossHair(null));
-  const open = (td) => { const { r, c } = placeOf(td); makeReachable(td); openCell(rows[r].members.at(-1), columns[c].members.at(-1)); };
+  const open = (td) => { const { r, c } = placeOf(td); makeReachable(td); openCell(rows[r].members.at(-1), columns[c].members.at(-1), state.scenario); };
   table.addEventListener("click", (event) => { const td = cellOf(event); if (td) open(td); });
   table.addEventListener("keydown", (event) => {
     const td = cellOf(event);
