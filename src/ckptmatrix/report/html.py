@@ -9,7 +9,7 @@ from markupsafe import Markup
 from ckptmatrix.findings.tally import GLYPHS, MEANINGS, TODAY, WORST_FIRST
 from ckptmatrix.report.changes import grouped
 from ckptmatrix.report.grid import era_letter, grid_of
-from ckptmatrix.report.page import Page
+from ckptmatrix.report.page import Page, scenarios_text
 from ckptmatrix.report.payload import payload
 from ckptmatrix.report.written import written_of
 
@@ -59,6 +59,7 @@ def _environment() -> Environment:
     environment.filters["number"] = lambda value: f"{value:,}".replace(
         ",", "\N{NARROW NO-BREAK SPACE}"
     )
+    environment.filters["named"] = scenarios_text
     environment.filters["prose"] = _prose
     environment.filters["web"] = _is_web
     return environment
