@@ -102,6 +102,7 @@ def test_every_outcome_can_be_read_back_from_the_packed_data():
         status, cause, _, _, components, _, error, *_ = unpacked(cell)
         assert data["statuses"][status]["name"] == cell.status
         assert data["texts"][cause] == (cell.cause or "")
+        components, error = data["parts"][components], data["parts"][error]
         assert {data["texts"][n]: data["texts"][v] for n, v in components} == cell.components
         assert (error and data["texts"][error[1]]) == (cell.error and cell.error.message)
 

@@ -19,7 +19,7 @@ FILENAME = "index.html"
 STYLES = ("base.css", "grid.css", "detail.css")
 """Inlined in this order."""
 
-SCRIPTS = ("data.js", "verdict.js", "upgrade.js", "grid.js", "detail.js", "main.js")
+SCRIPTS = ("data.js", "sums.js", "verdict.js", "upgrade.js", "grid.js", "detail.js", "main.js")
 """Inlined in this order, as one script."""
 
 

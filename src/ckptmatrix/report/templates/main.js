@@ -79,6 +79,7 @@ function fromAddress() {
 }
 window.addEventListener("hashchange", fromAddress);
 fromAddress();
+sumAhead();
 // For anyone who asks from the console: the verdict that the page gives, as text.
 window.ckptmatrix = {
   advise(old, next) {

@@ -68,7 +68,10 @@ function possible(writer, reader, scenarios) {
 
 function bestPath(writer, reader, asked) {
   const scenarios = possible(writer, reader, asked);
-  const exact = (a, b) => { const sum = sumUp(0, scenarios, a, b); return sum.measured > 0 && !sum.hurt; };
+  const exact = (a, b) => {
+    const measured = scenarios.map((scenario) => outcomeOf(0, scenario, a, b)).filter((outcome) => outcome && isMeasured(outcome.status));
+    return measured.length > 0 && measured.every((outcome) => outcome.status === raw.exact);
+  };
   const seen = new Set([writer.index]);
   let front = [[writer.index]];
   for (let length = 0; length <= LONGEST; length += 1) {
