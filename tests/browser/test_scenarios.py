@@ -2,6 +2,8 @@
 
 import re
 
+from packaging.version import Version
+
 from ckptmatrix.findings.upgrade import advise
 from ckptmatrix.findings.wording import decision, plain_training
 from ckptmatrix.model import Status
@@ -105,6 +107,29 @@ def test_another_way_to_load_is_a_key_away_and_is_counted(open_page, many_report
     assert page.locator(f"{CELLS}.failed").count() == 0
     page.reload()
     assert page.locator("#views input").nth(1).is_checked()
+
+
+def test_the_counts_of_the_legend_follow_every_filter(open_page, many_report, many):
+    page = open_page(many_report).page
+    place = many.environments
+
+    def counted(status: Status, stack: str) -> int:
+        return sum(
+            (c.scenario, c.loader, c.status) == ("basic", "accelerate", status)
+            and Version(place[c.writer].accelerate) < Version(place[c.reader].accelerate)
+            and place[c.writer].stack == "torch2.13-np2"
+            and stack in ("", place[c.reader].stack)
+            for c in many.cells
+        )
+
+    page.locator("#direction").select_option("upgrade")
+    page.locator("#writer-stack").select_option("torch2.13-np2")
+    for stack in ("", "torch2.4-np1"):
+        page.locator("#reader-stack").select_option(stack)
+        for status in (Status.EXACT, Status.DEGRADED, Status.FAILED):
+            shown = page.locator(f".chip[data-status={status}] output").inner_text()
+            assert int(re.sub(r"\D", "", shown)) == counted(status, stack)
+    assert counted(Status.EXACT, "") > counted(Status.EXACT, "torch2.4-np1") > 0
 
 
 def test_the_keyboard_alone_reaches_the_grid_and_opens_a_cell(open_page, many_report):

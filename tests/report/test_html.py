@@ -9,7 +9,7 @@ import pytest
 
 from ckptmatrix.findings.axis import axis_of
 from ckptmatrix.findings.folds import folds_of
-from ckptmatrix.model import CellRecord, Status
+from ckptmatrix.model import CellRecord, ErrorRecord, Status
 from ckptmatrix.report import html
 from ckptmatrix.report.page import page_of
 from ckptmatrix.report.payload import payload
@@ -77,6 +77,15 @@ def test_markup_out_of_a_checkpoint_or_a_message_stays_text():
     assert "&lt;/script&gt;" in text
     # What the scripts show is the same text again.
     assert HOSTILE in "".join(json.loads(tags.scripts[0])["texts"])
+
+
+def test_colours_that_torch_puts_into_a_message_are_taken_out():
+    matrix = synthetic.matrix(["0.31.0", "0.33.0"])
+    error = ErrorRecord("OSError", "\x1b[1mdo this\x1b[0m", "here: \x1b[31mraise")
+    cells = tuple(replace(c, error=error) if c.error else c for c in matrix.cells)
+    texts = json.loads(Tags(page(replace(matrix, cells=cells))).scripts[0])["texts"]
+    assert {"do this", "here: raise"} <= set(texts)
+    assert not [text for text in texts if "\x1b" in text]
 
 
 def test_every_outcome_can_be_read_back_from_the_packed_data():
