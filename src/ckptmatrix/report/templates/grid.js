@@ -53,7 +53,7 @@ function cellAt(row, column, sums, shown) {
     || (state.cause && !hasCause(state.view, shown.scenarios, row.first, reader, state.cause))
     || (state.changed && !changed)
     || (state.direction && !row.members.some((w) => column.members.some((r) => directionOf(w, r) === state.direction)));
-  return { status, marks, label, dim, share, tally: total > 1 && measured ? `${exact}/${measured}` : "" };
+  return { status, marks, label, dim, share, tally: total > 1 && measured && !state.unfold ? `${exact}/${measured}` : "" };
 }
 
 function drawHead() {
@@ -66,6 +66,7 @@ function drawHead() {
   releaseRow.replaceChildren(...columns.map((column) => make("th", { scope: "col" }, make("span", {}, column.name))));
 }
 
+const SMALL = document.createElement("small");
 const filled = new WeakMap();
 function fill(td, cell) {
   const told = `${cell.dim} ${cell.label} ${cell.marks}`;
@@ -76,7 +77,10 @@ function fill(td, cell) {
   if (cell.marks.includes("some")) td.style.setProperty("--exact", `${cell.share}%`); else if (td.hasAttribute("style")) td.removeAttribute("style");
   if (td.textContent === cell.status.glyph + cell.tally) return;
   td.textContent = cell.status.glyph;
-  if (cell.tally) td.append(make("small", {}, cell.tally));
+  if (!cell.tally) return;
+  const small = SMALL.cloneNode();
+  small.textContent = cell.tally;
+  td.append(small);
 }
 
 let drawn = "";
@@ -101,11 +105,14 @@ function drawShape() {
   drawHead();
   table.classList.toggle("dense", !!state.unfold);
   while (table.tBodies.length) table.tBodies[0].remove();
+  const blank = make("tr", {}, columns.map(() => make("td")));
   for (const { key, items } of spread(rows, (row) => row.stack)) {
     const group = make("tr", { class: "group" }, make("th", { scope: "rowgroup" }, make("span", {}, make("small", {}, "saved on"), ` ${key}`)), make("td", { colspan: columns.length }));
-    table.append(make("tbody", {}, group, items.map((row) => make("tr", {},
-      make("th", { scope: "row" }, make("b", { title: `era ${letter(row.era)}` }, letter(row.era)), row.name),
-      columns.map(() => make("td"))))));
+    table.append(make("tbody", {}, group, items.map((row) => {
+      const line = blank.cloneNode(true);
+      line.prepend(make("th", { scope: "row" }, make("b", { title: `era ${letter(row.era)}` }, letter(row.era)), row.name));
+      return line;
+    })));
   }
 }
 
