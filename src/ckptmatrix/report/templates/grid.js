@@ -63,6 +63,7 @@ function drawHead() {
     make("th", { scope: "colgroup", colspan: items.length, class: "edge" }, make("span", {}, make("small", {}, "loaded on"), ` ${key}`))));
   eraRow.replaceChildren(...spread(columns, (c) => `${c.stack} ${c.era}`).map(({ items }) =>
     make("th", { scope: "colgroup", colspan: items.length, title: `era ${letter(items[0].era)}: ${raw.eras[items[0].era].name}` }, letter(items[0].era))));
+  table.querySelector("col:not(.heads)").span = columns.length || 1;
   releaseRow.replaceChildren(...columns.map((column) => make("th", { scope: "col" }, make("span", {}, column.name))));
 }
 
