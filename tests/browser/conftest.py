@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ckptmatrix.model import Matrix
+from ckptmatrix.model import Matrix, Status, Verdict
 from ckptmatrix.report import read_matrix, write_reports
 from tests.report import synthetic
 
@@ -64,6 +65,31 @@ def report(matrix: Matrix, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Give the address of that run's report, made by the code under test."""
     directory = tmp_path_factory.mktemp("report")
     write_reports(matrix, directory)
+    return (directory / "index.html").as_uri()
+
+
+@pytest.fixture(scope="session")
+def many() -> Matrix:
+    """Give a matrix of several scenarios, one of which no release resumes."""
+    matrix = synthetic.matrix(
+        ["0.24.1", "0.31.0", "0.33.0", "1.1.1", "1.15.0"],
+        ["accumulation", "basic", "stateful-dataloader", "numpy-in-custom"],
+        (("accelerate", "as-saved"), ("ckptmatrix", "as-saved")),
+    )
+    lost = {"custom": Verdict.LOST}
+    cells = tuple(
+        replace(c, status=Status.DEGRADED, components={**c.components, **lost})
+        if (c.scenario, c.loader, c.status) == ("numpy-in-custom", "accelerate", Status.EXACT)
+        else c
+        for c in matrix.cells
+    )
+    return replace(matrix, cells=cells)
+
+
+@pytest.fixture(scope="session")
+def many_report(many: Matrix, tmp_path_factory: pytest.TempPathFactory) -> str:
+    directory = tmp_path_factory.mktemp("many")
+    write_reports(many, directory)
     return (directory / "index.html").as_uri()
 
 

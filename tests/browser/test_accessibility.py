@@ -26,3 +26,11 @@ def test_axe_finds_no_violation(open_page, report, state, scheme):
         for violation in found.response["violations"]
     ]
     assert told == []
+
+
+@pytest.mark.parametrize("state", ["#scenario=*", "#from=OLD&to=NEW", "#cell=OLD~NEW&tab=basic"])
+def test_axe_finds_no_violation_over_many_scenarios(open_page, many_report, state):
+    old, new = "accelerate-0.31.0%2Btorch2.4-np1", "accelerate-1.1.1%2Btorch2.13-np2"
+    page = open_page(many_report + state.replace("OLD", old).replace("NEW", new)).page
+    page.locator("details").evaluate_all("(all) => all.forEach((each) => { each.open = true; })")
+    assert [found["id"] for found in axe_api.Axe().run(page).response["violations"]] == []

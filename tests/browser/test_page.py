@@ -13,7 +13,13 @@ from ckptmatrix.findings.axis import axis_of
 from ckptmatrix.findings.folds import folds_of
 from ckptmatrix.findings.tally import views_of
 from ckptmatrix.findings.upgrade import advise
-from ckptmatrix.findings.wording import against_staying, path_text, remedy_text, verdict
+from ckptmatrix.findings.wording import (
+    against_staying,
+    decision,
+    path_text,
+    remedy_text,
+    verdict,
+)
 from ckptmatrix.model import MEASURED, Matrix, Status
 
 CELLS = "#matrix tbody tr:not(.group) td"
@@ -83,13 +89,13 @@ def test_an_upgrade_is_chosen_and_survives_a_reload(open_page, report, matrix):
     page.locator("[name=from-stack]").select_option("torch2.4-np1")
     page.locator("[name=to-release]").select_option(record.accelerate)
     page.locator("[name=to-stack]").select_option(record.stack)
-    told = verdict(matrix, advise(matrix, "accelerate-0.33.0+torch2.4-np1", new).forward)
+    told = decision(matrix, advise(matrix, "accelerate-0.33.0+torch2.4-np1", new))
     assert page.locator("#verdict .verdict").inner_text().endswith(told)
     watched.picture("upgrade")
     page.reload()
     assert page.locator("#verdict .verdict").inner_text().endswith(told)
     page.locator("#swap").click()
-    back = verdict(matrix, advise(matrix, new, "accelerate-0.33.0+torch2.4-np1").forward)
+    back = decision(matrix, advise(matrix, new, "accelerate-0.33.0+torch2.4-np1"))
     assert page.locator("#verdict .verdict").inner_text().endswith(back)
 
 
@@ -106,10 +112,10 @@ def test_the_page_and_the_command_give_the_same_verdict_for_every_pair(open_page
     )
     for (old, new), (forward, back, path, remedies, staying) in zip(pairs, told, strict=True):
         advice = advise(matrix, old, new)
-        assert forward == verdict(matrix, advice.forward)
+        assert forward == decision(matrix, advice)
         assert back == verdict(matrix, advice.back)
         assert staying == against_staying(advice)
-        assert remedies == [remedy_text(remedy, advice.forward) for remedy in advice.remedies]
+        assert remedies == [remedy_text(remedy) for remedy in advice.remedies]
         assert path == (advice.path and path_text(matrix, advice.path, advice.forward))
 
 

@@ -95,6 +95,13 @@ def test_diff_exits_1_only_for_a_regression(ask, run, tmp_path):
     assert json.loads(out)["changes"][0]["new"]["status"] == "crashed"
 
 
+def test_the_name_without_gz_means_the_packed_file_where_only_that_lies(ask, run, tmp_path):
+    (tmp_path / "matrix.json.gz").write_bytes((run / "matrix.json.gz").read_bytes())
+    for named in (tmp_path / "matrix.json", tmp_path):
+        code, out, _ = ask("diff", named, run)
+        assert (code, "nothing changed" in out) == (0, True)
+
+
 def test_report_renders_again_from_the_json_alone(ask, run, tmp_path):
     alone = tmp_path / "matrix.json"
     alone.write_bytes((run / "matrix.json").read_bytes())

@@ -116,13 +116,47 @@ def test_what_newer_readers_never_come_to_is_not_claimed_of_them():
     assert told == {"readers 0.33.0 on torch 2.13.0", "readers 0.33.0"}
 
 
+def test_a_box_grows_until_no_factor_moves():
+    """What raises for another reason speaks for nothing, so one round stops at it; the next not."""
+    matrix = synthetic.matrix(["0.31.0", "0.34.2", "1.0.1"])
+    oldest, newest = "accelerate-0.31.0", "accelerate-1.0.1"
+
+    def hidden(cell: CellRecord) -> bool:
+        other = cell.writer.startswith(oldest) and not cell.reader.startswith(oldest)
+        return other or (cell.writer.startswith(newest) and cell.reader.startswith(oldest))
+
+    error = ErrorRecord("OSError", "another")
+    cells = tuple(
+        replace(c, status=Status.FAILED, cause="another", error=error) if hidden(c) else c
+        for c in matrix.cells
+    )
+    [area] = findings(replace(matrix, cells=cells))["weights-only-flip"].areas
+    assert (area.readers, area.writers) == ("any reader on torch 2.13.0", "saved with any release")
+
+
 def test_a_scenario_that_behaves_otherwise_gets_its_own_box():
-    matrix = synthetic.matrix(
-        ["0.31.0", "0.33.0", "1.0.1", "1.15.0"], ["basic", "stateful-dataloader"]
+    matrix = synthetic.matrix(["0.31.0", "0.33.0", "1.0.1", "1.15.0"], ["basic", "hooks"])
+    cells = tuple(
+        replace(c, status=Status.EXACT, cause=None, components={}, differences={})
+        if c.scenario == "hooks" and c.writer.startswith("accelerate-0.31.0")
+        else c
+        for c in matrix.cells
     )
     boxes = {
         (area.region.scenarios, area.region.writer.first)
-        for area in findings(matrix)["numpy-major"].areas
+        for area in findings(replace(matrix, cells=cells))["numpy-major"].areas
     }
     assert (("basic",), "0.31.0") in boxes
-    assert (("stateful-dataloader",), "1.0.1") in boxes
+    with_hooks = {first for scenarios, first in boxes if "hooks" in scenarios}
+    assert with_hooks == {"0.33.0", "1.0.1"}
+
+
+def test_a_scenario_that_lacks_some_releases_needs_no_box_of_its_own():
+    """`stateful-dataloader` is unsupported before 0.34.0, which speaks against nothing."""
+    matrix = synthetic.matrix(
+        ["0.31.0", "0.33.0", "1.0.1", "1.15.0"], ["basic", "stateful-dataloader"]
+    )
+    areas = findings(matrix)["numpy-major"].areas
+    assert {area.region.scenarios for area in areas} == {("basic", "stateful-dataloader")}
+    assert {area.region.writer.first for area in areas} == {"0.31.0"}
+    assert sum(area.region.cells for area in areas) == findings(matrix)["numpy-major"].cells

@@ -8,7 +8,7 @@ from ckptmatrix.errors import NotMeasuredError, UsageError
 from ckptmatrix.findings.paths import Path, paths
 from ckptmatrix.findings.upgrade import Answer, advise, resolve
 from ckptmatrix.findings.wording import advice_lines, verdict
-from ckptmatrix.model import Matrix, Status, Verdict
+from ckptmatrix.model import CellRecord, ErrorRecord, Matrix, Status, Verdict
 from tests.report import synthetic
 
 MATRIX = synthetic.matrix()
@@ -48,7 +48,7 @@ def test_a_remedy_that_helps_some_scenarios_says_how_many():
         for c in TWO.cells
     )
     told = text(replace(TWO, cells=cells), old, new)
-    assert "With ckptmatrix.resume: exact in 1 of 2 measured scenarios, without it in 0" in told
+    assert "1 of the 2 scenarios that are not exact without it resume exactly (basic)" in told
 
 
 def test_what_is_lost_today_already_is_not_blamed_on_the_upgrade():
@@ -64,6 +64,95 @@ def test_what_the_upgrade_makes_worse_and_better_is_named():
     assert "against staying    worse in basic\n" in worse
     better = text(MATRIX, id_("0.33.0", "torch2.13-np1"), id_("1.0.1", "torch2.13-np1"))
     assert "against staying    better in basic\n" in better
+
+
+def several(*names: str, **bad: Status) -> Matrix:
+    """Give scenarios that are exact between the two newest releases, but for some."""
+    matrix = synthetic.matrix(["1.14.0", "1.15.0"], list(names))
+    cells = tuple(
+        replace(c, status=bad[c.scenario], cause="numpy-major")
+        if c.scenario in bad and c.loader == "accelerate"
+        else c
+        for c in matrix.cells
+    )
+    return replace(matrix, cells=cells)
+
+
+OLD, NEW = id_("1.14.0", "torch2.13-np2"), id_("1.15.0", "torch2.13-np2")
+
+
+def test_a_verdict_over_many_scenarios_says_whether_staying_is_any_better():
+    matrix = several("basic", "hooks", "accumulation", hooks=Status.FAILED)
+    told = text(matrix, OLD, NEW)
+    assert told.startswith("Not safe, but no worse than staying: accelerate 1.14.0 into 1.15.0")
+    assert "  a plain training   resumes exactly (scenario basic)\n" in told
+    assert "  not its doing      hooks: Random states of another numpy major" in told
+    assert "  fails  " not in told
+
+
+def test_what_the_upgrade_alone_breaks_is_told_in_full_and_the_rest_in_short():
+    matrix = several("basic", "hooks", "accumulation", hooks=Status.FAILED)
+    error = ErrorRecord("OSError", "x" * 500)
+    cells = tuple(
+        replace(c, status=Status.FAILED, error=error)
+        if (c.writer, c.reader, c.scenario, c.loader) == (OLD, NEW, "basic", "accelerate")
+        else c
+        for c in matrix.cells
+    )
+    told = text(replace(matrix, cells=cells), OLD, NEW)
+    assert told.startswith("Not safe: ")
+    assert "fails in 2 of 3 measured scenarios; 1 of these 2 are no better without" in told
+    [line] = [line for line in told.splitlines() if line.startswith("  fails ")]
+    assert line.endswith("… in basic")
+    assert len(line) < 200
+    assert "  not its doing      hooks: " in told
+
+
+def test_one_scenario_alone_is_told_in_full_whoever_is_to_blame():
+    matrix = several("basic", "hooks", hooks=Status.FAILED)
+    told = "\n".join(advice_lines(matrix, advise(matrix, OLD, NEW, ["hooks"])))
+    assert "  fails              failed in hooks\n" in told
+    assert "  remedy             Repair the checkpoint" in told
+    assert "a plain training" not in told
+
+
+def test_losing_more_than_by_staying_is_worse_even_if_both_are_degraded():
+    matrix = several("basic", basic=Status.DEGRADED)
+    more = {"model": Verdict.LOST, "optimizer": Verdict.LOST}
+
+    def lose(cell: CellRecord) -> CellRecord:
+        if cell.loader != "accelerate" or cell.writer != OLD:
+            return cell
+        return replace(cell, components=more if cell.reader == NEW else {"model": Verdict.LOST})
+
+    advice = advise(replace(matrix, cells=tuple(map(lose, matrix.cells))), OLD, NEW)
+    assert advice.worse == advice.by_upgrade == ("basic",)
+
+
+def test_a_remedy_is_counted_where_the_plain_load_is_not_exact():
+    """A run measures remedies only there, so their exact loads are no rivals of today's."""
+    matrix = several("basic", "hooks", "accumulation", "two-models", hooks=Status.FAILED)
+    kept = tuple(c for c in matrix.cells if c.loader == "accelerate" or c.scenario == "hooks")
+    [remedy] = advise(replace(matrix, cells=kept), OLD, NEW).remedies
+    assert (remedy.mends, remedy.of, remedy.harms) == (("hooks",), 1, ())
+
+
+def test_a_remedy_that_breaks_what_is_exact_without_it_says_so():
+    matrix = several("basic", "hooks", hooks=Status.FAILED)
+    cells = tuple(
+        replace(c, status=Status.FAILED) if (c.loader, c.scenario) == ("ckptmatrix", "basic") else c
+        for c in matrix.cells
+    )
+    assert "; but no longer exact in basic" in text(replace(matrix, cells=cells), OLD, NEW)
+
+
+def test_colours_of_a_message_do_not_reach_the_terminal():
+    matrix = several("basic", basic=Status.FAILED)
+    error = ErrorRecord("OSError", "\x1b[1mdo this\x1b[0m\x1b[2J")
+    cells = tuple(replace(c, error=error) if c.status is Status.FAILED else c for c in matrix.cells)
+    told = text(replace(matrix, cells=cells), OLD, NEW)
+    assert "OSError: do this in basic" in told
+    assert "\x1b" not in told
 
 
 def test_a_failure_offers_a_way_round_whose_every_hop_is_exact():

@@ -9,7 +9,7 @@ import pytest
 
 from ckptmatrix.findings.axis import axis_of
 from ckptmatrix.findings.folds import folds_of
-from ckptmatrix.model import CellRecord, Status
+from ckptmatrix.model import CellRecord, ErrorRecord, Status
 from ckptmatrix.report import html
 from ckptmatrix.report.page import page_of
 from ckptmatrix.report.payload import payload
@@ -79,6 +79,15 @@ def test_markup_out_of_a_checkpoint_or_a_message_stays_text():
     assert HOSTILE in "".join(json.loads(tags.scripts[0])["texts"])
 
 
+def test_colours_that_torch_puts_into_a_message_are_taken_out():
+    matrix = synthetic.matrix(["0.31.0", "0.33.0"])
+    error = ErrorRecord("OSError", "\x1b[1mdo this\x1b[0m", "here: \x1b[31mraise")
+    cells = tuple(replace(c, error=error) if c.error else c for c in matrix.cells)
+    texts = json.loads(Tags(page(replace(matrix, cells=cells))).scripts[0])["texts"]
+    assert {"do this", "here: raise"} <= set(texts)
+    assert not [text for text in texts if "\x1b" in text]
+
+
 def test_every_outcome_can_be_read_back_from_the_packed_data():
     matrix = synthetic.matrix(["0.24.1", "0.33.0", "1.1.1", "1.15.0"], ["basic", "hooks"])
     axis = axis_of(matrix)
@@ -102,6 +111,7 @@ def test_every_outcome_can_be_read_back_from_the_packed_data():
         status, cause, _, _, components, _, error, *_ = unpacked(cell)
         assert data["statuses"][status]["name"] == cell.status
         assert data["texts"][cause] == (cell.cause or "")
+        components, error = data["parts"][components], data["parts"][error]
         assert {data["texts"][n]: data["texts"][v] for n, v in components} == cell.components
         assert (error and data["texts"][error[1]]) == (cell.error and cell.error.message)
 

@@ -23,6 +23,26 @@ def test_it_has_the_counts_the_newest_release_the_grid_and_the_causes():
     assert "Newer releases that are not covered: 1.16.0." in text
 
 
+def test_of_many_scenarios_the_plain_one_is_shown_first_and_all_by_status():
+    text = told(synthetic.matrix(["0.33.0", "1.15.0"], ["basic", "hooks"]))
+    assert "### Era with era (scenario basic)" in text
+    first, every = text.split("<summary>All 2 scenarios together</summary>")
+    assert "| **A 0.33.0** | ✓ | ✓ |" in first
+    assert "| **B 1.15.0** | ✗ | ✓ |" in first
+    assert "Saved on **torch2.13-np1**, loaded on **torch2.13-np1**" in every
+
+
+def test_a_cell_whose_loads_differ_counts_each_status_and_shows_no_worst():
+    text = told(synthetic.matrix(["0.32.1", "0.33.0", "0.34.2"], ["basic", "hooks"]))
+    every = text.split("<summary>All 2 scenarios together</summary>")[1]
+    newest = every.partition("Saved on **torch2.13-np1**, loaded on **torch2.13-np1**")[2]
+    assert "6≠ 12✗" in newest.partition("Saved on")[0]
+
+
+def test_what_a_remedy_makes_exact_is_counted_against_what_is_not_so_today():
+    assert "Made exact: With ckptmatrix.resume: 1214 of the 1214 loads that are not exact" in told()
+
+
 def test_it_fits_a_comment_even_for_every_release_and_scenario():
     full = synthetic.matrix(synthetic.FULL, ["basic"], (("accelerate", "as-saved"),))
     assert len(told(full)) < 65_536

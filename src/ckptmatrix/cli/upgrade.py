@@ -9,10 +9,11 @@ import msgspec
 
 from ckptmatrix.config import read_config
 from ckptmatrix.errors import UsageError
+from ckptmatrix.findings.crossing import Answer
 from ckptmatrix.findings.paths import Verify
 from ckptmatrix.findings.tally import scenarios_of
-from ckptmatrix.findings.upgrade import Advice, Answer, advise, resolve
-from ckptmatrix.findings.wording import advice_lines, path_text, remedy_text, verdict
+from ckptmatrix.findings.upgrade import Advice, advise, resolve
+from ckptmatrix.findings.wording import advice_lines, decision, path_text, remedy_text
 from ckptmatrix.finished import finished_matrix
 from ckptmatrix.home import Home
 from ckptmatrix.hops import verifier
@@ -106,15 +107,14 @@ def _verifier(matrix: Matrix, wanted: bool | None, config: Path) -> Verify | Non
 def _answer(matrix: Matrix, advice: Advice, source: str) -> dict[str, object]:
     return {
         "answer": advice.forward.answer,
-        "verdict": verdict(matrix, advice.forward),
+        "verdict": decision(matrix, advice),
         "forward": advice.forward,
         "back": advice.back,
         "already": advice.already,
+        "by_upgrade": advice.by_upgrade,
+        "as_before": advice.as_before,
         "remedies": [
-            *(
-                {"remedy": remedy_text(one, advice.forward), **asdict(one)}
-                for one in advice.remedies
-            ),
+            *({"remedy": remedy_text(one), **asdict(one)} for one in advice.remedies),
             *(
                 {"cause": id_, "remedy": matrix.causes[id_].remedy}
                 for id_ in advice.forward.causes

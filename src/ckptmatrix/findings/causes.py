@@ -9,6 +9,7 @@ from ckptmatrix.findings.regions import Region, Side, regions_of
 from ckptmatrix.findings.stacks import Facts, differing, facts_of, phrase
 from ckptmatrix.findings.tally import TODAY, Tally, tally, view_of
 from ckptmatrix.model import MEASURED, Cause, CellRecord, Matrix, Status, Verdict
+from ckptmatrix.plain import plain
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _belongs(id_: str, causes: Mapping[str, Cause]) -> Callable[[CellRecord], bo
 def _unknown(cell: CellRecord) -> Cause:
     said = f"{cell.error.type}: {cell.error.message}" if cell.error else signature(cell, {})
     return Cause(
-        title=said.partition("\n")[0][:160],
+        title=plain(said).partition("\n")[0][:160],
         explanation="No known cause explains this; the boxes below say what it depends on.",
         remedy="Open one of its cells and look at the last frames; then please report it.",
     )

@@ -1,6 +1,6 @@
 """The question most people come with: may I go straight to the newest release?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ckptmatrix.findings.axis import Axis, span
@@ -9,6 +9,14 @@ from ckptmatrix.model import Matrix, Status
 
 PLAIN = "basic"
 """The scenario that most trainings have at least."""
+
+
+def shown_first(scenarios: Sequence[str]) -> str:
+    """Choose the scenario that a grid shows before anything is chosen; empty for all of them.
+
+    Of many scenarios some are there to fail, and the worst of all would say the same of every cell.
+    """
+    return PLAIN if PLAIN in scenarios and len(scenarios) > 1 else ""
 
 
 @dataclass(frozen=True)

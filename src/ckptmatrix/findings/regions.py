@@ -7,6 +7,7 @@ long as the outcome stays, which gives a box; boxes are taken until all bad cell
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import permutations
 from typing import Any
 
@@ -57,15 +58,16 @@ class Region:
 
 @dataclass(frozen=True)
 class _Pattern:
-    """Where a cause holds and where it does not, as bits: bit r of row w is reader r, writer w.
+    """Where a cause holds in one scenario and where it does not, as bits.
 
-    Environments are numbered `stack * releases + release`, also where no such environment exists.
+    Environments are numbered `stack * releases + release`, also where no such environment exists;
+    writer w with reader r is bit `w * environments + r`.
     """
 
     stacks: int
     releases: int
-    bad: tuple[int, ...]
-    good: tuple[int, ...]
+    bad: int
+    good: int
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,9 @@ def regions_of(
 ) -> tuple[Region, ...]:
     """Find the boxes that the cells of one cause form.
 
+    Scenarios share boxes wherever nothing measured in them speaks against it: one that lacks some
+    releases is no reason for a second, smaller box.
+
     Args:
         matrix: the run, for its environments.
         axis: its axis.
@@ -99,22 +104,35 @@ def regions_of(
     found: dict[_Pattern, list[str]] = {}
     for scenario, those in by_scenario.items():
         pattern = _pattern(matrix, axis, those, belongs)
-        if any(pattern.bad):
+        if pattern.bad:
             found.setdefault(pattern, []).append(scenario)
-    merged: dict[tuple[Side, Side], Region] = {}
-    for pattern, scenarios in found.items():
-        for box in _cover(pattern):
-            region = _region(axis, pattern, box, tuple(scenarios))
-            same = merged.get((region.writer, region.reader))
-            if same is not None:
-                region = replace(
-                    region,
-                    scenarios=same.scenarios + region.scenarios,
-                    cells=same.cells + region.cells,
-                    measured=same.measured + region.measured,
-                )
-            merged[region.writer, region.reader] = region
-    return tuple(sorted(merged.values(), key=lambda region: -region.cells))
+    boxes = list(dict.fromkeys(box for pattern in found for box in _cover(pattern)))
+    regions = [_region(axis, those, box) for box, those in _share(found, boxes)]
+    return tuple(sorted(regions, key=lambda region: -region.cells))
+
+
+def _share(
+    found: dict[_Pattern, list[str]], boxes: list[_Box]
+) -> Iterator[tuple[_Box, dict[_Pattern, list[str]]]]:
+    """Take the box that covers most of what is left in all scenarios, until nothing is left."""
+    left = {pattern: pattern.bad for pattern in found}
+    fitting = {
+        box: [pattern for pattern in found if not pattern.good & _mask(pattern, box)]
+        for box in boxes
+    }
+
+    def gain(box: _Box) -> int:
+        return sum(
+            (left[pattern] & _mask(pattern, box)).bit_count() * len(found[pattern])
+            for pattern in fitting[box]
+        )
+
+    while any(left.values()):
+        best = max(boxes, key=gain)
+        those = [pattern for pattern in fitting[best] if left[pattern] & _mask(pattern, best)]
+        for pattern in those:
+            left[pattern] &= ~_mask(pattern, best)
+        yield best, {pattern: found[pattern] for pattern in those}
 
 
 def _pattern(
@@ -125,8 +143,8 @@ def _pattern(
         id_: axis.stacks.index(record.stack) * width + axis.releases.index(record.accelerate)
         for id_, record in matrix.environments.items()
     }
-    bad = [0] * (width * len(axis.stacks))
-    good = list(bad)
+    size = width * len(axis.stacks)
+    bad, good = [0] * size, [0] * size
     for cell in cells:
         writer, reader = number.get(cell.writer), number.get(cell.reader)
         if cell.status not in MEASURED or writer is None or reader is None:
@@ -135,42 +153,54 @@ def _pattern(
             bad[writer] |= 1 << reader
         elif cell.status not in RAISED:
             good[writer] |= 1 << reader
-    return _Pattern(len(axis.stacks), width, tuple(bad), tuple(good))
+    return _Pattern(len(axis.stacks), width, _flat(bad), _flat(good))
+
+
+def _flat(rows: list[int]) -> int:
+    return sum(row << (index * len(rows)) for index, row in enumerate(rows))
 
 
 def _cover(pattern: _Pattern) -> Iterator[_Box]:
     """Take boxes until every bad cell is in one; each takes the most of what is left."""
-    left = list(pattern.bad)
-    while any(left):
-        writer = next(index for index, row in enumerate(left) if row)
-        reader = (left[writer] & -left[writer]).bit_length() - 1
+    left = pattern.bad
+    while left:
+        writer, reader = divmod((left & -left).bit_length() - 1, pattern.stacks * pattern.releases)
         candidates = [_grow(pattern, writer, reader, order) for order in permutations(range(4))]
-        best = max(dict.fromkeys(candidates), key=lambda box: _count(pattern, box, left))
-        mask = _readers(pattern, best.reader, best.reader_stacks)
-        for index in _writers(pattern, best.writer, best.writer_stacks):
-            left[index] &= ~mask
+        best = max(
+            dict.fromkeys(candidates),
+            key=lambda box: (left & _mask(pattern, box)).bit_count(),
+        )
+        left &= ~_mask(pattern, best)
         yield best
 
 
 def _grow(pattern: _Pattern, writer: int, reader: int, order: tuple[int, ...]) -> _Box:
-    """Swap the factors one after the other, each as far as the outcome stays bad."""
+    """Swap the factors one after the other, each as far as the outcome stays bad.
+
+    What one factor gains may let another go further, so it goes round until nothing moves.
+    """
     writer_stack, writer_release = divmod(writer, pattern.releases)
     reader_stack, reader_release = divmod(reader, pattern.releases)
-    box = _Box(
-        (writer_release, writer_release + 1),
-        1 << writer_stack,
-        (reader_release, reader_release + 1),
-        1 << reader_stack,
+    box, before = (
+        _Box(
+            (writer_release, writer_release + 1),
+            1 << writer_stack,
+            (reader_release, reader_release + 1),
+            1 << reader_stack,
+        ),
+        None,
     )
-    for factor in order:
-        if factor == 0:
-            box = replace(box, reader=_stretch(pattern, box, "reader"))
-        elif factor == 1:
-            box = replace(box, writer=_stretch(pattern, box, "writer"))
-        elif factor == 2:
-            box = replace(box, reader_stacks=_spread(pattern, box, "reader_stacks"))
-        else:
-            box = replace(box, writer_stacks=_spread(pattern, box, "writer_stacks"))
+    while box != before:
+        before = box
+        for factor in order:
+            if factor == 0:
+                box = replace(box, reader=_stretch(pattern, box, "reader"))
+            elif factor == 1:
+                box = replace(box, writer=_stretch(pattern, box, "writer"))
+            elif factor == 2:
+                box = replace(box, reader_stacks=_spread(pattern, box, "reader_stacks"))
+            else:
+                box = replace(box, writer_stacks=_spread(pattern, box, "writer_stacks"))
     return box
 
 
@@ -205,61 +235,60 @@ def _swap(box: _Box, **factors: Any) -> _Box:
 
 
 def _look(pattern: _Pattern, box: _Box) -> tuple[bool, bool]:
-    mask = _readers(pattern, box.reader, box.reader_stacks)
-    bad = False
-    for writer in _writers(pattern, box.writer, box.writer_stacks):
-        if pattern.good[writer] & mask:
-            return bad, True
-        bad = bad or bool(pattern.bad[writer] & mask)
-    return bad, False
+    mask = _mask(pattern, box)
+    return bool(pattern.bad & mask), bool(pattern.good & mask)
 
 
-def _count(pattern: _Pattern, box: _Box, rows: Iterable[int]) -> int:
-    mask = _readers(pattern, box.reader, box.reader_stacks)
-    chosen = set(_writers(pattern, box.writer, box.writer_stacks))
-    return sum((row & mask).bit_count() for index, row in enumerate(rows) if index in chosen)
+def _mask(pattern: _Pattern, box: _Box) -> int:
+    """Give the bits of all cells in the box."""
+    return _bits(pattern.stacks, pattern.releases, box)
 
 
-def _readers(pattern: _Pattern, releases: tuple[int, int], stacks: int) -> int:
-    run = (1 << releases[1]) - (1 << releases[0])
-    return sum(run << (s * pattern.releases) for s in range(pattern.stacks) if stacks >> s & 1)
+@lru_cache(maxsize=4096)
+def _bits(stacks: int, releases: int, box: _Box) -> int:
+    def run(first: int, end: int, taken: int, step: int) -> int:
+        return sum(
+            1 << (step * (stack * releases + release))
+            for stack in range(stacks)
+            if taken >> stack & 1
+            for release in range(first, end)
+        )
+
+    # A row of readers, repeated in the row of each writer: no two overlap, so a product does it.
+    readers = run(*box.reader, box.reader_stacks, 1)
+    return readers * run(*box.writer, box.writer_stacks, stacks * releases)
 
 
-def _writers(pattern: _Pattern, releases: tuple[int, int], stacks: int) -> Iterator[int]:
-    for stack in range(pattern.stacks):
-        if stacks >> stack & 1:
-            yield from range(
-                stack * pattern.releases + releases[0], stack * pattern.releases + releases[1]
-            )
+def _region(axis: Axis, found: dict[_Pattern, list[str]], box: _Box) -> Region:
+    def count(pattern: _Pattern, cells: int) -> int:
+        return (cells & _mask(pattern, box)).bit_count() * len(found[pattern])
 
-
-def _region(axis: Axis, pattern: _Pattern, box: _Box, scenarios: tuple[str, ...]) -> Region:
-    bad = _count(pattern, box, pattern.bad)
+    bad = sum(count(pattern, pattern.bad) for pattern in found)
     return Region(
-        _side(axis, pattern, box, "writer"),
-        _side(axis, pattern, box, "reader"),
-        scenarios,
-        bad * len(scenarios),
-        (bad + _count(pattern, box, pattern.good)) * len(scenarios),
+        _side(axis, list(found), box, "writer"),
+        _side(axis, list(found), box, "reader"),
+        tuple(name for scenarios in found.values() for name in scenarios),
+        bad,
+        bad + sum(count(pattern, pattern.good) for pattern in found),
     )
 
 
-def _side(axis: Axis, pattern: _Pattern, box: _Box, name: str) -> Side:
+def _side(axis: Axis, patterns: list[_Pattern], box: _Box, name: str) -> Side:
     first, end = getattr(box, name)
     taken = getattr(box, f"{name}_stacks")
 
     def turns(**swapped: Any) -> bool:
-        return _look(pattern, _swap(box, **swapped))[1]
+        return any(_look(pattern, _swap(box, **swapped))[1] for pattern in patterns)
 
     def border(at: Iterable[int]) -> str:
         return next((axis.releases[i] for i in at if turns(**{name: (i, i + 1)})), "")
 
-    stacks = range(pattern.stacks)
+    stacks, releases = range(len(axis.stacks)), len(axis.releases)
     return Side(
         first=axis.releases[first],
         last=axis.releases[end - 1],
         before=border(range(first - 1, -1, -1)),
-        after=border(range(end, pattern.releases)),
+        after=border(range(end, releases)),
         stacks=tuple(axis.stacks[i] for i in stacks if taken >> i & 1),
         against=tuple(
             axis.stacks[i]
@@ -267,5 +296,5 @@ def _side(axis: Axis, pattern: _Pattern, box: _Box, name: str) -> Side:
             if not taken >> i & 1 and turns(**{f"{name}_stacks": 1 << i})
         ),
         oldest=first == 0,
-        newest=end == pattern.releases,
+        newest=end == releases,
     )

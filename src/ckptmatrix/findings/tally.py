@@ -99,6 +99,25 @@ def tally(statuses: Iterable[Status]) -> Tally:
     return Tally({status: counted[status] for status in WORST_FIRST if counted[status]})
 
 
+def mended(matrix: Matrix) -> dict[View, Tally]:
+    """Count what becomes, by each other way to load, of the loads that are not exact today.
+
+    Each tally has all of those loads; what was not measured by it counts as `not-run`.
+    """
+    hurt: set[tuple[str, str, str]] = set()
+    found: dict[View, dict[tuple[str, str, str], Status]] = {}
+    for cell in matrix.cells:
+        place, view = (cell.writer, cell.reader, cell.scenario), view_of(cell)
+        if view != TODAY:
+            found.setdefault(view, {})[place] = cell.status
+        elif cell.status in MEASURED and cell.status is not Status.EXACT:
+            hurt.add(place)
+    return {
+        view: tally(statuses.get(place, Status.NOT_RUN) for place in hurt)
+        for view, statuses in found.items()
+    }
+
+
 def rank(status: Status) -> int:
     """Order what was measured by how much of the training survives: 0 all, 1 some, 2 none."""
     return {Status.EXACT: 0, Status.DEGRADED: 1}.get(status, 2)

@@ -1,76 +1,31 @@
 """May we go from one environment to another: the verdict, the loss, the remedy, the way back."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from ckptmatrix.errors import NotMeasuredError, UsageError
 from ckptmatrix.findings.axis import Axis, axis_of, version_key
+from ckptmatrix.findings.crossing import Answer, Crossing, cross
 from ckptmatrix.findings.paths import Path, Verify, best_path
-from ckptmatrix.findings.tally import TODAY, View, rank, scenarios_of, view_of, views_of
-from ckptmatrix.model import MEASURED, CellRecord, Environment, Matrix, Status, Verdict
-
-
-class Answer(StrEnum):
-    """Whether a checkpoint survives a change of environment."""
-
-    SAFE = "safe"
-    """Every scenario that was measured resumes exactly."""
-    UNSAFE = "unsafe"
-    """At least one loses something or fails."""
-    UNKNOWN = "not-measured"
-    """Nothing of what was asked was measured."""
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """Checkpoints of one environment loaded in another, over all scenarios asked for."""
-
-    writer: str
-    """Id of the writing environment."""
-    reader: str
-    """Id of the reading environment."""
-    answer: Answer
-    """Whether they resume."""
-    whole: tuple[str, ...]
-    """Components that came back in every scenario that has them and was loaded."""
-    lost: dict[str, tuple[str, ...]]
-    """Component -> scenarios in which it is lost or wrong without a word."""
-    drifts: tuple[str, ...]
-    """Scenarios in which every component came back, but the training that follows differs."""
-    raised: dict[str, str]
-    """Scenario -> how the load failed: exception and message."""
-    unmeasured: dict[str, str]
-    """Scenario -> why nothing is known."""
-    causes: tuple[str, ...]
-    """Ids of the causes, in the order in which they are met."""
-    ranks: dict[str, int]
-    """Scenario that was measured -> how bad it is: 0 exact, 1 degraded, 2 no load at all."""
-
-    @property
-    def exact(self) -> int:
-        """Scenarios that resume exactly."""
-        return list(self.ranks.values()).count(0)
-
-    @property
-    def measured(self) -> int:
-        """Scenarios with a result."""
-        return self.total - len(self.unmeasured)
-
-    total: int = 0
-    """Scenarios asked for."""
+from ckptmatrix.findings.tally import TODAY, View, scenarios_of, views_of
+from ckptmatrix.model import Environment, Matrix
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """Another way to load, as it was measured."""
+    """Another way to load, as it was measured where the plain load is not exact.
+
+    A run need not measure it elsewhere, so its counts are of those scenarios alone.
+    """
 
     view: View
     """Loader and treatment."""
-    exact: int
-    """Scenarios that resume exactly by it."""
-    measured: int
-    """Scenarios that were measured with it."""
+    mends: tuple[str, ...]
+    """Scenarios that are not exact without it and resume exactly with it."""
+    of: int
+    """Scenarios that are not exact without it, whether it was measured there or not."""
+    harms: tuple[str, ...]
+    """Scenarios that are exact without it and were measured not to be with it."""
 
 
 @dataclass(frozen=True)
@@ -90,17 +45,34 @@ class Advice:
 
     @property
     def worse(self) -> tuple[str, ...]:
-        """Scenarios that fare worse than without the upgrade."""
-        return self._against(lambda new, old: new > old)
+        """Scenarios that fare worse than without the upgrade, or lose more."""
+        new, old = self.forward, self.stay
+        return tuple(
+            name
+            for name in new.hurt
+            if name in old.ranks
+            and (
+                new.ranks[name] > old.ranks[name]
+                or (new.ranks[name] == old.ranks[name] and new.losses(name) > old.losses(name))
+            )
+        )
 
     @property
     def better(self) -> tuple[str, ...]:
         """Scenarios that fare better than without the upgrade."""
-        return self._against(lambda new, old: new < old)
-
-    def _against(self, differs: Callable[[int, int], bool]) -> tuple[str, ...]:
         new, old = self.forward.ranks, self.stay.ranks
-        return tuple(name for name in new if name in old and differs(new[name], old[name]))
+        return tuple(name for name in new if name in old and new[name] < old[name])
+
+    @property
+    def as_before(self) -> tuple[str, ...]:
+        """Scenarios that are not exact, and no better without the upgrade: not its doing."""
+        return tuple(n for n in self.forward.hurt if n in self.stay.ranks and n not in self.worse)
+
+    @property
+    def by_upgrade(self) -> tuple[str, ...]:
+        """Scenarios that are not exact, as far as is known because of the upgrade."""
+        before = set(self.as_before)
+        return tuple(name for name in self.forward.hurt if name not in before)
 
     @property
     def already(self) -> tuple[str, ...]:
@@ -138,57 +110,6 @@ def advise(
         stay=cross(matrix, old, old, asked),
         remedies=_remedies(matrix, forward, asked),
         path=path,
-    )
-
-
-def cross(
-    matrix: Matrix, writer: str, reader: str, scenarios: Iterable[str], view: View = TODAY
-) -> Crossing:
-    """Sum up what was measured for one writer and one reader."""
-    asked = tuple(scenarios)
-    found = {
-        cell.scenario: cell
-        for cell in matrix.cells
-        if cell.writer == writer and cell.reader == reader and view_of(cell) == view
-    }
-    cells = [found[name] for name in asked if name in found and found[name].status in MEASURED]
-    unmeasured = {
-        name: f"{found[name].status}: {found[name].reason}" if name in found else "not in this run"
-        for name in asked
-        if name not in found or found[name].status not in MEASURED
-    }
-    # What a load left behind that raised is not lost in silence.
-    returned = [cell for cell in cells if cell.status in (Status.EXACT, Status.DEGRADED)]
-    lost: dict[str, tuple[str, ...]] = {}
-    for cell in returned:
-        for name in _bad(cell):
-            lost[name] = (*lost.get(name, ()), cell.scenario)
-    present = dict.fromkeys(
-        name
-        for cell in returned
-        for name, verdict in cell.components.items()
-        if verdict is Verdict.RESTORED
-    )
-    if not cells:
-        answer = Answer.UNKNOWN
-    elif all(cell.status is Status.EXACT for cell in cells):
-        answer = Answer.SAFE
-    else:
-        answer = Answer.UNSAFE
-    return Crossing(
-        writer=writer,
-        reader=reader,
-        answer=answer,
-        whole=tuple(name for name in present if name not in lost),
-        lost=lost,
-        drifts=tuple(
-            cell.scenario for cell in cells if cell.status is Status.DEGRADED and not _bad(cell)
-        ),
-        raised={cell.scenario: _raised(cell) for cell in cells if _raised(cell)},
-        unmeasured=unmeasured,
-        causes=tuple(dict.fromkeys(cell.cause for cell in cells if cell.cause)),
-        ranks={cell.scenario: rank(cell.status) for cell in cells},
-        total=len(asked),
     )
 
 
@@ -234,10 +155,14 @@ def resolve(matrix: Matrix, release: str, stack: str | None, other: str | None =
 def _remedies(matrix: Matrix, forward: Crossing, asked: tuple[str, ...]) -> tuple[Remedy, ...]:
     found = []
     for view in views_of(matrix):
-        other = cross(matrix, forward.writer, forward.reader, asked, view)
-        if view != TODAY and forward.answer is Answer.UNSAFE and other.exact > forward.exact:
-            found.append(Remedy(view, other.exact, other.measured))
-    return tuple(sorted(found, key=lambda remedy: -remedy.exact))
+        if view == TODAY:
+            continue
+        ranks = cross(matrix, forward.writer, forward.reader, asked, view).ranks
+        mends = tuple(name for name in forward.hurt if ranks.get(name) == 0)
+        harms = tuple(n for n, rank in forward.ranks.items() if rank == 0 and ranks.get(n, 0))
+        if mends:
+            found.append(Remedy(view, mends, len(forward.hurt), harms))
+    return tuple(sorted(found, key=lambda remedy: -len(remedy.mends)))
 
 
 def _neighbours(axis: Axis, release: str) -> str:
@@ -247,15 +172,3 @@ def _neighbours(axis: Axis, release: str) -> str:
     if not older or not newer or axis.era_of(older[-1]) != axis.era_of(newer[0]):
         return ""
     return f"It lies between {older[-1]} and {newer[0]}, which write alike. "
-
-
-def _bad(cell: CellRecord) -> tuple[str, ...]:
-    return tuple(n for n, v in cell.components.items() if v in (Verdict.LOST, Verdict.WRONG))
-
-
-def _raised(cell: CellRecord) -> str:
-    if cell.error is not None and cell.status is Status.FAILED:
-        return f"{cell.error.type}: {cell.error.message}".partition("\n")[0]
-    if cell.status in (Status.CRASHED, Status.TIMEOUT, Status.FAILED):
-        return str(cell.status)
-    return ""

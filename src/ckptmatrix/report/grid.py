@@ -12,7 +12,7 @@ from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status
 
 @dataclass(frozen=True)
 class GridCell:
-    """One cell of the grid over all scenarios, as accelerate loads today."""
+    """One cell of the grid, as accelerate loads today."""
 
     status: Status
     """The worst."""
@@ -70,13 +70,18 @@ def era_letter(index: int) -> str:
 
 
 def grid_of(
-    matrix: Matrix, axis: Axis, folds: tuple[tuple[Fold, ...], tuple[Fold, ...]], diff: Diff | None
+    matrix: Matrix,
+    axis: Axis,
+    folds: tuple[tuple[Fold, ...], tuple[Fold, ...]],
+    diff: Diff | None,
+    scenario: str = "",
 ) -> Grid:
-    """Lay out the grid."""
+    """Lay out the grid, of one scenario or, if none is named, of all of them."""
     rows, columns = folds
     found: dict[tuple[View, str, str], list[CellRecord]] = {}
     for cell in matrix.cells:
-        found.setdefault((view_of(cell), cell.writer, cell.reader), []).append(cell)
+        if scenario in ("", cell.scenario):
+            found.setdefault((view_of(cell), cell.writer, cell.reader), []).append(cell)
     views = {view for view, _, _ in found}
     changed = {key_of(item.cell) for item in diff.changes} if diff else set()
 
@@ -94,8 +99,8 @@ def grid_of(
         marks = ["some"] if 0 < share < 100 else []
         if counted.measured and counted.by_status.get(Status.NOT_RUN):
             marks.append("partial")
-        others = [tally(c.status for c in found.get((v, *pair), [])) for v in views if v != TODAY]
-        if _hurt(counted) and any(other.measured and not _hurt(other) for other in others):
+        hurt = {c.scenario for c in here if c.status in MEASURED and c.status is not Status.EXACT}
+        if hurt and any(hurt <= _exact(found.get((v, *pair), [])) for v in views if v != TODAY):
             marks.append("remedy")
         if set(row.releases) & set(column.releases):
             marks.append("same")
@@ -128,8 +133,8 @@ def grid_of(
     )
 
 
-def _hurt(counted: Tally) -> bool:
-    return counted.worst in MEASURED and counted.worst is not Status.EXACT
+def _exact(cells: list[CellRecord]) -> set[str]:
+    return {cell.scenario for cell in cells if cell.status is Status.EXACT}
 
 
 def _tally(counted: Tally) -> str:

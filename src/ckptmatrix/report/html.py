@@ -9,7 +9,7 @@ from markupsafe import Markup
 from ckptmatrix.findings.tally import GLYPHS, MEANINGS, TODAY, WORST_FIRST, tally
 from ckptmatrix.report.changes import grouped
 from ckptmatrix.report.grid import era_letter, grid_of
-from ckptmatrix.report.page import Page
+from ckptmatrix.report.page import Page, scenarios_text
 from ckptmatrix.report.payload import payload
 from ckptmatrix.report.written import written_of
 
@@ -19,7 +19,7 @@ FILENAME = "index.html"
 STYLES = ("base.css", "grid.css", "detail.css")
 """Inlined in this order."""
 
-SCRIPTS = ("data.js", "verdict.js", "grid.js", "detail.js", "main.js")
+SCRIPTS = ("data.js", "sums.js", "verdict.js", "upgrade.js", "grid.js", "detail.js", "main.js")
 """Inlined in this order, as one script."""
 
 
@@ -31,10 +31,12 @@ def render(page: Page) -> bytes:
         page=page,
         run=matrix.run,
         matrix=matrix,
-        grid=grid_of(matrix, axis, page.folds, page.diff),
+        grid=grid_of(matrix, axis, page.folds, page.diff, page.shown),
         written=[(name, written_of(matrix, axis, name)) for name in page.scenarios],
         changes=grouped(page.diff.changes) if page.diff else [],
-        today=page.tallies.get(TODAY, tally(())),
+        occurring={s for tally in page.tallies.values() for s in tally.by_status},
+        # What the grid shows first; its legend counts no other loads.
+        counted=page.by_scenario[page.shown] if page.shown else page.tallies.get(TODAY, tally(())),
         style=Markup("\n".join(_resource(name) for name in STYLES)),
         script=Markup("\n".join(_resource(name) for name in SCRIPTS)),
         data=Markup(payload(matrix, axis, page.folds, page.diff).decode()),
@@ -57,6 +59,7 @@ def _environment() -> Environment:
     environment.filters["number"] = lambda value: f"{value:,}".replace(
         ",", "\N{NARROW NO-BREAK SPACE}"
     )
+    environment.filters["named"] = scenarios_text
     environment.filters["prose"] = _prose
     environment.filters["web"] = _is_web
     return environment

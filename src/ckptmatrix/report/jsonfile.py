@@ -82,15 +82,17 @@ def decode(data: bytes, name: str = FILENAME) -> Matrix:
 def read_matrix(path: Path) -> Matrix:
     """Read `path`, or the `matrix.json` in it if it is a directory; either may be gzipped.
 
+    Where only the packed file lies, as in the sample, the name without `.gz` means it.
+
     Large runs repeat themselves: a committed one takes a fiftieth of its size as `matrix.json.gz`.
 
     Raises:
         UsageError: there is no such file, or it cannot be understood.
     """
-    file = path
-    if path.is_dir():
-        packed = path / f"{FILENAME}.gz"
-        file = packed if packed.is_file() and not (path / FILENAME).is_file() else path / FILENAME
+    file = path / FILENAME if path.is_dir() else path
+    packed = file.with_name(f"{file.name}.gz")
+    if packed.is_file() and not file.is_file():
+        file = packed
     try:
         data = file.read_bytes()
         if data.startswith(b"\x1f\x8b"):

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from ckptmatrix.findings.causes import Finding
+from ckptmatrix.findings.regions import Side
 from ckptmatrix.findings.tally import GLYPHS, TODAY, Tally, tally, view_of
 from ckptmatrix.model import MEASURED, Status
 from ckptmatrix.report.changes import changes_markdown, escape
 from ckptmatrix.report.grid import era_letter
-from ckptmatrix.report.page import Page
+from ckptmatrix.report.page import Page, scenarios_text
 
 FILENAME = "matrix.md"
 """Name of the file in a report's directory."""
@@ -57,6 +58,14 @@ def _counts(page: Page) -> Iterator[str]:
         numbers = [f"{counted.by_status.get(status, 0)}" for status in used]
         yield f"| {escape(view.title)} | {' | '.join(numbers)} | {counted.measured} |"
     yield ""
+    told = [
+        f"{view.title}: {counted.exact} of the {counted.total} loads that are not exact today"
+        for view, counted in page.mended.items()
+        if counted.total
+    ]
+    if told:
+        yield f"Made exact: {escape('; '.join(told))}."
+        yield ""
 
 
 def _named(scenarios: tuple[str, ...]) -> str:
@@ -98,30 +107,45 @@ def _newest(page: Page) -> Iterator[str]:
 
 
 def _grids(page: Page) -> Iterator[str]:
-    """Give one small grid of eras for each pair of stacks, the newest with itself on top."""
+    """Give one small grid of eras for each pair of stacks, the newest with itself on top.
+
+    Of many scenarios it is the plain one; all together follow, for each stack with itself.
+    """
     stacks = page.axis.stacks
     if not stacks:
         return
-    newest = stacks[-1]
-    pairs = [(newest, newest)]
-    pairs += [(w, r) for w in stacks for r in stacks if (w, r) != (newest, newest)]
-    found = _by_era(page)
-    yield "### Era with era"
+    same = [(stack, stack) for stack in reversed(stacks)]
+    pairs = same[:1] + [(w, r) for w in stacks for r in stacks if (w, r) != same[0]]
+    yield f"### Era with era{f' (scenario {escape(page.shown)})' if page.shown else ''}"
     yield ""
     yield f"Rows saved with, columns loaded with. {_legend()}"
     yield ""
-    for index, (writer, reader) in enumerate(pairs):
-        if index == 1:
-            yield "<details><summary>The other stacks</summary>\n"
+    found = _by_era(page, page.shown)
+    yield from _tables(page, found, pairs[:1])
+    if len(pairs) > 1:
+        yield "<details><summary>The other stacks</summary>\n"
+        yield from _tables(page, found, pairs[1:])
+        yield "</details>\n"
+    if page.shown:
+        yield f"<details><summary>All {len(page.scenarios)} scenarios together</summary>\n"
+        yield from _tables(page, _by_era(page, ""), same)
+        yield "</details>\n"
+
+
+def _tables(
+    page: Page,
+    found: dict[tuple[str, int, str, int], list[Status]],
+    pairs: list[tuple[str, str]],
+) -> Iterator[str]:
+    for writer, reader in pairs:
         yield f"Saved on **{escape(writer)}**, loaded on **{escape(reader)}**:"
         yield ""
         yield from _grid(page, found, writer, reader)
         yield ""
-    if len(pairs) > 1:
-        yield "</details>\n"
 
 
-def _by_era(page: Page) -> dict[tuple[str, int, str, int], list[Status]]:
+def _by_era(page: Page, scenario: str) -> dict[tuple[str, int, str, int], list[Status]]:
+    """Collect today's statuses by stack and era of both sides; no scenario means all."""
     era = {release: i for i, group in enumerate(page.axis.eras) for release in group.releases}
     records = page.matrix.environments
     found: dict[tuple[str, int, str, int], list[Status]] = {}
@@ -129,8 +153,9 @@ def _by_era(page: Page) -> dict[tuple[str, int, str, int], list[Status]]:
         writer, reader = records.get(cell.writer), records.get(cell.reader)
         if writer is None or reader is None or view_of(cell) != TODAY:
             continue
-        key = (writer.stack, era[writer.accelerate], reader.stack, era[reader.accelerate])
-        found.setdefault(key, []).append(cell.status)
+        if scenario in ("", cell.scenario):
+            key = (writer.stack, era[writer.accelerate], reader.stack, era[reader.accelerate])
+            found.setdefault(key, []).append(cell.status)
     return found
 
 
@@ -147,15 +172,16 @@ def _grid(
 
 
 def _sign(counted: Tally) -> str:
-    """Give the worst status, and the tally where the loads of a cell do not agree."""
-    glyph = GLYPHS[counted.worst]
-    alike = counted.exact in (0, counted.measured) or counted.worst not in MEASURED
-    return glyph if alike else f"{glyph} {counted.exact}/{counted.measured}"
+    """Give the status of all measured loads of a cell, or how many there are of each."""
+    measured = [status for status in GLYPHS if status in MEASURED and status in counted.by_status]
+    if len(measured) < 2:
+        return GLYPHS[counted.worst]
+    return " ".join(f"{counted.by_status[status]}{GLYPHS[status]}" for status in measured)
 
 
 def _legend() -> str:
     return ", ".join(f"{glyph} {status}" for status, glyph in GLYPHS.items()) + (
-        "; the worst of a cell, with the number of exact loads where they differ."
+        "; where the loads of a cell differ, how many there are of each."
     )
 
 
@@ -165,17 +191,29 @@ def _causes(page: Page) -> Iterator[str]:
     yield "### Causes"
     yield ""
     for finding in page.findings[:CAUSES]:
-        yield from _cause(finding)
+        yield from _cause(page, finding)
     if len(page.findings) > CAUSES:
         yield f"- and {len(page.findings) - CAUSES} more, in the page"
     yield ""
 
 
-def _cause(finding: Finding) -> Iterator[str]:
+def _cause(page: Page, finding: Finding) -> Iterator[str]:
     counted = ", ".join(f"{count} {status}" for status, count in finding.tally.by_status.items())
     flag = "" if finding.known else "fits no known cause: "
     yield f"- **{flag}{escape(finding.cause.title)}** ({counted}). {escape(finding.cause.remedy)}"
     for area in finding.areas[:AREAS]:
-        yield f"  - {escape(area.readers)}, {escape(area.writers)} ({area.region.cells})"
+        where = f" in {scenarios_text(area.region.scenarios, page.scenarios)}"
+        where = where if len(page.scenarios) > 1 else ""
+        covers = escape(f"{area.readers}, {area.writers} ({area.region.cells}{where})")
+        yield f"  - {covers}{_borders(area.region.reader)}"
     if len(finding.areas) > AREAS:
-        yield f"  - and {len(finding.areas) - AREAS} smaller areas"
+        left = len(finding.areas) - AREAS
+        yield f"  - and {left} smaller {'area' if left == 1 else 'areas'}"
+
+
+def _borders(side: Side) -> str:
+    """Say between which readers the outcome turns; empty if every reader or none is known."""
+    told = [] if side.oldest else [f"first bad reader {escape(side.first)}"]
+    if side.after:
+        told.append(f"first good one {escape(side.after)}")
+    return f": {', '.join(told)}" if told else ""

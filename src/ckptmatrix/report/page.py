@@ -1,5 +1,6 @@
 """Everything a report says, worked out once: what the templates and Markdown write down."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ckptmatrix.findings.ages import ages
@@ -7,10 +8,22 @@ from ckptmatrix.findings.axis import Axis, axis_of
 from ckptmatrix.findings.causes import Finding, findings_of
 from ckptmatrix.findings.diff import Change, Diff, compare
 from ckptmatrix.findings.folds import Fold, folds_of
-from ckptmatrix.findings.newest import Target, targets_of
+from ckptmatrix.findings.newest import Target, shown_first, targets_of
 from ckptmatrix.findings.stacks import Facts, facts_of
-from ckptmatrix.findings.tally import TODAY, Tally, View, scenarios_of, tally, view_of, views_of
+from ckptmatrix.findings.tally import (
+    TODAY,
+    Tally,
+    View,
+    mended,
+    scenarios_of,
+    tally,
+    view_of,
+    views_of,
+)
 from ckptmatrix.model import CellRecord, Matrix, Status
+
+_NAMED = 6
+"""So many scenarios are named; of more only the number is told."""
 
 _PROBLEMS = 10
 """Problems that are told one by one."""
@@ -30,8 +43,12 @@ class Page:
     """Scenarios of the run."""
     tallies: dict[View, Tally]
     """Counts for each way to load, today's first."""
+    mended: dict[View, Tally]
+    """For each other way to load: what becomes by it of the loads that are not exact today."""
     by_scenario: dict[str, Tally]
     """Counts for each scenario, loaded as it is today."""
+    shown: str
+    """The scenario that the grid shows first; empty for all of them."""
     targets: tuple[Target, ...]
     """The newest release on each stack."""
     findings: tuple[Finding, ...]
@@ -74,6 +91,13 @@ class Page:
         return (*found, *problems[:_PROBLEMS], *more)
 
 
+def scenarios_text(names: Sequence[str], all_: Sequence[str]) -> str:
+    """Name some scenarios of all: one by one if they are few, else by their number."""
+    if len(names) == len(all_):
+        return "every scenario"
+    return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} scenarios"
+
+
 def _counted(count: int, thing: str) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
@@ -98,7 +122,9 @@ def page_of(matrix: Matrix, baseline: Matrix | None = None) -> Page:
         facts=facts_of(matrix),
         scenarios=scenarios_of(matrix),
         tallies={view: tally(cell.status for cell in cells) for view, cells in statuses.items()},
+        mended=mended(matrix),
         by_scenario={name: tally(found) for name, found in _today(matrix).items()},
+        shown=shown_first(scenarios_of(matrix)),
         targets=targets_of(matrix, axis),
         findings=findings_of(matrix, axis),
         folds=folds_of(matrix, axis),

@@ -2,15 +2,18 @@
 
 A grid of 180 environments has 32 400 cells for each scenario and way of loading, but few different
 outcomes: so outcomes are listed once, a row of the grid is a run-length code over them, equal rows
-are listed once, and every text is a number in one list of texts.
+are listed once, and every text is a number in one list of texts. Outcomes repeat each other in part
+(the same components, the same exception), so their parts are listed once as well.
 """
 
 from ckptmatrix.findings.ages import when
 from ckptmatrix.findings.axis import Axis
 from ckptmatrix.findings.diff import Diff, key_of
 from ckptmatrix.findings.folds import Fold
+from ckptmatrix.findings.newest import PLAIN, shown_first
 from ckptmatrix.findings.tally import GLYPHS, MEANINGS, WORST_FIRST, scenarios_of, view_of, views_of
-from ckptmatrix.model import MEASURED, CellRecord, ErrorRecord, Matrix, Status
+from ckptmatrix.model import MEASURED, CellRecord, Difference, ErrorRecord, Matrix, Status
+from ckptmatrix.plain import plain
 from ckptmatrix.report.jsonfile import encode_json
 
 FRAMES = 1200
@@ -37,11 +40,12 @@ class _Coder:
     def __init__(self) -> None:
         self.texts = _Table()
         self.outcomes = _Table()
+        self.parts = _Table()
         self.texts.number("")
 
     def outcome(self, cell: CellRecord, change: str, measured: str) -> int:
         """Give the number of a cell's outcome; field by field as `data.js` reads it."""
-        text = self.texts.number
+        text, part = self.texts.number, self.parts.number
         first = cell.resume.first_difference if cell.resume else None
         return self.outcomes.number(
             (
@@ -49,27 +53,32 @@ class _Coder:
                 text(cell.cause or ""),
                 {True: 1, False: 0, None: -1}[cell.expected],
                 text(change),
-                tuple((text(name), text(v)) for name, v in cell.components.items()),
-                tuple(
-                    (text(n), text(d.where), text(d.saved), text(d.found), d.differing, d.compared)
-                    for n, d in cell.differences.items()
-                ),
-                self._error(cell.error),
-                tuple(self._error(error) for error in cell.swallowed),
+                part(tuple((text(name), text(v)) for name, v in cell.components.items())),
+                part(tuple(self._difference(n, d) for n, d in cell.differences.items())),
+                part(self._error(cell.error)),
+                part(tuple(self._error(error) for error in cell.swallowed)),
                 cell.resume.steps if cell.resume else -1,
-                first
-                and (first.step, text(first.quantity), text(first.expected), text(first.found)),
+                part(
+                    first
+                    and (first.step, text(first.quantity), text(first.expected), text(first.found))
+                ),
                 text(cell.reason),
                 text(cell.expectation),
                 text(measured),
             )
         )
 
+    def _difference(self, name: str, found: Difference) -> tuple[int, ...]:
+        text = self.texts.number
+        texts = (text(name), text(found.where), text(found.saved), text(found.found))
+        return (*texts, found.differing, found.compared)
+
     def _error(self, error: ErrorRecord | None) -> tuple[int, int, int] | None:
         if error is None:
             return None
         text = self.texts.number
-        return (text(error.type), text(error.message), text(error.traceback[-FRAMES:]))
+        frames = plain(error.traceback[-FRAMES:])
+        return (text(error.type), text(plain(error.message)), text(frames))
 
 
 def payload(
@@ -143,9 +152,12 @@ def payload(
         ],
         "foldEras": [[fold.era for fold in side] for side in folds],
         "scenarios": scenarios,
+        "plain": PLAIN if PLAIN in scenarios else "",
+        "first": shown_first(scenarios),
         "views": [{"loader": v.loader, "treatment": v.treatment, "title": v.title} for v in views],
         "causes": matrix.causes,
         "texts": coder.texts.values,
+        "parts": coder.parts.values,
         "outcomes": coder.outcomes.values,
         "rows": rows.values,
         "grid": [

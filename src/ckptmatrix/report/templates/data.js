@@ -12,19 +12,28 @@ const environments = raw.environments.map(([release, stack, ready, python, torch
 }));
 const environmentById = new Map(environments.map((environment) => [environment.id, environment]));
 
+// What outcomes have in common is made once: a part is shared by all that name it.
+const sharing = (read) => {
+  const made = new Map();
+  return (number) => {
+    if (!made.has(number)) made.set(number, read(raw.parts[number]));
+    return made.get(number);
+  };
+};
 const readError = (error) => error && { type: text(error[0]), message: text(error[1]), traceback: text(error[2]) };
+const readComponents = sharing((part) => part.map(([name, verdict]) => ({ name: text(name), verdict: text(verdict) })));
+const readDifferences = sharing((part) => new Map(part.map(([name, where, saved, found, differing, compared]) =>
+  [text(name), { where: text(where), saved: text(saved), found: text(found), differing, compared }])));
+const readRaised = sharing(readError);
+const readSwallowed = sharing((part) => part.map(readError));
+const readFirst = sharing((part) => part && { step: part[0], quantity: text(part[1]), expected: text(part[2]), found: text(part[3]) });
+const readBad = sharing((part) => part.filter(([, verdict]) => ["lost", "wrong"].includes(text(verdict))).map(([name]) => text(name)));
 const outcomes = raw.outcomes.map((o) => ({
   status: o[0], cause: text(o[1]), expected: o[2], change: text(o[3]),
-  components: o[4].map(([name, verdict]) => ({ name: text(name), verdict: text(verdict) })),
-  differences: new Map(o[5].map(([name, where, saved, found, differing, compared]) =>
-    [text(name), { where: text(where), saved: text(saved), found: text(found), differing, compared }])),
-  error: readError(o[6]), swallowed: o[7].map(readError), steps: o[8],
-  first: o[9] && { step: o[9][0], quantity: text(o[9][1]), expected: text(o[9][2]), found: text(o[9][3]) },
+  components: readComponents(o[4]), bad: readBad(o[4]), differences: readDifferences(o[5]),
+  error: readRaised(o[6]), swallowed: readSwallowed(o[7]), steps: o[8], first: readFirst(o[9]),
   reason: text(o[10]), expectation: text(o[11]), measured: text(o[12]),
 }));
-for (const outcome of outcomes) {
-  outcome.bad = outcome.components.filter((c) => c.verdict === "lost" || c.verdict === "wrong").map((c) => c.name);
-}
 
 const unpacked = raw.rows.map((runs) => {
   const row = new Int32Array(environments.length);
@@ -40,26 +49,6 @@ const isMeasured = (number) => raw.statuses[number].measured;
 
 const numberOf = (name) => raw.statuses.findIndex((status) => status.name === name);
 const NOT_RUN = numberOf("not-run");
-
-// Several scenarios as one: statuses are numbered worst first, so the worst is the smallest number.
-function sumUp(view, scenarios, writer, reader) {
-  const sum = { worst: raw.statuses.length, exact: 0, measured: 0, missing: 0, total: 0, surprise: false, changed: false, causes: [] };
-  for (const scenario of scenarios) {
-    const outcome = outcomeOf(view, scenario, writer, reader);
-    if (!outcome) continue;
-    sum.total += 1;
-    sum.worst = Math.min(sum.worst, outcome.status);
-    if (isMeasured(outcome.status)) sum.measured += 1;
-    if (outcome.status === NOT_RUN) sum.missing += 1;
-    if (outcome.status === raw.exact) sum.exact += 1;
-    if (outcome.expected === 0) sum.surprise = true;
-    if (outcome.change) sum.changed = true;
-    if (outcome.cause) sum.causes.push(outcome.cause);
-  }
-  if (sum.total === 0) sum.worst = NOT_RUN;
-  sum.hurt = sum.measured > 0 && sum.exact < sum.measured;
-  return sum;
-}
 
 const allScenarios = raw.scenarios.map((_, index) => index);
 const span = (names) => (names.length === 1 ? names[0] : `${names[0]}–${names[names.length - 1]}`);
@@ -82,13 +71,15 @@ const prose = (said) => { const parts = said.split("`"); return parts.length % 2
 const byId = (id) => document.getElementById(id);
 
 // Everything that the address says, and that says everything about what is shown.
-const DEFAULTS = { view: 0, scenario: "", from: "", to: "", hide: "", direction: "", saved: "", loaded: "", cause: "", unfold: "", changed: "", cell: "" };
+const ALL = "*"; // every scenario, where the grid first shows one
+const DEFAULTS = { view: 0, scenario: raw.first || ALL, judge: "", from: "", to: "", hide: "", direction: "", saved: "", loaded: "", cause: "", unfold: "", changed: "", cell: "", tab: "" };
 const state = { ...DEFAULTS };
 function readAddress() {
   const found = new URLSearchParams(location.hash.slice(1));
   for (const name of Object.keys(DEFAULTS)) state[name] = found.has(name) ? found.get(name) : DEFAULTS[name];
   state.view = Math.min(Math.max(Number(state.view) || 0, 0), raw.views.length - 1);
-  if (!raw.scenarios.includes(state.scenario)) state.scenario = "";
+  if (!raw.scenarios.includes(state.scenario) && state.scenario !== ALL) state.scenario = DEFAULTS.scenario;
+  if (!raw.scenarios.includes(state.judge)) state.judge = "";
   if (!raw.stacks.includes(state.saved)) state.saved = "";
   if (!raw.stacks.includes(state.loaded)) state.loaded = "";
   if (state.cell.split("~").length !== 2 || !state.cell.split("~").every((id) => environmentById.has(id))) state.cell = "";
@@ -99,4 +90,6 @@ function writeAddress() {
   const hash = told.toString();
   history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
 }
-const shownScenarios = () => (state.scenario ? [raw.scenarios.indexOf(state.scenario)] : allScenarios);
+const these = (name) => (raw.scenarios.includes(name) ? [raw.scenarios.indexOf(name)] : allScenarios);
+const shownScenarios = () => these(state.scenario);
+const judgedScenarios = () => these(state.judge);

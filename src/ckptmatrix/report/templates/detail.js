@@ -2,8 +2,10 @@
 const dialog = byId("cell");
 let shown = "";
 
-function openCell(writer, reader) {
+// `tab` is the scenario to begin with; what is none begins with the worst.
+function openCell(writer, reader, tab) {
   state.cell = `${writer.id}~${reader.id}`;
+  state.tab = tab === state.scenario ? "" : tab;
   showCell();
   writeAddress();
 }
@@ -75,21 +77,19 @@ function outcomeParts(outcome, writer, reader, scenario) {
   return parts;
 }
 
-let chosenScenario = "";
 function showCell() {
   if (!state.cell) { if (dialog.open) dialog.close(); return; }
   const [writer, reader] = state.cell.split("~").map((id) => environmentById.get(id));
-  if (shown !== state.cell) chosenScenario = "";
   shown = state.cell;
-  const scenarios = shownScenarios();
-  const found = scenarios.filter((scenario) => outcomeNumber(state.view, scenario, writer.index, reader.index) >= 0)
+  const found = allScenarios.filter((scenario) => outcomeNumber(state.view, scenario, writer.index, reader.index) >= 0)
     .sort((a, b) => outcomeOf(state.view, a, writer.index, reader.index).status - outcomeOf(state.view, b, writer.index, reader.index).status);
-  const current = found.includes(chosenScenario) ? chosenScenario : found[0];
+  const wanted = raw.scenarios.indexOf(state.tab || state.scenario);
+  const current = found.includes(wanted) ? wanted : found[0];
   const outcome = current === undefined ? null : outcomeOf(state.view, current, writer.index, reader.index);
   const direction = { upgrade: "An upgrade", rollback: "A rollback", same: "The same release" }[directionOf(writer, reader)];
   const again = (change) => () => { change(); showCell(); writeAddress(); dialog.querySelector("h2").focus(); };
   const tabs = found.length > 1 && make("div", { class: "tabs", role: "group", "aria-label": "Scenarios, worst first" }, found.map((scenario) =>
-    make("button", { type: "button", "aria-pressed": String(scenario === current), onclick: again(() => { chosenScenario = scenario; }) },
+    make("button", { type: "button", "aria-pressed": String(scenario === current), onclick: again(() => { state.tab = raw.scenarios[scenario]; }) },
       keyOf(outcomeOf(state.view, scenario, writer.index, reader.index).status), ` ${raw.scenarios[scenario]}`)));
   const alike = (side, chosen) => raw.folds[side].find((group) => group.includes(chosen.index)).map((index) => environments[index]);
   const picker = (label, side, chosen, change) => {
@@ -112,6 +112,6 @@ function showCell() {
 }
 
 function setUpDetail() {
-  dialog.addEventListener("close", () => { state.cell = shown = ""; writeAddress(); });
+  dialog.addEventListener("close", () => { state.cell = state.tab = shown = ""; writeAddress(); });
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 }

@@ -4,15 +4,19 @@ const table = byId("matrix");
 let rows = [], columns = [];
 
 const single = environments.map((environment) => ({ members: [environment.index] }));
+const eraOf = raw.folds.map((groups, side) => new Map(groups.flatMap((group, i) => group.map((index) => [index, raw.foldEras[side][i]]))));
 function foldsOf(side) {
   const named = (fold) => {
     const members = fold.members.map((index) => environments[index]);
-    const era = raw.foldEras[side][raw.folds[side].findIndex((group) => group.includes(members[0].index))];
-    return { members, era, stack: members[0].stack, name: span(members.map((member) => member.release)) };
+    const era = eraOf[side].get(members[0].index);
+    const releases = members.map((member) => member.release);
+    return { members, era, first: members[0].index, stack: members[0].stack, name: span(releases), releases: new Set(releases) };
   };
   const stack = side === 0 ? state.saved : state.loaded;
   const folds = state.unfold ? single : raw.folds[side].map((members) => ({ members }));
-  return folds.map(named).filter((fold) => !stack || fold.stack === stack);
+  const chosen = folds.map(named).filter((fold) => !stack || fold.stack === stack);
+  chosen.forEach((fold, i) => { fold.edge = i > 0 && chosen[i - 1].stack !== fold.stack; });
+  return chosen;
 }
 const letter = (era) => (era < 26 ? String.fromCharCode(65 + era) : String(era + 1));
 const spread = (items, key) => items.reduce((runs, item) => {
@@ -28,34 +32,28 @@ function directionOf(writer, reader) {
 }
 
 // One cell as grid.py's GridCell: status, marks, label; and whether the filters let it through.
-function cellAt(row, column, hidden, scenarios) {
-  const [writer, reader] = [row.members[0], column.members[0]];
-  const sum = sumUp(state.view, scenarios, writer.index, reader.index);
-  const share = sum.measured ? Math.floor(100 * sum.exact / sum.measured) : 0;
+const SAID = { partial: "some scenarios not run", remedy: "a remedy makes it whole", surprise: "unexpected", changed: "changed since the baseline" };
+function cellAt(row, column, sums, shown) {
+  const reader = column.first;
+  const [exact, measured, total] = [sums.exact[reader], sums.measured[reader], sums.total[reader]];
+  const share = measured ? Math.floor(100 * exact / measured) : 0;
   const marks = share > 0 && share < 100 ? ["some"] : [];
-  if (sum.measured && sum.missing) marks.push("partial");
-  if (state.view === 0 && sum.hurt && raw.views.some((_, view) => {
-    if (view === 0) return false;
-    const other = sumUp(view, scenarios, writer.index, reader.index);
-    return other.measured && !other.hurt;
-  })) marks.push("remedy");
-  const releases = new Set(row.members.map((member) => member.release));
-  if (column.members.some((member) => releases.has(member.release))) marks.push("same");
-  if (sum.surprise) marks.push("surprise");
-  const changed = anyChange && row.members.some((w) => column.members.some((r) => sumUp(state.view, scenarios, w.index, r.index).changed));
+  if (measured && sums.missing[reader]) marks.push("partial");
+  if (state.view === 0 && sums.remedy[reader]) marks.push("remedy");
+  if (column.members.some((member) => row.releases.has(member.release))) marks.push("same");
+  if (sums.surprise[reader]) marks.push("surprise");
+  const changed = anyChange && row.members.some((w) => column.members.some((r) => sumsOf(state.view, shown.scenarios, w.index).changed[r.index]));
   if (changed) marks.push("changed");
-  if (columns.indexOf(column) > 0 && columns[columns.indexOf(column) - 1].stack !== column.stack) marks.push("edge");
-  const status = statusOf(sum.worst);
+  if (column.edge) marks.push("edge");
+  const status = raw.statuses[sums.worst[reader]];
   let label = `saved with ${row.name} on ${row.stack}, loaded with ${column.name} on ${column.stack}: ${status.name}`;
-  if (sum.total > 1 && sum.measured) label += `, ${sum.exact} of ${sum.measured} scenarios exact`;
-  const said = { partial: "some scenarios not run", remedy: "a remedy makes it whole", surprise: "unexpected", changed: "changed since the baseline" };
-  label = [label, ...marks.filter((mark) => said[mark]).map((mark) => said[mark])].join("; ");
-  const pairs = state.direction ? row.members.flatMap((w) => column.members.map((r) => directionOf(w, r))) : [];
-  const dim = hidden.has(status.name)
-    || (state.cause && !sum.causes.includes(state.cause))
+  if (total > 1 && measured) label += `, ${exact} of ${measured} scenarios exact`;
+  for (const mark of marks) if (SAID[mark]) label += `; ${SAID[mark]}`;
+  const dim = shown.hidden.has(status.name)
+    || (state.cause && !hasCause(state.view, shown.scenarios, row.first, reader, state.cause))
     || (state.changed && !changed)
-    || (state.direction && !pairs.includes(state.direction));
-  return { status, marks, label, dim, share, tally: sum.total > 1 && sum.measured ? `${sum.exact}/${sum.measured}` : "" };
+    || (state.direction && !row.members.some((w) => column.members.some((r) => directionOf(w, r) === state.direction)));
+  return { status, marks, label, dim, share, tally: total > 1 && measured && !state.unfold ? `${exact}/${measured}` : "" };
 }
 
 function drawHead() {
@@ -65,9 +63,11 @@ function drawHead() {
     make("th", { scope: "colgroup", colspan: items.length, class: "edge" }, make("span", {}, make("small", {}, "loaded on"), ` ${key}`))));
   eraRow.replaceChildren(...spread(columns, (c) => `${c.stack} ${c.era}`).map(({ items }) =>
     make("th", { scope: "colgroup", colspan: items.length, title: `era ${letter(items[0].era)}: ${raw.eras[items[0].era].name}` }, letter(items[0].era))));
+  table.querySelector("col:not(.heads)").span = columns.length || 1;
   releaseRow.replaceChildren(...columns.map((column) => make("th", { scope: "col" }, make("span", {}, column.name))));
 }
 
+const SMALL = document.createElement("small");
 const filled = new WeakMap();
 function fill(td, cell) {
   const told = `${cell.dim} ${cell.label} ${cell.marks}`;
@@ -75,8 +75,13 @@ function fill(td, cell) {
   filled.set(td, told);
   td.className = [cell.status.name, ...cell.marks, cell.dim ? "dim" : ""].filter(Boolean).join(" ");
   td.setAttribute("aria-label", cell.label);
-  if (cell.marks.includes("some")) td.style.setProperty("--exact", `${cell.share}%`); else td.removeAttribute("style");
-  td.replaceChildren(cell.status.glyph, ...(cell.tally ? [make("small", {}, cell.tally)] : []));
+  if (cell.marks.includes("some")) td.style.setProperty("--exact", `${cell.share}%`); else if (td.hasAttribute("style")) td.removeAttribute("style");
+  if (td.textContent === cell.status.glyph + cell.tally) return;
+  td.textContent = cell.status.glyph;
+  if (!cell.tally) return;
+  const small = SMALL.cloneNode();
+  small.textContent = cell.tally;
+  td.append(small);
 }
 
 let drawn = "";
@@ -85,10 +90,14 @@ function drawGrid() {
   const shape = [state.unfold, state.saved, state.loaded].join();
   [rows, columns] = [foldsOf(0), foldsOf(1)];
   const hidden = new Set(state.hide.split(",").filter(Boolean));
-  const scenarios = shownScenarios();
+  const shown = { hidden, scenarios: shownScenarios() };
   if (shape !== drawn) drawShape();
   drawn = shape;
-  body().forEach((tr, r) => columns.forEach((column, c) => fill(tr.cells[c + 1], cellAt(rows[r], column, hidden, scenarios))));
+  body().forEach((tr, r) => {
+    const sums = sumsOf(state.view, shown.scenarios, rows[r].first);
+    let td = tr.firstElementChild;
+    for (const column of columns) { td = td.nextElementSibling; fill(td, cellAt(rows[r], column, sums, shown)); }
+  });
   if (!table.querySelector("td[tabindex='0']")) makeReachable(body()[0]?.cells[1]);
 }
 const body = () => [...table.querySelectorAll("tbody tr:not(.group)")];
@@ -97,11 +106,14 @@ function drawShape() {
   drawHead();
   table.classList.toggle("dense", !!state.unfold);
   while (table.tBodies.length) table.tBodies[0].remove();
+  const blank = make("tr", {}, columns.map(() => make("td")));
   for (const { key, items } of spread(rows, (row) => row.stack)) {
     const group = make("tr", { class: "group" }, make("th", { scope: "rowgroup" }, make("span", {}, make("small", {}, "saved on"), ` ${key}`)), make("td", { colspan: columns.length }));
-    table.append(make("tbody", {}, group, items.map((row) => make("tr", {},
-      make("th", { scope: "row" }, make("b", { title: `era ${letter(row.era)}` }, letter(row.era)), row.name),
-      columns.map(() => make("td"))))));
+    table.append(make("tbody", {}, group, items.map((row) => {
+      const line = blank.cloneNode(true);
+      line.prepend(make("th", { scope: "row" }, make("b", { title: `era ${letter(row.era)}` }, letter(row.era)), row.name));
+      return line;
+    })));
   }
 }
 
@@ -118,12 +130,20 @@ function keepUnfoldedSmall() {
 function countLoads() {
   const counts = new Int32Array(outcomes.length);
   const readers = environments.filter((reader) => !state.loaded || reader.stack === state.loaded);
+  // Rows that are alike are counted once; with a direction, what counts of a row hangs on its writer.
+  const alike = new Map();
   for (const writer of environments) {
     if (state.saved && writer.stack !== state.saved) continue;
-    const wanted = state.direction ? readers.filter((reader) => directionOf(writer, reader) === state.direction) : readers;
     for (const scenario of shownScenarios()) {
-      const row = unpacked[raw.grid[state.view][scenario][writer.index]];
-      for (const reader of wanted) if (row[reader.index] >= 0) counts[row[reader.index]] += 1;
+      const number = raw.grid[state.view][scenario][writer.index];
+      const key = state.direction ? `${number} ${writer.releaseIndex}` : number;
+      if (alike.has(key)) alike.get(key).times += 1; else alike.set(key, { row: unpacked[number], writer, times: 1 });
+    }
+  }
+  for (const { row, writer, times } of alike.values()) {
+    for (const reader of readers) {
+      const outcome = row[reader.index];
+      if (outcome >= 0 && (!state.direction || directionOf(writer, reader) === state.direction)) counts[outcome] += times;
     }
   }
   const byStatus = new Map();
@@ -148,6 +168,8 @@ function drawLegend() {
     const number = numberOf(chip.dataset.status);
     chip.querySelector("output").textContent = digits(counts.get(number) || 0);
   }
+  const mark = byId("tally-mark");
+  if (mark) mark.hidden = state.scenario !== ALL;
   let measured = 0, total = 0;
   for (const [status, count] of counts) { total += count; if (isMeasured(status)) measured += count; }
   byId("grid-count").textContent = `${digits(measured)} loads measured of ${digits(total)}${state.unfold && state.loaded ? ". Every release on its own is shown for chosen stacks." : "."}`;
@@ -178,7 +200,7 @@ function setUpGrid() {
   table.addEventListener("mouseleave", () => crossHair(null));
   table.addEventListener("focusin", (event) => crossHair(cellOf(event)));
   table.addEventListener("focusout", () => crossHair(null));
-  const open = (td) => { const { r, c } = placeOf(td); makeReachable(td); openCell(rows[r].members.at(-1), columns[c].members.at(-1)); };
+  const open = (td) => { const { r, c } = placeOf(td); makeReachable(td); openCell(rows[r].members.at(-1), columns[c].members.at(-1), state.scenario); };
   table.addEventListener("click", (event) => { const td = cellOf(event); if (td) open(td); });
   table.addEventListener("keydown", (event) => {
     const td = cellOf(event);

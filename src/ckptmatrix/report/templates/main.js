@@ -5,10 +5,12 @@ function setUpControls() {
     make("input", { type: "radio", name: "view", value: index, onchange: () => { state.view = index; refresh(); } }), make("span", {}, view.title))));
   const choices = (id, name, first, values) => {
     const select = byId(id);
-    if (values) select.append(make("option", { value: "" }, first), ...values.map(([value, label]) => make("option", { value }, label)));
-    select.addEventListener("change", () => { state[name] = select.value; refresh(); });
+    if (values) select.append(...(first ? [make("option", { value: "" }, first)] : []), ...values.map(([value, label]) => make("option", { value }, label)));
+    select.addEventListener("change", () => { state[name] = select.value; if (name === "cause") showCause(); refresh(); });
   };
-  choices("scenario", "scenario", "all, the worst shown", raw.scenarios.map((name) => [name, name]));
+  const kinds = [...raw.scenarios].sort((a, b) => (b === raw.first) - (a === raw.first));
+  const every = [ALL, kinds.length > 1 ? `all ${kinds.length}, the worst shown` : "all"];
+  choices("scenario", "scenario", null, [...kinds.map((name) => [name, name]), every]);
   choices("writer-stack", "saved", "every stack", raw.stacks.map((name) => [name, name]));
   choices("reader-stack", "loaded", "every stack", raw.stacks.map((name) => [name, name]));
   choices("direction", "direction");
@@ -33,10 +35,17 @@ function setUpControls() {
     if (!button) return;
     state.cause = button.dataset.showCause in raw.causes ? button.dataset.showCause : "";
     state.view = 0;
+    showCause();
     refresh();
     byId("grid").scrollIntoView();
     table.querySelector("td:not(.dim)[aria-label]")?.focus({ preventScroll: true });
   });
+}
+
+// A cause that the chosen scenario never has is shown in those that have it.
+function showCause() {
+  const has = (scenario) => environments.some((w) => environments.some((r) => outcomeOf(state.view, scenario, w.index, r.index)?.cause === state.cause));
+  if (state.cause && !shownScenarios().some(has)) state.scenario = ALL;
 }
 
 function showControls() {
@@ -70,13 +79,14 @@ function fromAddress() {
 }
 window.addEventListener("hashchange", fromAddress);
 fromAddress();
+sumAhead();
 // For anyone who asks from the console: the verdict that the page gives, as text.
 window.ckptmatrix = {
   advise(old, next) {
-    const advice = advise(environmentById.get(old), environmentById.get(next), shownScenarios());
+    const advice = advise(environmentById.get(old), environmentById.get(next), judgedScenarios());
     return {
-      verdict: verdictSentence(advice.forward), back: verdictSentence(advice.back),
-      path: advice.path && pathSentence(advice.path, advice.forward), staying: againstStaying(advice), remedies: advice.remedies.map((remedy) => remedySentence(remedy, advice.forward)),
+      verdict: decisionSentence(advice), back: verdictSentence(advice.back),
+      path: advice.path && pathSentence(advice.path, advice.forward), staying: againstStaying(advice), remedies: advice.remedies.map((remedy) => remedySentence(remedy)),
     };
   },
 };

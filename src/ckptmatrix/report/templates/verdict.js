@@ -2,7 +2,7 @@
 const LONGEST = 3;
 
 function cross(writer, reader, view, scenarios) {
-  const c = { writer, reader, whole: [], lost: new Map(), drifts: [], raised: new Map(), unmeasured: new Map(), causes: [], ranks: new Map(), total: scenarios.length, measured: 0, safe: true };
+  const c = { writer, reader, whole: [], lost: new Map(), drifts: [], raised: new Map(), unmeasured: new Map(), because: new Map(), ranks: new Map(), total: scenarios.length, measured: 0, safe: true };
   const restored = new Set();
   for (const scenario of scenarios) {
     const name = raw.scenarios[scenario];
@@ -22,9 +22,11 @@ function cross(writer, reader, view, scenarios) {
     if (status === "degraded" && !outcome.bad.length) c.drifts.push(name);
     if (status === "failed" && outcome.error) c.raised.set(name, `${outcome.error.type}: ${outcome.error.message}`.split("\n")[0]);
     else if (["failed", "crashed", "timeout"].includes(status)) c.raised.set(name, status);
-    if (outcome.cause && !c.causes.includes(outcome.cause)) c.causes.push(outcome.cause);
+    if (outcome.cause) c.because.set(name, outcome.cause);
   }
   c.whole = [...restored].filter((component) => !c.lost.has(component));
+  c.hurt = [...c.ranks].filter(([, rank]) => rank).map(([name]) => name);
+  c.losses = (scenario) => [...c.lost].filter(([, where]) => where.includes(scenario)).map(([component]) => component);
   c.answer = !c.measured ? "not-measured" : c.safe ? "safe" : "unsafe";
   return c;
 }
@@ -66,7 +68,10 @@ function possible(writer, reader, scenarios) {
 
 function bestPath(writer, reader, asked) {
   const scenarios = possible(writer, reader, asked);
-  const exact = (a, b) => { const sum = sumUp(0, scenarios, a, b); return sum.measured > 0 && !sum.hurt; };
+  const exact = (a, b) => {
+    const measured = scenarios.map((scenario) => outcomeOf(0, scenario, a, b)).filter((outcome) => outcome && isMeasured(outcome.status));
+    return measured.length > 0 && measured.every((outcome) => outcome.status === raw.exact);
+  };
   const seen = new Set([writer.index]);
   let front = [[writer.index]];
   for (let length = 0; length <= LONGEST; length += 1) {
@@ -88,9 +93,36 @@ function bestPath(writer, reader, asked) {
   return null;
 }
 
-function againstStaying({ forward, stay }) {
-  const where = (differs) => [...forward.ranks].filter(([name, rank]) => stay.ranks.has(name) && differs(rank, stay.ranks.get(name))).map(([name]) => name);
-  const worse = where((a, b) => a > b), better = where((a, b) => a < b);
+// What the upgrade makes worse, what better, and what is not exact but no better without it.
+function blame(forward, stay) {
+  const same = (name) => forward.ranks.get(name) === stay.ranks.get(name);
+  const losesMore = (name) => { const [now, before] = [forward.losses(name), stay.losses(name)]; return now.length > before.length && before.every((one) => now.includes(one)); };
+  const known = [...forward.ranks.keys()].filter((name) => stay.ranks.has(name));
+  const worse = known.filter((name) => forward.ranks.get(name) > stay.ranks.get(name) || (forward.ranks.get(name) && same(name) && losesMore(name)));
+  const better = known.filter((name) => forward.ranks.get(name) < stay.ranks.get(name));
+  const asBefore = forward.hurt.filter((name) => stay.ranks.has(name) && !worse.includes(name));
+  return { worse, better, asBefore, byUpgrade: forward.hurt.filter((name) => !asBefore.includes(name)) };
+}
+
+function decisionSentence({ forward, asBefore, byUpgrade }) {
+  const told = verdictSentence(forward);
+  if (!asBefore.length) return told;
+  if (!byUpgrade.length) return told.replace("Not safe:", "Not safe, but no worse than staying:");
+  return `${told.replace(/\.$/, "")}; ${asBefore.length} of these ${forward.hurt.length} are no better without the upgrade.`;
+}
+
+function plainTraining(c) {
+  if (c.total === 1 || !c.ranks.has(raw.plain)) return "";
+  const where = `(scenario ${raw.plain})`;
+  if (!c.ranks.get(raw.plain)) return `resumes exactly ${where}`;
+  if (c.raised.has(raw.plain)) return `fails: ${shortened(c.raised.get(raw.plain))} ${where}`;
+  const lost = c.losses(raw.plain);
+  return lost.length ? `silently loses ${lost.join(", ")} ${where}` : `comes back whole, but goes on otherwise ${where}`;
+}
+
+const shortened = (message) => (message.length <= 160 ? message : `${message.slice(0, 159).trimEnd()}…`);
+
+function againstStaying({ forward, worse, better }) {
   const told = [["worse", worse], ["better", better]].filter(([, names]) => names.length).map(([word, names]) => `${word} in ${names.join(", ")}`);
   if (!told.length) return "no different: what is lost or fails does so without the upgrade as well";
   return told.join("; ") + (worse.length + better.length < forward.measured ? "; else the same" : "");
@@ -104,17 +136,22 @@ function pathSentence(path, c) {
   return `${[...steps, `load in ${names[names.length - 1]}`].join(", then ")}: exact in ${whole} (each hop measured on its own, the whole way not yet run)`;
 }
 
-const exactOf = (c) => [...c.ranks.values()].filter((rank) => rank === 0).length;
+// Counts are of the scenarios that are not exact today: elsewhere a run need not measure a remedy.
 function remediesOf(forward, scenarios) {
-  return raw.views.map((view, number) => ({ view, other: number ? cross(forward.writer, forward.reader, number, scenarios) : forward }))
-    .filter(({ other }) => exactOf(other) > exactOf(forward))
-    .map(({ view, other }) => ({ view, exact: exactOf(other), measured: other.measured }))
-    .sort((a, b) => b.exact - a.exact);
+  return raw.views.map((view, number) => ({ view, number })).slice(1).map(({ view, number }) => {
+    const { ranks } = cross(forward.writer, forward.reader, number, scenarios);
+    return {
+      view, of: forward.hurt.length, mends: forward.hurt.filter((name) => ranks.get(name) === 0),
+      harms: [...forward.ranks].filter(([name, rank]) => rank === 0 && ranks.get(name)).map(([name]) => name),
+    };
+  }).filter(({ mends }) => mends.length).sort((a, b) => b.mends.length - a.mends.length);
 }
 
-function remedySentence(remedy, forward) {
-  if (remedy.exact === remedy.measured) return `${remedy.view.title}: every measured scenario resumes exactly`;
-  return `${remedy.view.title}: exact in ${remedy.exact} of ${counted(remedy.measured, "measured ")}, without it in ${exactOf(forward)}`;
+function remedySentence({ view, mends, of, harms }) {
+  const harm = harms.length ? `; but no longer exact in ${harms.join(", ")}` : "";
+  if (mends.length === of) return `${view.title}: every scenario that is not exact without it resumes exactly${harm}`;
+  const which = mends.length <= 6 ? ` (${mends.join(", ")})` : "";
+  return `${view.title}: ${mends.length} of the ${of} scenarios that are not exact without it resume exactly${which}${harm}`;
 }
 
 // Scenarios of which the same is told, together.
@@ -126,87 +163,12 @@ function byValue(told) {
 
 function advise(writer, reader, scenarios) {
   const forward = cross(writer, reader, 0, scenarios);
+  const stay = cross(writer, writer, 0, scenarios);
   const unsafe = forward.answer === "unsafe";
   return {
-    forward,
+    forward, stay, ...blame(forward, stay),
     back: cross(reader, writer, 0, scenarios),
-    stay: cross(writer, writer, 0, scenarios),
     remedies: unsafe ? remediesOf(forward, scenarios) : [],
     path: unsafe ? bestPath(writer, reader, scenarios) : null,
-  };
-}
-
-const SIGNS = { safe: ["exact", "✓"], unsafe: ["degraded", "≠"], "not-measured": ["not-run", "?"] };
-
-function showVerdict() {
-  const writer = environmentById.get(state.from), reader = environmentById.get(state.to);
-  const place = byId("verdict");
-  if (!writer || !reader) { place.replaceChildren(); return; }
-  const scenarios = shownScenarios();
-  const advice = advise(writer, reader, scenarios);
-  const { forward, back, stay, remedies, path } = advice;
-  let [kind, sign] = SIGNS[forward.answer];
-  if (forward.raised.size) [kind, sign] = ["failed", "✗"];
-  const list = make("dl");
-  const say = (term, ...told) => list.append(make("dt", {}, term), make("dd", {}, ...told));
-  if (forward.answer === "unsafe" && stay.measured) say("Against staying", againstStaying(advice));
-  if (forward.whole.length) say("Comes back whole", forward.whole.join(", "));
-  const everywhere = (where) => (where.length === forward.measured && where.length > 1 ? "every scenario measured" : where.join(", "));
-  const groups = new Map();
-  for (const [name, where] of forward.lost) {
-    const key = JSON.stringify([where, stay.lost.has(name)]);
-    groups.set(key, [...(groups.get(key) || []), name]);
-  }
-  for (const [key, names] of groups) {
-    const [where, already] = JSON.parse(key);
-    say("Lost silently", make("strong", {}, names.join(", ")), ` in ${everywhere(where)}${already ? " (lost without the upgrade as well)" : ""}`);
-  }
-  for (const name of forward.drifts) say("Differs afterwards", `${name}: all came back, the training after it differs`);
-  for (const [message, where] of byValue(forward.raised)) say("Fails", make("strong", {}, message), raw.scenarios.length > 1 ? ` in ${everywhere(where)}` : "");
-  for (const [why, where] of byValue(forward.unmeasured)) say("Not measured", `${where.join(", ")}: ${why}`);
-  for (const id of forward.causes) {
-    const cause = raw.causes[id];
-    if (cause) { say("Because", ...prose(cause.title)); say("Remedy", ...prose(cause.remedy)); }
-  }
-  for (const remedy of remedies) say("Measured remedy", make("strong", {}, remedySentence(remedy, forward)));
-  if (path) say("A way round", pathSentence(path, forward));
-  say("The way back", keyOf(back.answer === "safe" ? raw.exact : numberOf(back.answer === "not-measured" ? "not-run" : back.raised.size ? "failed" : "degraded")), ` ${verdictSentence(back)}`);
-  const look = make("button", { type: "button", class: "link", onclick: () => openCell(writer, reader) }, "Every detail of this load");
-  place.replaceChildren(
-    make("p", { class: `verdict ${kind}` }, make("span", { class: "sign", "aria-hidden": "true" }, sign), make("span", {}, verdictSentence(forward))),
-    list, make("p", {}, look));
-}
-
-let answered = "";
-function setUpUpgrade() {
-  const form = byId("upgrade-form");
-  const fields = ["from", "to"].map((side) => [side, form.elements[`${side}-release`], form.elements[`${side}-stack`]]);
-  for (const [, release, stack] of fields) {
-    release.append(...raw.releases.map((name) => make("option", {}, name)));
-    stack.append(...raw.stacks.map((name) => make("option", {}, name)));
-  }
-  const scenario = form.elements["upgrade-scenario"];
-  scenario?.append(make("option", { value: "" }, "all"), ...raw.scenarios.map((name) => make("option", { value: name }, name)));
-  form.addEventListener("change", () => {
-    if (scenario) state.scenario = scenario.value;
-    for (const [side, release, stack] of fields) state[side] = `accelerate-${release.value}+${stack.value}`;
-    refresh();
-  });
-  byId("swap").addEventListener("click", () => { [state.from, state.to] = [state.to, state.from]; refresh(); });
-  return () => {
-    const newest = environments.filter((environment) => environment.ready).pop() || environments[environments.length - 1];
-    if (newest && !environmentById.has(state.to)) state.to = newest.id;
-    if (newest && !environmentById.has(state.from)) {
-      const older = environments.filter((e) => e.ready && e.stack === newest.stack && e.index < newest.index).pop();
-      state.from = (older || newest).id;
-    }
-    for (const [side, release, stack] of fields) {
-      const chosen = environmentById.get(state[side]);
-      if (chosen) { release.value = chosen.release; stack.value = chosen.stack; }
-    }
-    if (scenario) scenario.value = state.scenario;
-    const asked = [state.from, state.to, state.scenario].join();
-    if (asked !== answered) showVerdict();
-    answered = asked;
   };
 }

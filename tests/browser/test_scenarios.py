@@ -1,0 +1,179 @@
+"""A report over several scenarios: the plain one first, the others and all of them on request."""
+
+import re
+
+from packaging.version import Version
+
+from ckptmatrix.findings.upgrade import advise
+from ckptmatrix.findings.wording import decision, plain_training
+from ckptmatrix.model import Status
+
+CELLS = "#matrix tbody tr:not(.group) td"
+OLD, NEW = "accelerate-0.31.0+torch2.13-np2", "accelerate-1.1.1+torch2.13-np2"
+
+
+def test_the_plain_scenario_is_shown_first_as_without_javascript(open_page, many_report):
+    read = f"""() => [...document.querySelectorAll('{CELLS}')].map(
+        (td) => [td.className, td.getAttribute('aria-label'), td.textContent])"""
+    without = open_page(many_report, java_script_enabled=False).page
+    static = without.evaluate(read)
+    watched = open_page(many_report)
+    assert watched.page.evaluate(read) == static
+    assert watched.page.locator("#scenario").input_value() == "basic"
+    assert "scenarios exact" not in static[0][1]
+    for status in ("exact", "degraded", "failed"):
+        shown = f".chip[data-status={status}] output"
+        assert without.locator(shown).inner_text() == watched.page.locator(shown).inner_text()
+
+
+def test_all_scenarios_show_the_worst_with_a_tally_and_the_address_keeps_it(open_page, many_report):
+    watched = open_page(many_report)
+    page = watched.page
+    assert page.locator("#tally-mark").is_hidden()
+    page.locator("#scenario").select_option("*")
+    assert page.locator("#tally-mark").is_visible()
+    tallies = page.locator(f"{CELLS} small").all_inner_texts()
+    assert tallies
+    assert all(re.fullmatch(r"\d/\d", tally) for tally in tallies)
+    assert any(tally.startswith("0/") for tally in tallies)
+    page.reload()
+    assert page.locator(f"{CELLS} small").all_inner_texts() == tallies
+    watched.picture("all-scenarios")
+
+
+def test_an_upgrade_is_judged_by_all_scenarios_or_by_one(open_page, many_report, many):
+    page = open_page(f"{many_report}#from={OLD}&to={NEW}".replace("+", "%2B")).page
+    advice = advise(many, OLD, NEW)
+    shown = page.locator("#verdict")
+    assert shown.locator(".verdict").inner_text().endswith(decision(many, advice))
+    assert plain_training(advice.forward) in shown.inner_text()
+    page.locator("[name=upgrade-scenario]").select_option("accumulation")
+    one = advise(many, OLD, NEW, ["accumulation"])
+    assert shown.locator(".verdict").inner_text().endswith(decision(many, one))
+    assert page.locator("#scenario").input_value() == "basic"
+    page.reload()
+    assert shown.locator(".verdict").inner_text().endswith(decision(many, one))
+
+
+def test_the_verdict_of_every_pair_is_that_of_the_command(open_page, many_report, many):
+    page = open_page(many_report).page
+    ids = [id_ for id_, record in many.environments.items() if record.status == "ready"]
+    pairs = [(old, new) for old in ids for new in ids]
+    told = page.evaluate(
+        "(pairs) => pairs.map(([old, next]) => window.ckptmatrix.advise(old, next).verdict)", pairs
+    )
+    expected = [decision(many, advise(many, old, new)) for old, new in pairs]
+    assert told == expected
+    assert sum("no worse than staying" in sentence for sentence in expected) > 3
+    assert sum("no better without the upgrade" in sentence for sentence in expected) > 3
+
+
+def test_what_is_not_the_upgrades_doing_is_folded_away_with_its_remedy(open_page, many_report):
+    # 1.15.0 on numpy 2 reads checkpoints of numpy 1 no worse than 1.1.1 there does.
+    old, new = "accelerate-0.31.0+torch2.13-np2", "accelerate-0.31.0+torch2.13-np1"
+    page = open_page(f"{many_report}#from={old}&to={new}".replace("+", "%2B")).page
+    assert "no worse than staying" in page.locator("#verdict .verdict").inner_text()
+    rest = page.locator("#verdict summary", has_text="no better without the upgrade")
+    assert page.get_by_text("Remedy: Use accelerate 1.1.0 or newer").first.is_hidden()
+    rest.press("Enter")
+    assert page.locator("#verdict .doing").first.inner_text().count("Remedy:") >= 1
+
+
+def test_a_cell_opens_on_its_scenario_and_every_other_is_a_key_away(open_page, many_report, many):
+    watched = open_page(many_report)
+    page = watched.page
+    page.locator(f"{CELLS}.degraded").first.click()
+    pressed = page.locator("#cell .tabs [aria-pressed=true]")
+    assert pressed.inner_text().endswith("basic")
+    other = page.locator("#cell .tabs [aria-pressed=false]").first
+    name = other.inner_text().split()[-1]
+    other.press("Enter")
+    assert pressed.inner_text().endswith(name)
+    assert f"scenario {name}" in page.locator("#cell").inner_text()
+    page.reload()
+    assert pressed.inner_text().endswith(name)
+    watched.picture("cell-of-many")
+
+
+def test_another_way_to_load_is_a_key_away_and_is_counted(open_page, many_report, many):
+    page = open_page(many_report).page
+    page.locator("#views input").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert "view=1" in page.url
+    resumed = [c for c in many.cells if (c.loader, c.scenario) == ("ckptmatrix", "basic")]
+    exact = sum(cell.status is Status.EXACT for cell in resumed)
+    shown = page.locator(".chip[data-status=exact] output").inner_text()
+    assert int(re.sub(r"\D", "", shown)) == exact
+    assert page.locator(f"{CELLS}.failed").count() == 0
+    page.reload()
+    assert page.locator("#views input").nth(1).is_checked()
+
+
+def test_the_counts_of_the_legend_follow_every_filter(open_page, many_report, many):
+    page = open_page(many_report).page
+    place = many.environments
+
+    def counted(status: Status, stack: str) -> int:
+        return sum(
+            (c.scenario, c.loader, c.status) == ("basic", "accelerate", status)
+            and Version(place[c.writer].accelerate) < Version(place[c.reader].accelerate)
+            and place[c.writer].stack == "torch2.13-np2"
+            and stack in ("", place[c.reader].stack)
+            for c in many.cells
+        )
+
+    page.locator("#direction").select_option("upgrade")
+    page.locator("#writer-stack").select_option("torch2.13-np2")
+    for stack in ("", "torch2.4-np1"):
+        page.locator("#reader-stack").select_option(stack)
+        for status in (Status.EXACT, Status.DEGRADED, Status.FAILED):
+            shown = page.locator(f".chip[data-status={status}] output").inner_text()
+            assert int(re.sub(r"\D", "", shown)) == counted(status, stack)
+    assert counted(Status.EXACT, "") > counted(Status.EXACT, "torch2.4-np1") > 0
+
+
+def test_the_keyboard_alone_reaches_the_grid_and_opens_a_cell(open_page, many_report):
+    page = open_page(many_report).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("!!document.activeElement.closest('#matrix')"):
+            break
+    else:
+        raise AssertionError("Tab never came to the grid")
+    name = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    # What a screen reader is told: a cell, by this name.
+    heard = page.get_by_role("cell", name=name, exact=True)
+    assert heard.evaluate("(cell) => cell === document.activeElement")
+    page.keyboard.press("Enter")
+    assert page.get_by_role("dialog", name=re.compile("^Saved with ")).is_visible()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == name
+
+
+def test_filters_and_upgrade_and_cell_come_back_from_the_address_alone(open_page, many_report):
+    first = open_page(many_report).page
+    first.locator("#scenario").select_option("numpy-in-custom")
+    first.locator("#direction").select_option("upgrade")
+    first.locator("#reader-stack").select_option("torch2.13-np1")
+    first.locator(".chip[data-status=exact]").click()
+    first.locator("[name=to-release]").select_option("0.33.0")
+    first.locator("[name=to-stack]").select_option("torch2.13-np1")
+    first.locator(f"{CELLS}.degraded").first.click()
+    seen = """() => [document.querySelector('#matrix').outerHTML.replace(/ tabindex="-?\\d"/g, ''),
+        document.querySelector('#legend').innerText, document.querySelector('#verdict').innerText,
+        document.querySelector('#cell').innerText, document.querySelector('#direction').value]"""
+    told = first.evaluate(seen)
+    assert all(told)
+    again = open_page(first.url).page
+    assert again.evaluate(seen)[1:] == told[1:]
+    assert again.locator(f"{CELLS}.dim").count() == first.locator(f"{CELLS}.dim").count() > 0
+
+
+def test_a_cause_that_the_plain_scenario_lacks_is_shown_where_it_is(open_page, many_report):
+    page = open_page(f"{many_report}#scenario=stateful-dataloader").page
+    page.locator("#cause-filter").select_option("no-safetensors")
+    assert page.locator("#scenario").input_value() == "*"
+    assert page.locator(f"{CELLS}:not(.dim)").count() > 0
