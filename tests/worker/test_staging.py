@@ -1,6 +1,7 @@
 """Stages: prepared once, then each request in a child of its own."""
 
 import os
+import random
 import signal
 import threading
 import time
@@ -13,7 +14,8 @@ from ckptmatrix.worker.staging import Stage
 
 
 def prepare() -> dict[str, Any]:
-    return {"built in": os.getpid(), "served": 0}
+    random.seed(7)
+    return {"built in": os.getpid(), "served": 0, "next": random.Random(7).random()}
 
 
 def serve(prepared: dict[str, Any], request: str) -> Any:
@@ -22,6 +24,7 @@ def serve(prepared: dict[str, Any], request: str) -> Any:
     if request == "hang":
         time.sleep(600)
     prepared["served"] += 1
+    assert random.random() == prepared["next"]  # Python would seed it anew in a forked child
     return {**prepared, "pid": os.getpid(), "request": request}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import signal
 import traceback
 from functools import partial
@@ -90,12 +91,18 @@ def _live(prepare: Callable[[], Any], serve: Callable[[Any, Any], Any], line: Co
         if len(os.listdir("/proc/self/task")) > 1:
             line.send(("threads", None))  # no fork carries them over
             return
+        drawn = random.getstate()
         gc.freeze()  # as in the worker: children's collectors stay off the shared pages
         line.send(("returned", None))
         while True:
             request, seconds = line.recv()
-            line.send(tuple(run_forked(partial(serve, prepared, request), seconds)))
+            line.send(tuple(run_forked(partial(_served, serve, prepared, request, drawn), seconds)))
     except (EOFError, OSError):
         pass  # the worker is gone
     finally:
         os._exit(0)
+
+
+def _served(serve: Callable[[Any, Any], Any], prepared: Any, request: Any, drawn: Any) -> Any:
+    random.setstate(drawn)  # Python seeds its generator anew in every forked child
+    return serve(prepared, request)
