@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import tomlkit
 from packaging.version import Version
 
@@ -52,20 +53,41 @@ class _Rectangle:
         return replace(self, **changes)
 
 
-def update(path: Path, known: Expectations, matrix: Matrix) -> tuple[int, int, int]:
+def update(
+    path: Path, known: Expectations, matrix: Matrix, whole: bool = True
+) -> tuple[int, int, int]:
     """Rewrite the file so that it is true for the run.
+
+    Args:
+        path: the file.
+        known: what it says.
+        matrix: the run.
+        whole: whether it was all of the tier; what a smaller run has no cell of, stays.
 
     Returns:
         How many expectations were kept, added and dropped.
     """
-    stale = {id(entry) for entry in known.stale(matrix.cells)}
-    contradicted = {id(entry) for cell in matrix.cells for entry in _against(known, cell)}
-    kept = [e for e in known.entries if id(e) not in stale | contradicted]
+    wrong = {id(entry) for entry in known.stale(matrix.cells)}
+    wrong |= {id(entry) for cell in matrix.cells for entry in _against(known, cell)}
+    elsewhere = []
+    if not whole:
+        spoken = {id(entry) for cell in matrix.cells for entry in known.covering(cell)}
+        wrong &= spoken
+        elsewhere = [_elsewhere(entry, matrix) for entry in known.entries if id(entry) in wrong]
+    kept = [e for e in known.entries if id(e) not in wrong]
     left = Expectations(tuple(kept), known.tier)
     rest = [c for c in matrix.cells if not _spoken_for(left, c)]
     added = [_expectation(r, matrix) for r in rectangles(matrix.cells, rest) if r.outcome[2]]
-    _write(path, known, kept, added)
+    _write(path, known, kept, [*added, *filter(None, elsewhere)])
     return len(kept), len(added), len(known.entries) - len(kept)
+
+
+def _elsewhere(entry: Expectation, matrix: Matrix) -> Expectation | None:
+    """The same for the scenarios that it names and the run does not have; None if there is none."""
+    there = {cell.scenario for cell in matrix.cells}
+    names = tuple(name for name in entry.scenario if name not in there)
+    named = not any(set(name) & set("*?[") for name in entry.scenario)
+    return msgspec.structs.replace(entry, scenario=names) if named and names else None
 
 
 def _against(known: Expectations, cell: CellRecord) -> list[Expectation]:

@@ -92,3 +92,29 @@ def test_an_outcome_without_a_known_cause_is_not_recorded(tmp_path: Path) -> Non
     matrix = matrix_of(cell(status="failed", error="OSError: strange"))
     assert updated(path, matrix)[1] == 0
     assert settled(path, matrix).cells[0].expected is False
+
+
+ENTRY = """
+[[expectation]]
+scenario = {}
+status = 'failed'
+message = 'x'
+reason = '{}'
+link = 'l'
+"""
+
+
+def test_a_run_of_less_than_the_tier_leaves_the_rest_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "expectations.toml"
+    path.write_text(
+        'tier = "eras"\n'
+        + ENTRY.format("'tied-weights'", "elsewhere")
+        + ENTRY.format("'basic'", "gone")
+        + ENTRY.format("['basic', 'bf16']", "half")
+    )
+    matrix = matrix_of(cell())
+    known = read_expectations(path)
+    assert learning.update(path, known, matrix, whole=False) == (1, 0, 2)
+    left = {entry.reason: entry.scenario for entry in read_expectations(path).entries}
+    assert left == {"elsewhere": ("tied-weights",), "half": ("bf16",)}
+    assert updated(path, matrix) == (0, 0, 2)

@@ -84,5 +84,5 @@ def command(
     )
     conclude(merged, output, baseline or baseline_of(config.parent), as_json)
     if update_expectations:
-        update(path, expectations, merged)
+        update(path, expectations, merged, bool(shard and shard.tier))
     sys.exit(exit_code(merged))

@@ -50,7 +50,7 @@ _SHOWN = 20
     "--update-expectations",
     is_flag=True,
     help="Rewrite expectations.toml from this run: drop what no longer holds, add what has a "
-    "known cause.",
+    "known cause. A run of less than the tier leaves the rest as it is.",
 )
 @click.option(
     "--reports",
@@ -125,7 +125,7 @@ def command(
     matrix = run(job)
     conclude(matrix, reports, baseline or baseline_of(selected.config.root), as_json)
     if update_expectations:
-        update(path, expectations, matrix)
+        update(path, expectations, matrix, not job.narrowed)
     sys.exit(exit_code(matrix))
 
 
@@ -140,9 +140,9 @@ def conclude(matrix: Matrix, reports: Path, baseline: Path | None, as_json: bool
         _tell(matrix, page, Console())
 
 
-def update(path: Path, expectations: Expectations, matrix: Matrix) -> None:
+def update(path: Path, expectations: Expectations, matrix: Matrix, whole: bool) -> None:
     """Rewrite `expectations.toml` from a run and say what became of it."""
-    kept, added, dropped = learning.update(path, expectations, matrix)
+    kept, added, dropped = learning.update(path, expectations, matrix, whole)
     told = f"{path.name}: {kept} kept, {added} added, {dropped} dropped"
     Console(stderr=True).print(told)
 
