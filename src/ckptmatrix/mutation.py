@@ -236,5 +236,23 @@ _EQUIVALENT = (
         ("flip", "zero"),
         "AdamW sets it anew, whatever is read",
     ),
+    (
+        "scheduler*.bin",
+        "mode_worse",
+        ("flip", "zero"),
+        "ReduceLROnPlateau works it out anew from its mode, whatever is read",
+    ),
+    (
+        "*.index.json",
+        "metadata/total_size",
+        ("flip", "zero"),
+        "nobody reads it: accelerate takes the files that weight_map names",
+    ),
+    (
+        "*.index.json",
+        "weight_map/*",
+        ("swap",),
+        "every file that the map names is read whole, whatever it names it for",
+    ),
 )
 """File, path and kinds of single alterations that change nothing, each with the reason."""
