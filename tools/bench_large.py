@@ -146,7 +146,7 @@ def _inspecting(place: Path) -> dict[str, Any]:
     large.mkdir()
     for path in (place / "checkpoint").iterdir():
         if path.suffix != ".safetensors":
-            (large / path.name).symlink_to(path)
+            os.link(path, large / path.name)  # a link elsewhere would be a finding
     header = json.dumps(
         {"0.weight": {"dtype": "F32", "shape": [50_000, 50_000], "data_offsets": [0, 10**10]}}
     ).encode()
