@@ -187,10 +187,15 @@ def _directory(environment: Environment, stack: Stack, home: Home) -> Path:
 
 
 def _donor(environment: Environment, stack: Stack, home: Home) -> Path | None:
-    """Another environment of the stack that has been started before; None if there is none."""
-    stamps = home.environments.glob(f"accelerate-*+{environment.stack}-*/{_STAMP}")
+    """An environment that has been started before, one of the stack's if there is; else None."""
     own = _directory(environment, stack, home)
-    return next((stamp.parent for stamp in stamps if stamp.parent != own), None)
+    stamps = [s for s in home.environments.glob(f"accelerate-*/{_STAMP}") if s.parent != own]
+    # Its bytecode is good where it has the same files: two stacks with one torch share most.
+    return max(
+        (stamp.parent for stamp in stamps),
+        key=lambda place: f"+{environment.stack}-" in place.name,
+        default=None,
+    )
 
 
 def _refusal(directory: Path) -> Path:

@@ -188,8 +188,8 @@ def _warm(modules: list[str] | None) -> list[str]:
     """Import now what a save and a load import lazily, so that no child has to.
 
     Args:
-        modules: names found by an earlier worker of this environment; None to find them by letting
-            a child rehearse a whole cell.
+        modules: names found by an earlier worker of this environment; None to find them, by letting
+            a child rehearse a whole cell: importing them is then left to the workers to come.
 
     Returns:
         The names.
@@ -197,7 +197,7 @@ def _warm(modules: list[str] | None) -> list[str]:
     if modules is None:
         known = set(sys.modules)
         rehearsed = run_forked(lambda: _rehearse(known), 300)
-        modules = rehearsed.value if rehearsed.how == "returned" else []
+        return rehearsed.value if rehearsed.how == "returned" else []
     _import(modules)
     return modules
 
