@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 
 from ckptmatrix.worker.launching import Ranks, launch
 
@@ -42,6 +43,27 @@ def test_rank_0_can_listen_on_the_port_that_is_kept_for_it() -> None:
         return 7
 
     assert launch(2, meets, 60).value == [7, 7]
+
+
+def test_others_start_once_rank_0_listens_and_are_the_first_to_ask_it() -> None:
+    def meets(ranks: Ranks) -> bool:
+        port = int(os.environ["MASTER_PORT"])
+        if ranks.rank == 0:
+            time.sleep(0.2)
+            with socket.create_server(("127.0.0.1", port)) as server:
+                server.settimeout(20)
+                connection, _ = server.accept()
+                with connection:
+                    return connection.recv(1) == b"1"
+        with socket.create_connection(("127.0.0.1", port)) as client:  # refused if it came first
+            client.send(b"1")
+        return True
+
+    assert launch(2, meets, 60).value == [True, True]
+
+
+def test_a_rank_0_that_never_listens_is_not_waited_for() -> None:
+    assert launch(2, lambda ranks: ranks.rank, 60).value == [0, 1]
 
 
 def test_a_dead_lock_ends_by_the_time_limit() -> None:

@@ -9,11 +9,18 @@ from __future__ import annotations
 import mmap
 import multiprocessing
 import os
+import re
 import socket
+import time
 from functools import partial
 from typing import Any, Callable
 
 from ckptmatrix.worker.forking import Ended, run_together
+
+_PATIENCE = 1.0
+"""Seconds; rank 0 may have a reason never to listen, and torch asks again by itself."""
+_LISTENING = "0A"
+"""State of a socket in the kernel's tables, include/net/tcp_states.h."""
 
 
 class Ranks:
@@ -71,6 +78,30 @@ def _run(function: Callable[[Ranks], Any], ranks: Ranks, port: int) -> Any:
         MASTER_PORT=str(port),
         GLOO_SOCKET_IFNAME=loopback,
     )
+    if ranks.rank:
+        _await_listener(port)
     value = function(ranks)
     ranks.any(False)  # none leaves while another still needs its connections
     return value
+
+
+def _await_listener(port: int) -> None:
+    """Wait a little for rank 0: torch, refused at its first try, sleeps for up to a second.
+
+    It looks rather than asks: whoever listens would take a connection for that of a rank.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while not _listened_to(port) and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
+def _listened_to(port: int) -> bool:
+    """Whether a socket here listens on a port; where none can tell, it is taken to be so."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table, encoding="ascii") as sockets:
+                if re.search(rf":{port:04X} \S+ {_LISTENING} ", sockets.read()):
+                    return True
+        except OSError:
+            return True
+    return False
