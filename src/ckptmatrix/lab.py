@@ -1,8 +1,9 @@
 """Where cells are measured: environments, checkpoints, readers, each made when first asked for."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -107,8 +108,9 @@ class Lab:
         The checkpoint counts by its content: a load of the very same bytes by the same reader is
         measured once, whichever releases wrote them, repaired or not.
         """
-        if self._foregone(cell):
-            return ""
+        return "" if self._foregone(cell) else self._key(cell)
+
+    def _key(self, cell: Cell) -> str:
         return digest(
             self.treated(cell).content,
             self.built(cell.reader).frozen,
@@ -124,23 +126,27 @@ class Lab:
         Nor is that of a remedy that belongs to it.
         """
         first = {key: cell for cell in reversed(tuple(cells)) if (key := self.key(cell))}
-        known = self.store.known(first)
-        open_ = [
-            cell
-            for key, cell in first.items()
-            if key not in known or any(self.known(one) is None for one in self.remedies(cell))
-        ]
-        return tuple(reversed(open_))
+        statuses = self.store.statuses()
+
+        def settled(key: str, cell: Cell) -> bool:
+            status = statuses.get(key)
+            remedies = map(self.key, self._helping(cell, status))
+            return status is not None and all(not key or key in statuses for key in remedies)
+
+        return tuple(reversed([cell for key, cell in first.items() if not settled(key, cell)]))
 
     def remedies(self, cell: Cell) -> tuple[Cell, ...]:
         """The remedies to measure beside a cell that was measured.
 
         Those of a load that is not exact, and of a sample of the rest, to see that none harms.
         """
-        record = self.known(cell) if self.with_remedies and cell.remedies else None
-        if record is None or record.status not in MEASURED:
+        record = self.known(cell) if self.with_remedies else None
+        return self._helping(cell, record.status if record else None)
+
+    def _helping(self, cell: Cell, status: str | None) -> tuple[Cell, ...]:
+        if not self.with_remedies or status not in MEASURED:
             return ()
-        if record.status == Status.EXACT and not self._sampled(cell):
+        if status == Status.EXACT and not self._sampled(cell):
             return ()
         return cell.remedies
 
@@ -183,10 +189,26 @@ class Lab:
     def known(self, cell: Cell) -> CellRecord | None:
         """The outcome of a cell if it is foregone or kept; None if it has to be measured."""
         decided = self._foregone(cell)
-        if decided:
-            return decided
-        kept = self.store.get(self.key(cell))
-        return kept and replace(kept, writer=cell.writer.id, treatment=str(cell.treatment))
+        return decided or self._kept(cell, self.store.get(self._key(cell)))
+
+    def recalled(self, cells: Iterable[Cell]) -> Iterator[tuple[Cell, CellRecord | None]]:
+        """Every cell and its remedies, each with what is known of it.
+
+        Cells whose loads were of the very same bytes share what was found out.
+        """
+        get = cache(self.store.get)
+
+        def recall(cell: Cell) -> CellRecord | None:
+            return self._foregone(cell) or self._kept(cell, get(self._key(cell)))
+
+        for cell in cells:
+            record = recall(cell)
+            yield cell, record
+            for remedy in self._helping(cell, record.status if record else None):
+                yield remedy, recall(remedy)
+
+    def _kept(self, cell: Cell, record: CellRecord | None) -> CellRecord | None:
+        return record and replace(record, writer=cell.writer.id, treatment=str(cell.treatment))
 
     def measured(self, cell: Cell) -> CellRecord:
         """The outcome of a cell, measured now."""

@@ -170,9 +170,7 @@ def _assembled(
     """Everything that was found out, in one value."""
     cells = []
     problems = []
-    planned = (one for cell in job.plan.cells for one in (cell, *lab.remedies(cell)))
-    for cell in planned:
-        record = lab.known(cell)
+    for cell, record in lab.recalled(job.plan.cells):
         if record is None:
             failure = failures.get(cell.id, "it was never measured")
             problems.append(f"ckptmatrix failed on {cell.id}: {failure}")

@@ -14,6 +14,12 @@ create table if not exists outcomes (key text primary key, record blob, seconds 
 """
 
 
+class _Judged(msgspec.Struct):
+    """The part of an outcome that says how it came out."""
+
+    status: str
+
+
 class Store:
     """Outcomes by key, in one SQLite file that several processes may use at once.
 
@@ -38,10 +44,11 @@ class Store:
         row = (key, msgspec.json.encode(record), record.seconds, record.measured)
         self._database.execute("insert or replace into outcomes values (?,?,?,?)", row)
 
-    def known(self, keys: Iterable[str]) -> set[str]:
-        """Those of the keys that have an outcome."""
-        wanted = set(keys)
-        return {key for (key,) in self._database.execute("select key from outcomes")} & wanted
+    def statuses(self) -> dict[str, str]:
+        """Key -> status of every outcome here."""
+        rows = self._database.execute("select key, record from outcomes")
+        decode = msgspec.json.Decoder(_Judged).decode
+        return {key: decode(record).status for key, record in rows}
 
     def forget(self, keys: Iterable[str]) -> None:
         """Drop outcomes, so that they are measured again."""

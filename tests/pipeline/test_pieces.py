@@ -60,7 +60,7 @@ def test_the_store_keeps_what_it_is_given(tmp_path: Path) -> None:
     store.put("a", record)
     assert store.get("a") == record
     assert store.get("b") is None
-    assert store.known(["a", "b"]) == {"a"}
+    assert store.statuses() == {"a": "degraded"}
     other = Store(tmp_path / "outcomes.sqlite")
     assert other.get("a") == record
     other.forget(["a"])
