@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from ckptmatrix.errors import CkptmatrixError
@@ -55,8 +56,9 @@ def _pip_settings() -> dict[str, str]:
     return settings
 
 
+@cache
 def released(package: str) -> tuple[str, ...]:
-    """Every release of a package on the index, oldest first.
+    """Every release of a package on the index, oldest first; asked once in a process.
 
     Raises:
         CkptmatrixError: the index could not be asked.

@@ -61,6 +61,7 @@ class Lab:
         self._written: dict[tuple[Environment, str], Written] = {}
         self._treated: dict[tuple[Environment, str, str], Written] = {}
         self._workers: OrderedDict[Environment, Worker] = OrderedDict()
+        self._digest_of = cache(lambda source: source_digest(source, config.root))
 
     def built(self, environment: Environment) -> Built:
         """The environment, built if need be."""
@@ -116,8 +117,8 @@ class Lab:
             self.built(cell.reader).frozen,
             self.device,
             core_digest(),
-            source_digest(self.config.scenarios[cell.scenario], self.config.root),
-            source_digest(self.config.loaders[cell.loader], self.config.root),
+            self._digest_of(self.config.scenarios[cell.scenario]),
+            self._digest_of(self.config.loaders[cell.loader]),
         )
 
     def unmeasured(self, cells: Iterable[Cell]) -> tuple[Cell, ...]:

@@ -1,5 +1,6 @@
 """`junit.xml`: every cell as a test case, for the CI systems that show such files."""
 
+import re
 from xml.etree import ElementTree
 
 from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment, Matrix, Status
@@ -7,6 +8,8 @@ from ckptmatrix.report.page import Page
 
 FILENAME = "junit.xml"
 """Name of the file in a report's directory."""
+
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(page: Page) -> bytes:
@@ -72,12 +75,4 @@ def _message(cell: CellRecord) -> str:
 
 def _clean(text: str) -> str:
     """Replace what XML 1.0 cannot hold, which a message out of a checkpoint may well contain."""
-    return "".join(
-        char
-        if char in "\t\n\r"
-        or " " <= char <= "\ud7ff"
-        or "\ue000" <= char <= "\ufffd"
-        or char > "\uffff"
-        else "\ufffd"
-        for char in text
-    )
+    return _NOT_XML.sub("\ufffd", text)
