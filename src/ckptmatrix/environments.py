@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
@@ -104,8 +106,18 @@ def build_all(
         done(built)
         return built
 
-    found = side_by_side(one, environments, jobs or os.cpu_count() or 1)
+    found = side_by_side(one, _by_turns(environments), jobs or os.cpu_count() or 1)
     return {built.environment: built for built in found}
+
+
+def _by_turns(environments: Iterable[Environment]) -> list[Environment]:
+    """One of each stack, then another of each: the later ones borrow what the first compiled."""
+    before = Counter[str]()
+    turns = []
+    for environment in environments:
+        turns.append((before[environment.stack], environment))
+        before[environment.stack] += 1
+    return [environment for _, environment in sorted(turns, key=itemgetter(0))]
 
 
 def build(

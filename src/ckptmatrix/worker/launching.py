@@ -9,7 +9,6 @@ from __future__ import annotations
 import mmap
 import multiprocessing
 import os
-import re
 import socket
 import time
 from functools import partial
@@ -19,8 +18,6 @@ from ckptmatrix.worker.forking import Ended, run_together
 
 _PATIENCE = 1.0
 """Seconds; rank 0 may have a reason never to listen, and torch asks again by itself."""
-_LISTENING = "0A"
-"""State of a socket in the kernel's tables, include/net/tcp_states.h."""
 
 
 class Ranks:
@@ -86,22 +83,22 @@ def _run(function: Callable[[Ranks], Any], ranks: Ranks, port: int) -> Any:
 
 
 def _await_listener(port: int) -> None:
-    """Wait a little for rank 0: torch, refused at its first try, sleeps for up to a second.
-
-    It looks rather than asks: whoever listens would take a connection for that of a rank.
-    """
+    """Wait a little for rank 0: torch, refused at its first try, sleeps for up to a second."""
     deadline = time.monotonic() + _PATIENCE
     while not _listened_to(port) and time.monotonic() < deadline:
         time.sleep(0.002)
 
 
 def _listened_to(port: int) -> bool:
-    """Whether a socket here listens on a port; where none can tell, it is taken to be so."""
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    """Whether somebody listens on a port of this machine.
+
+    Nobody is asked, since whoever listens would take that for a rank's connection. Ports may be
+    shared by those who all allow it, unless one of them listens: then nobody else is given it.
+    """
+    with socket.socket() as trying:
+        trying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            with open(table, encoding="ascii") as sockets:
-                if re.search(rf":{port:04X} \S+ {_LISTENING} ", sockets.read()):
-                    return True
+            trying.bind(("127.0.0.1", port))
         except OSError:
             return True
     return False
