@@ -113,6 +113,12 @@ class Watched:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
 
+    def settle(self) -> None:
+        """Wait until the page has done what it leaves for when the browser is idle."""
+        self.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestIdleCallback(done)))"
+        )
+
     def picture(self, name: str) -> None:
         if SCREENSHOTS:
             Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)

@@ -67,6 +67,7 @@ def test_the_legend_filters_and_counts_follow(open_page, report):
     shown = page.locator(f"{CELLS}.exact:not(.dim)")
     assert shown.count() > 0
     chip(page, "exact").click()
+    watched.settle()
     assert shown.count() == 0
     assert chip(page, "exact").get_attribute("aria-pressed") == "false"
     assert "hide=exact" in page.url
@@ -76,6 +77,7 @@ def test_the_legend_filters_and_counts_follow(open_page, report):
     page.locator("#reset").click()
     page.locator("#scenario").select_option("basic")
     assert number(chip(page, "failed").locator("output").inner_text()) > fewer
+    watched.settle()
     assert shown.count() > 0
     assert "hide" not in page.url
 
@@ -92,6 +94,7 @@ def test_an_upgrade_is_chosen_and_survives_a_reload(open_page, report, matrix):
     told = decision(matrix, advise(matrix, "accelerate-0.33.0+torch2.4-np1", new))
     assert page.locator("#verdict .verdict").inner_text().endswith(told)
     watched.picture("upgrade")
+    watched.settle()
     page.reload()
     assert page.locator("#verdict .verdict").inner_text().endswith(told)
     page.locator("#swap").click()

@@ -32,6 +32,7 @@ def test_all_scenarios_show_the_worst_with_a_tally_and_the_address_keeps_it(open
     assert page.locator("#tally-mark").is_hidden()
     page.locator("#scenario").select_option("*")
     assert page.locator("#tally-mark").is_visible()
+    watched.settle()
     tallies = page.locator(f"{CELLS} small").all_inner_texts()
     assert tallies
     assert all(re.fullmatch(r"\d/\d", tally) for tally in tallies)
@@ -42,7 +43,8 @@ def test_all_scenarios_show_the_worst_with_a_tally_and_the_address_keeps_it(open
 
 
 def test_an_upgrade_is_judged_by_all_scenarios_or_by_one(open_page, many_report, many):
-    page = open_page(f"{many_report}#from={OLD}&to={NEW}".replace("+", "%2B")).page
+    watched = open_page(f"{many_report}#from={OLD}&to={NEW}".replace("+", "%2B"))
+    page = watched.page
     advice = advise(many, OLD, NEW)
     shown = page.locator("#verdict")
     assert shown.locator(".verdict").inner_text().endswith(decision(many, advice))
@@ -51,6 +53,7 @@ def test_an_upgrade_is_judged_by_all_scenarios_or_by_one(open_page, many_report,
     one = advise(many, OLD, NEW, ["accumulation"])
     assert shown.locator(".verdict").inner_text().endswith(decision(many, one))
     assert page.locator("#scenario").input_value() == "basic"
+    watched.settle()
     page.reload()
     assert shown.locator(".verdict").inner_text().endswith(decision(many, one))
 
@@ -96,9 +99,11 @@ def test_a_cell_opens_on_its_scenario_and_every_other_is_a_key_away(open_page, m
 
 
 def test_another_way_to_load_is_a_key_away_and_is_counted(open_page, many_report, many):
-    page = open_page(many_report).page
+    watched = open_page(many_report)
+    page = watched.page
     page.locator("#views input").first.focus()
     page.keyboard.press("ArrowRight")
+    watched.settle()
     assert "view=1" in page.url
     resumed = [c for c in many.cells if (c.loader, c.scenario) == ("ckptmatrix", "basic")]
     exact = sum(cell.status is Status.EXACT for cell in resumed)
@@ -177,3 +182,43 @@ def test_a_cause_that_the_plain_scenario_lacks_is_shown_where_it_is(open_page, m
     page.locator("#cause-filter").select_option("no-safetensors")
     assert page.locator("#scenario").input_value() == "*"
     assert page.locator(f"{CELLS}:not(.dim)").count() > 0
+
+
+LABELS = f"""() => [...document.querySelectorAll('{CELLS}')].map(
+    (td) => [td.className.replace(' cross', ''), td.getAttribute('aria-label'), td.textContent])"""
+
+
+def test_cells_out_of_sight_follow_a_filter_as_soon_as_the_browser_is_idle(open_page, many_report):
+    watched = open_page(many_report, width=420, height=360)
+    page = watched.page
+    before = page.evaluate(LABELS)
+    page.locator("#scenario").select_option("*")
+    page.locator("#direction").select_option("upgrade")
+    watched.settle()
+    after = page.evaluate(LABELS)
+    assert sum(one != other for one, other in zip(before, after, strict=True)) > len(after) / 2
+    tall = open_page(f"{many_report}#scenario=*&direction=upgrade", width=1800, height=1800)
+    tall.settle()
+    assert after == tall.page.evaluate(LABELS)
+
+
+def test_who_moves_or_scrolls_at_once_finds_every_cell_as_it_is(open_page, many_report):
+    tall = open_page(f"{many_report}#view=1", width=1800, height=1800)
+    tall.settle()
+    told = tall.page.evaluate(LABELS)
+    for go in (
+        "cell.dispatchEvent(new KeyboardEvent('keydown', {key: 'End', bubbles: true}))",
+        "cell.closest('.scroll').dispatchEvent(new Event('scroll'))",
+        "window.dispatchEvent(new Event('beforeprint'))",
+    ):
+        page = open_page(many_report, width=420, height=360).page
+        assert page.evaluate(LABELS) != told
+        found = page.evaluate(
+            f"""() => {{
+                const cell = document.querySelector('{CELLS}');
+                document.querySelectorAll('#views input')[1].click();
+                {go};
+                return ({LABELS})();
+            }}"""
+        )
+        assert found == told

@@ -15,7 +15,10 @@ function foldsOf(side) {
   const stack = side === 0 ? state.saved : state.loaded;
   const folds = state.unfold ? single : raw.folds[side].map((members) => ({ members }));
   const chosen = folds.map(named).filter((fold) => !stack || fold.stack === stack);
-  chosen.forEach((fold, i) => { fold.edge = i > 0 && chosen[i - 1].stack !== fold.stack; });
+  chosen.forEach((fold, i) => {
+    fold.edge = i > 0 && chosen[i - 1].stack !== fold.stack;
+    fold.said = `${side === 0 ? "saved" : "loaded"} with ${fold.name} on ${fold.stack}`;
+  });
   return chosen;
 }
 const letter = (era) => (era < 26 ? String.fromCharCode(65 + era) : String(era + 1));
@@ -40,13 +43,13 @@ function cellAt(row, column, sums, shown) {
   const marks = share > 0 && share < 100 ? ["some"] : [];
   if (measured && sums.missing[reader]) marks.push("partial");
   if (state.view === 0 && sums.remedy[reader]) marks.push("remedy");
-  if (column.members.some((member) => row.releases.has(member.release))) marks.push("same");
+  if (row.meets.has(column)) marks.push("same");
   if (sums.surprise[reader]) marks.push("surprise");
-  const changed = anyChange && row.members.some((w) => column.members.some((r) => sumsOf(state.view, shown.scenarios, w.index).changed[r.index]));
+  const changed = shown.changes.get(row)?.some((changes) => column.members.some((member) => changes[member.index]));
   if (changed) marks.push("changed");
   if (column.edge) marks.push("edge");
   const status = raw.statuses[sums.worst[reader]];
-  let label = `saved with ${row.name} on ${row.stack}, loaded with ${column.name} on ${column.stack}: ${status.name}`;
+  let label = `${row.said}, ${column.said}: ${status.name}`;
   if (total > 1 && measured) label += `, ${exact} of ${measured} scenarios exact`;
   for (const mark of marks) if (SAID[mark]) label += `; ${SAID[mark]}`;
   const dim = shown.hidden.has(status.name)
@@ -71,12 +74,15 @@ const SMALL = document.createElement("small");
 const filled = new WeakMap();
 function fill(td, cell) {
   const told = `${cell.dim} ${cell.label} ${cell.marks}`;
-  if (filled.get(td) === told) return;
-  filled.set(td, told);
+  const before = filled.get(td);
+  if (before?.told === told) return;
   td.className = [cell.status.name, ...cell.marks, cell.dim ? "dim" : ""].filter(Boolean).join(" ");
   td.setAttribute("aria-label", cell.label);
-  if (cell.marks.includes("some")) td.style.setProperty("--exact", `${cell.share}%`); else if (td.hasAttribute("style")) td.removeAttribute("style");
-  if (td.textContent === cell.status.glyph + cell.tally) return;
+  const share = cell.marks.includes("some") ? `${cell.share}%` : "";
+  if (share) td.style.setProperty("--exact", share); else if (before ? before.share : td.hasAttribute("style")) td.removeAttribute("style");
+  const words = `${cell.status.glyph} ${cell.tally}`;
+  filled.set(td, { told, share, words });
+  if (before?.words === words) return;
   td.textContent = cell.status.glyph;
   if (!cell.tally) return;
   const small = SMALL.cloneNode();
@@ -88,33 +94,68 @@ let drawn = "";
 function drawGrid() {
   if (state.unfold) keepUnfoldedSmall();
   const shape = [state.unfold, state.saved, state.loaded].join();
-  [rows, columns] = [foldsOf(0), foldsOf(1)];
-  const hidden = new Set(state.hide.split(",").filter(Boolean));
-  const shown = { hidden, scenarios: shownScenarios() };
+  const seen = inSight();
   if (shape !== drawn) drawShape();
   drawn = shape;
-  body().forEach((tr, r) => {
-    const sums = sumsOf(state.view, shown.scenarios, rows[r].first);
-    let td = tr.firstElementChild;
-    for (const column of columns) { td = td.nextElementSibling; fill(td, cellAt(rows[r], column, sums, shown)); }
-  });
-  if (!table.querySelector("td[tabindex='0']")) makeReachable(body()[0]?.cells[1]);
+  const scenarios = shownScenarios();
+  const shown = { scenarios, hidden: new Set(state.hide.split(",").filter(Boolean)), changes: new Map() };
+  if (anyChange) for (const row of rows) shown.changes.set(row, row.members.map((writer) => sumsOf(state.view, scenarios, writer.index).changed));
+  const lines = body();
+  fillCells(lines, shown, seen);
+  unfinished = () => fillCells(lines, shown, EVERYTHING);
+  afterwards(finishGrid);
+  if (!table.querySelector("td[tabindex='0']")) makeReachable(lines[0]?.cells[1]);
 }
 const body = () => [...table.querySelectorAll("tbody tr:not(.group)")];
 
+// Cells out of sight wait until the browser has shown the others and has nothing to do.
+const EVERYTHING = { top: 0, bottom: Infinity, left: 0, right: Infinity };
+function fillCells(lines, shown, { top, bottom, left, right }) {
+  for (let r = top; r < Math.min(bottom, rows.length); r += 1) {
+    const sums = sumsOf(state.view, shown.scenarios, rows[r].first);
+    const { cells } = lines[r];
+    for (let c = left; c < Math.min(right, columns.length); c += 1) fill(cells[c + 1], cellAt(rows[r], columns[c], sums, shown));
+  }
+}
+
+// Rows and columns that can be seen, by the sizes of grid.css: only which are filled first hangs on it.
+function inSight() {
+  const rem = parseFloat(getComputedStyle(root).fontSize);
+  const [high, wide] = (state.unfold ? [1.5, 1.6] : [2, 2.2]).map((size) => size * rem);
+  const { scrollTop, scrollLeft, clientHeight, clientWidth } = table.parentElement;
+  const [top, left] = [Math.floor(scrollTop / high) - 2 * raw.stacks.length, Math.floor(scrollLeft / wide) - 1];
+  return {
+    top: Math.max(0, top), bottom: Math.ceil((scrollTop + clientHeight) / high) - 3,
+    left: Math.max(0, left), right: Math.ceil((scrollLeft + clientWidth - 6.6 * rem) / wide) + 1,
+  };
+}
+
+// For whoever needs every cell as it is now.
+let unfinished = null;
+function finishGrid() {
+  unfinished?.();
+  unfinished = null;
+}
+const whenIdle = window.requestIdleCallback || ((work) => setTimeout(work, 50));
+// Once what has changed is on the screen.
+const afterwards = (work) => requestAnimationFrame(() => whenIdle(work, { timeout: 200 }));
+
 function drawShape() {
+  [rows, columns] = [foldsOf(0), foldsOf(1)];
+  for (const row of rows) row.meets = new Set(columns.filter((column) => column.members.some((member) => row.releases.has(member.release))));
   drawHead();
   table.classList.toggle("dense", !!state.unfold);
-  while (table.tBodies.length) table.tBodies[0].remove();
   const blank = make("tr", {}, columns.map(() => make("td")));
-  for (const { key, items } of spread(rows, (row) => row.stack)) {
+  const bodies = spread(rows, (row) => row.stack).map(({ key, items }) => {
     const group = make("tr", { class: "group" }, make("th", { scope: "rowgroup" }, make("span", {}, make("small", {}, "saved on"), ` ${key}`)), make("td", { colspan: columns.length }));
-    table.append(make("tbody", {}, group, items.map((row) => {
+    return make("tbody", {}, group, items.map((row) => {
       const line = blank.cloneNode(true);
       line.prepend(make("th", { scope: "row" }, make("b", { title: `era ${letter(row.era)}` }, letter(row.era)), row.name));
       return line;
-    })));
-  }
+    }));
+  });
+  while (table.tBodies.length) table.tBodies[0].remove();
+  table.append(...bodies);
 }
 
 // Every release with every other can be 30 000 cells, which no screen shows: one pair of stacks then.
@@ -196,6 +237,8 @@ function crossHair(td) {
 
 function setUpGrid() {
   const cellOf = (event) => event.target.closest?.("tbody tr:not(.group) > td");
+  table.parentElement.addEventListener("scroll", finishGrid, { passive: true });
+  window.addEventListener("beforeprint", finishGrid);
   table.addEventListener("mouseover", (event) => crossHair(cellOf(event)));
   table.addEventListener("mouseleave", () => crossHair(null));
   table.addEventListener("focusin", (event) => crossHair(cellOf(event)));
@@ -210,6 +253,7 @@ function setUpGrid() {
     const go = { ArrowUp: [r - 1, c], ArrowDown: [r + 1, c], ArrowLeft: [r, c - 1], ArrowRight: [r, c + 1], Home: [r, 0], End: [r, columns.length - 1] }[event.key];
     if (!go) return;
     event.preventDefault();
+    finishGrid();
     const next = body()[go[0]]?.cells[go[1] + 1];
     if (!next || go[1] < 0) return;
     makeReachable(next);

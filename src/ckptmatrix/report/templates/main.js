@@ -37,6 +37,7 @@ function setUpControls() {
     state.view = 0;
     showCause();
     refresh();
+    finishGrid();
     byId("grid").scrollIntoView();
     table.querySelector("td:not(.dim)[aria-label]")?.focus({ preventScroll: true });
   });
@@ -61,7 +62,7 @@ function refresh() {
   drawLegend();
   showControls();
   showUpgrade();
-  writeAddress();
+  afterwards(writeAddress); // it lays the page out, which the browser is about to do anyway
 }
 
 root.classList.add("js");
