@@ -6,7 +6,6 @@ uv hard-links from its cache, so torch's files exist once however many environme
 import os
 import re
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,27 +15,21 @@ from pathlib import Path
 
 import msgspec
 from filelock import FileLock
-from uv import find_uv_bin
 
 from ckptmatrix.bytecode import borrow
 from ckptmatrix.files import write_atomically
 from ckptmatrix.home import Home, digest
 from ckptmatrix.index import uv_settings
+from ckptmatrix.installing import InstallError, frozen, install
 from ckptmatrix.model import Environment, EnvironmentRecord, Stack
 from ckptmatrix.parallel import side_by_side
 from ckptmatrix.sources import make_bundle
 from ckptmatrix.workers import Worker, WorkerError
 
-_UV = find_uv_bin()  # not in the threads below: sysconfig, which it asks, is not safe there
 _RECIPE = 1
 """Raised when environments are made otherwise than before, so that old ones are not reused."""
 
 _STAMP = "ckptmatrix.json"
-_UNDECLARED = {
-    # accelerate 0.16.0-0.20.3 import it without asking for it; setuptools 81 took it out.
-    "pkg_resources": "setuptools<81",
-}
-"""Module that releases import without declaring it -> requirement that brings it."""
 
 
 @dataclass(frozen=True)
@@ -167,12 +160,12 @@ def _build(
         settings = {**os.environ, **uv_settings(os.environ)}
     shutil.rmtree(directory, ignore_errors=True)
     try:
-        added = _install(environment, stack, directory, settings, pins)
+        added = install(environment, stack, directory, settings, pins)
         donor = _donor(environment, stack, home)
         if donor:
             borrow(directory, donor)
-        built = _verified(environment, directory, _frozen(directory, settings), added, home, device)
-    except _BuildError as error:
+        built = _verified(environment, directory, frozen(directory, settings), added, home, device)
+    except InstallError as error:
         shutil.rmtree(directory, ignore_errors=True)
         write_atomically(refused, str(error).encode())
         return _unavailable(environment, directory, str(error))
@@ -221,10 +214,6 @@ def _unavailable(environment: Environment, directory: Path, reason: str) -> Buil
     return Built(environment, record, directory)
 
 
-class _BuildError(Exception):
-    """Why there is no environment, one sentence."""
-
-
 @dataclass(frozen=True)
 class _Stamp:
     """What is kept beside an environment."""
@@ -267,44 +256,6 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _install(
-    environment: Environment,
-    stack: Stack,
-    directory: Path,
-    settings: dict[str, str],
-    pins: tuple[str, ...],
-) -> str:
-    """Create it and install into it.
-
-    Returns:
-        What was added beyond what was asked for, one sentence; mostly nothing.
-    """
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    _uv(["venv", "--python", stack.python, str(directory)], settings)
-    wanted = [*stack.packages, f"accelerate=={environment.accelerate}"]
-    constraints = directory / "pins.txt"
-    constraints.write_text("\n".join(pins), encoding="utf-8")
-    python = ["--python", str(directory / "bin" / "python"), "--constraints", str(constraints)]
-    _uv(["pip", "install", *python, *wanted], settings)
-    added = [extra for module, extra in _UNDECLARED.items() if _imports(directory, module)]
-    if not added:
-        return ""
-    _uv(["pip", "install", *python, *wanted, *added], settings)
-    return f"{', '.join(added)} was added, which this release imports without asking for it"
-
-
-def _imports(directory: Path, module: str) -> bool:
-    """Whether the installed accelerate imports a module, by its own source."""
-    statement = re.compile(rf"^\s*(?:import|from)\s+{module}\b", re.MULTILINE)
-    files = directory.glob("lib/python*/site-packages/accelerate/**/*.py")
-    return any(statement.search(file.read_text(encoding="utf-8")) for file in files)
-
-
-def _frozen(directory: Path, settings: dict[str, str]) -> tuple[str, ...]:
-    listed = _uv(["pip", "freeze", "--python", str(directory / "bin" / "python")], settings)
-    return tuple(line for line in listed.splitlines() if "==" in line)
-
-
 def _verified(
     environment: Environment,
     directory: Path,
@@ -319,7 +270,7 @@ def _verified(
         with Built(environment, empty, directory).start(home, device) as worker:
             hello = worker.hello.value
     except WorkerError as error:
-        raise _BuildError(f"it was installed but does not start: {error.message}") from None
+        raise InstallError(f"it was installed but does not start: {error.message}") from None
     record = EnvironmentRecord(
         hello["accelerate"],
         environment.stack,
@@ -332,29 +283,3 @@ def _verified(
         packages=packages,
     )
     return Built(environment, record, directory, tuple(hello["warm"]), hello["device_name"])
-
-
-def _uv(arguments: list[str], settings: dict[str, str]) -> str:
-    """Run uv.
-
-    Raises:
-        _BuildError: with uv's reason in one sentence.
-    """
-    command = [_UV, "--no-progress", "--color", "never", *arguments]
-    ended = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
-    if ended.returncode != 0:
-        raise _BuildError(one_sentence(ended.stderr))
-    return ended.stdout
-
-
-def one_sentence(complaint: str) -> str:
-    """The reason in uv's complaint: its first `Because ...`, else its first line.
-
-    The conclusions that follow only say that the requirements are unsatisfiable.
-    """
-    text = " ".join(re.sub(r"[│├╰─▶×✗⚠]", " ", complaint).split())
-    because = re.search(r"Because .*?(?=, we can conclude|\.? And because|$)", text)
-    if because:
-        return because[0].removeprefix("Because ").rstrip(".") + "."
-    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
-    return lines[-1].removeprefix("error: ") if lines else "uv failed without a word."

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ckptmatrix import index
-from ckptmatrix.environments import one_sentence
 from ckptmatrix.errors import UsageError
 from ckptmatrix.estimate import Work, in_words
 from ckptmatrix.index import uv_settings
+from ckptmatrix.installing import one_sentence
 from ckptmatrix.sources import make_bundle, source_digest
 from ckptmatrix.store import Store
 from tests.pipeline.cellmaking import cell

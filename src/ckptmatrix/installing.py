@@ -1,0 +1,100 @@
+"""Packages of an environment, by uv: made, installed into, listed."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from uv import find_uv_bin
+
+from ckptmatrix.model import Environment, Stack
+
+_UV = find_uv_bin()  # not in the threads below: sysconfig, which it asks, is not safe there
+
+_UNDECLARED = {
+    # accelerate 0.16.0-0.20.3 import it without asking for it; setuptools 81 took it out.
+    "pkg_resources": "setuptools<81",
+}
+"""Module that releases import without declaring it -> requirement that brings it."""
+
+
+class InstallError(Exception):
+    """Why there is no such environment, one sentence."""
+
+
+def install(
+    environment: Environment,
+    stack: Stack,
+    directory: Path,
+    settings: dict[str, str],
+    pins: tuple[str, ...],
+) -> str:
+    """Create an environment and install into it.
+
+    Args:
+        environment: the release of accelerate.
+        stack: Python, and everything else that is asked for by name.
+        directory: where it shall lie; there is nothing yet.
+        settings: variables for uv.
+        pins: what to install of all that is not asked for by name, `name==version`.
+
+    Returns:
+        What was added beyond what was asked for, one sentence; mostly nothing.
+
+    Raises:
+        InstallError: there is no such environment.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    _uv(["venv", "--python", stack.python, str(directory)], settings)
+    wanted = [*stack.packages, f"accelerate=={environment.accelerate}"]
+    constraints = directory / "pins.txt"
+    constraints.write_text("\n".join(pins), encoding="utf-8")
+    python = ["--python", str(directory / "bin" / "python"), "--constraints", str(constraints)]
+    _uv(["pip", "install", *python, *wanted], settings)
+    added = [extra for module, extra in _UNDECLARED.items() if _imports(directory, module)]
+    if not added:
+        return ""
+    _uv(["pip", "install", *python, *wanted, *added], settings)
+    return f"{', '.join(added)} was added, which this release imports without asking for it"
+
+
+def _imports(directory: Path, module: str) -> bool:
+    """Whether the installed accelerate imports a module, by its own source."""
+    statement = re.compile(rf"^\s*(?:import|from)\s+{module}\b", re.MULTILINE)
+    files = directory.glob("lib/python*/site-packages/accelerate/**/*.py")
+    return any(statement.search(file.read_text(encoding="utf-8")) for file in files)
+
+
+def frozen(directory: Path, settings: dict[str, str]) -> tuple[str, ...]:
+    """Everything installed in an environment, `name==version`, sorted.
+
+    Raises:
+        InstallError: uv cannot tell.
+    """
+    listed = _uv(["pip", "freeze", "--python", str(directory / "bin" / "python")], settings)
+    return tuple(line for line in listed.splitlines() if "==" in line)
+
+
+def _uv(arguments: list[str], settings: dict[str, str]) -> str:
+    """Run uv.
+
+    Raises:
+        InstallError: with uv's reason in one sentence.
+    """
+    command = [_UV, "--no-progress", "--color", "never", *arguments]
+    ended = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+    if ended.returncode != 0:
+        raise InstallError(one_sentence(ended.stderr))
+    return ended.stdout
+
+
+def one_sentence(complaint: str) -> str:
+    """The reason in uv's complaint: its first `Because ...`, else its first line.
+
+    The conclusions that follow only say that the requirements are unsatisfiable.
+    """
+    text = " ".join(re.sub(r"[│├╰─▶×✗⚠]", " ", complaint).split())
+    because = re.search(r"Because .*?(?=, we can conclude|\.? And because|$)", text)
+    if because:
+        return because[0].removeprefix("Because ").rstrip(".") + "."
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    return lines[-1].removeprefix("error: ") if lines else "uv failed without a word."
