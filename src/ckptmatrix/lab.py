@@ -27,7 +27,7 @@ CELL_SECONDS = 60
 """Time limit for one load and the training that follows."""
 
 _SAMPLE = 20
-"""One in so many of the loads that are exact is measured with the remedies all the same."""
+"""One in so many scenarios of a reader has the remedies measured where loads are exact as well."""
 
 _OPEN_WORKERS = 2
 """Workers kept alive at a time: the reader whose cells are measured now, and a writer."""
@@ -152,8 +152,9 @@ class Lab:
         return cell.remedies
 
     def _sampled(self, cell: Cell) -> bool:
-        content = self.written(cell.writer, cell.scenario).content
-        return int(digest(cell.reader.id, cell.scenario, content)[:8], 16) % _SAMPLE == 0
+        # Not by the content, which differs in last bits from one kind of processor to another:
+        # expectations are to hold on both.
+        return int(digest(cell.reader.id, cell.scenario)[:8], 16) % _SAMPLE == 0
 
     def forget(self, cells: Iterable[Cell]) -> None:
         """Drop what is known of cells and their remedies, so that they are measured again."""
