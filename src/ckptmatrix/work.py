@@ -29,7 +29,7 @@ def work_of(selected: Selected, device: str, fresh: bool = False) -> Work:
             and not writing.find_written(config, home, built[writer], scenario, device)
         )
     ]
-    with Lab(config, home, device, built) as lab:
+    with Lab(config, home, device, built, plan.remedies) as lab:
         absent = set(missing)
         settled = [
             cell

@@ -54,18 +54,12 @@ def _count_of_micro_batches(cell: Cell) -> bool:
     return cell.error is not None and said in cell.error.message
 
 
-def _measured_before(cell: Cell) -> bool:
-    """The sample is older than resume's own count for schedulers; leave this out with the next."""
-    return cell.scenario == "accumulation-aligned" and cell.cause == "scheduler-counts"
-
-
 EXCUSES: tuple[Excuse, ...] = (
     _never_saved,
     _another_script,
     _order_of_0_25,
     _order_between_processes,
     _not_load_state,
-    _measured_before,
 )
 
 RARER_EXCUSES: tuple[Excuse, ...] = (_count_of_micro_batches,)
@@ -98,7 +92,7 @@ def test_what_is_not_exact_was_not_in_the_directory(resumed: list[Cell]) -> None
 def test_what_it_can_not_restore_it_says(resumed: list[Cell]) -> None:
     """It returns with nothing lost; or it raises its own error."""
     for cell in resumed:
-        if _not_load_state(cell) or _measured_before(cell):
+        if _not_load_state(cell):
             continue
         if cell.status is Status.FAILED:
             assert cell.error is not None
