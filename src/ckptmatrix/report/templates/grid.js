@@ -135,7 +135,6 @@ function drawGrid() {
   const rest = unfinished = () => fillCells(lines, shown, EVERYTHING);
   // Once these are on the screen, and if nothing was chosen since.
   requestAnimationFrame(() => whenIdle(() => { if (rest === unfinished) finishGrid(); }, { timeout: 200 }));
-  if (!table.querySelector("td[tabindex='0']")) makeReachable(lines[0]?.cells[1]);
 }
 const body = () => [...table.querySelectorAll("tbody tr:not(.group)")];
 
@@ -147,18 +146,22 @@ function fillCells(lines, shown, { top, bottom, left, right }) {
     const { cells } = lines[r];
     for (let c = Math.min(left, cells.length - 1); c < Math.min(right, columns.length); c += 1) fill(cells[c + 1] || lines[r].insertCell(), cellAt(rows[r], columns[c], sums, shown));
   }
+  if (!table.querySelector("td[tabindex='0']")) makeReachable(lines[0]?.cells[1]);
 }
 
-// Rows and columns that can be seen, or a few more, by the sizes of grid.css: only which are filled first hangs on it.
+// Rows and columns in the window, or a few more, by the sizes of grid.css: only which are filled first hangs on it.
 const narrow = matchMedia("(max-width: 40rem)");
 function inSight() {
   const rem = parseFloat(getComputedStyle(root).fontSize);
-  const [high, wide] = [state.unfold ? 1.5 : 2, state.unfold ? 1.6 : narrow.matches ? 2.2 : 2.5];
-  const [above, before, group] = [9.7, narrow.matches ? 6.6 : 11.5, 1.9 * raw.stacks.length];
+  const [high, wide, head, side, groups] = [
+    state.unfold ? 1.5 : 2, state.unfold ? 1.6 : narrow.matches ? 2.2 : 2.5, 9.7, narrow.matches ? 6.6 : 11.5, 1.9 * raw.stacks.length,
+  ].map((size) => size * rem);
   const { scrollTop, scrollLeft, clientHeight, clientWidth } = table.parentElement;
+  const { top } = table.parentElement.getBoundingClientRect();
   return {
-    top: Math.max(0, Math.floor((scrollTop / rem - group) / high)), bottom: Math.ceil(((scrollTop + clientHeight) / rem - above) / high),
-    left: Math.floor(scrollLeft / rem / wide), right: Math.ceil(((scrollLeft + clientWidth) / rem - before) / wide),
+    top: Math.max(0, Math.floor((scrollTop + Math.max(0, -top - head) - groups) / high)),
+    bottom: Math.ceil((scrollTop + Math.min(clientHeight, window.innerHeight - top) - head) / high) + 1,
+    left: Math.floor(scrollLeft / wide), right: Math.ceil((scrollLeft + clientWidth - side) / wide),
   };
 }
 
