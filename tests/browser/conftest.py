@@ -136,6 +136,8 @@ def open_page(browser):
         watched = Watched(contexts[-1].new_page())
         opened.append((watched, address.partition("#")[0]))
         watched.page.goto(address)
+        if options.get("java_script_enabled", True):
+            watched.settle()
         return watched
 
     yield open_page

@@ -53,8 +53,15 @@ def test_the_script_draws_the_very_table_that_is_there_without_it(open_page, rep
         (td) => [td.className, td.getAttribute('aria-label'), td.textContent])"""
     without = open_page(report, java_script_enabled=False).page
     static = without.evaluate(read)
-    drawn = open_page(report).page.evaluate(read)
-    assert static == drawn
+    watched = open_page(report)
+    watched.settle()
+    assert static == watched.page.evaluate(read)
+    heads = "() => document.querySelector('#matrix thead').innerText"
+    for unfold in (True, False):
+        watched.page.locator("#unfold").set_checked(unfold)
+    watched.settle()
+    assert static == watched.page.evaluate(read)
+    assert without.evaluate(heads) == watched.page.evaluate(heads)
     rows, columns = folds_of(matrix, axis_of(matrix))
     assert len(static) == len(rows) * len(columns) > 1
     assert without.locator("#upgrade-form").is_hidden()
@@ -94,7 +101,6 @@ def test_an_upgrade_is_chosen_and_survives_a_reload(open_page, report, matrix):
     told = decision(matrix, advise(matrix, "accelerate-0.33.0+torch2.4-np1", new))
     assert page.locator("#verdict .verdict").inner_text().endswith(told)
     watched.picture("upgrade")
-    watched.settle()
     page.reload()
     assert page.locator("#verdict .verdict").inner_text().endswith(told)
     page.locator("#swap").click()
@@ -170,6 +176,7 @@ def test_a_cause_shows_its_cells(open_page, report):
 def test_every_release_can_have_its_own_row(open_page, report, matrix):
     watched = open_page(report)
     watched.page.locator("#unfold").check()
+    watched.settle()
     assert watched.page.locator(CELLS).count() == len(matrix.environments) ** 2
     watched.picture("unfolded")
 

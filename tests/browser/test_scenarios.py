@@ -38,6 +38,7 @@ def test_all_scenarios_show_the_worst_with_a_tally_and_the_address_keeps_it(open
     assert all(re.fullmatch(r"\d/\d", tally) for tally in tallies)
     assert any(tally.startswith("0/") for tally in tallies)
     page.reload()
+    watched.settle()
     assert page.locator(f"{CELLS} small").all_inner_texts() == tallies
     watched.picture("all-scenarios")
 
@@ -159,7 +160,8 @@ def test_the_keyboard_alone_reaches_the_grid_and_opens_a_cell(open_page, many_re
 
 
 def test_filters_and_upgrade_and_cell_come_back_from_the_address_alone(open_page, many_report):
-    first = open_page(many_report).page
+    watched = open_page(many_report)
+    first = watched.page
     first.locator("#scenario").select_option("numpy-in-custom")
     first.locator("#direction").select_option("upgrade")
     first.locator("#reader-stack").select_option("torch2.13-np1")
@@ -170,6 +172,7 @@ def test_filters_and_upgrade_and_cell_come_back_from_the_address_alone(open_page
     seen = """() => [document.querySelector('#matrix').outerHTML.replace(/ tabindex="-?\\d"/g, ''),
         document.querySelector('#legend').innerText, document.querySelector('#verdict').innerText,
         document.querySelector('#cell').innerText, document.querySelector('#direction').value]"""
+    watched.settle()
     told = first.evaluate(seen)
     assert all(told)
     again = open_page(first.url).page
@@ -198,13 +201,11 @@ def test_cells_out_of_sight_follow_a_filter_as_soon_as_the_browser_is_idle(open_
     after = page.evaluate(LABELS)
     assert sum(one != other for one, other in zip(before, after, strict=True)) > len(after) / 2
     tall = open_page(f"{many_report}#scenario=*&direction=upgrade", width=1800, height=1800)
-    tall.settle()
     assert after == tall.page.evaluate(LABELS)
 
 
 def test_who_moves_or_scrolls_at_once_finds_every_cell_as_it_is(open_page, many_report):
     tall = open_page(f"{many_report}#view=1", width=1800, height=1800)
-    tall.settle()
     told = tall.page.evaluate(LABELS)
     for go in (
         "cell.dispatchEvent(new KeyboardEvent('keydown', {key: 'End', bubbles: true}))",

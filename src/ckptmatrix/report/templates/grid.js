@@ -1,7 +1,6 @@
 // The grid: drawn anew whenever what it shows changes, in the words that grid.py used first.
 const MOST_UNFOLDED = 4000;
 const table = byId("matrix");
-let rows = [], columns = [];
 
 const single = environments.map((environment) => ({ members: [environment.index] }));
 const eraOf = raw.folds.map((groups, side) => new Map(groups.flatMap((group, i) => group.map((index) => [index, raw.foldEras[side][i]]))));
@@ -9,8 +8,11 @@ function foldsOf(side) {
   const named = (fold) => {
     const members = fold.members.map((index) => environments[index]);
     const era = eraOf[side].get(members[0].index);
-    const releases = members.map((member) => member.release);
-    return { members, era, first: members[0].index, stack: members[0].stack, name: span(releases), releases: new Set(releases) };
+    const releases = members.map((member) => member.releaseIndex);
+    return {
+      members, era, first: members[0].index, stack: members[0].stack, name: span(members.map((member) => member.release)),
+      releases: new Set(releases), oldest: Math.min(...releases), newest: Math.max(...releases),
+    };
   };
   const stack = side === 0 ? state.saved : state.loaded;
   const folds = state.unfold ? single : raw.folds[side].map((members) => ({ members }));
@@ -28,11 +30,26 @@ const spread = (items, key) => items.reduce((runs, item) => {
   return runs;
 }, []);
 
+// The grid that is there without scripts: every fold of every stack.
+let drawn = ",,";
+let rows, columns;
+function layOut() {
+  [rows, columns] = [foldsOf(0), foldsOf(1)];
+  for (const row of rows) row.meets = new Set(columns.filter((column) => column.members.some((member) => row.releases.has(member.releaseIndex))));
+}
+layOut();
+
 const anyChange = outcomes.some((outcome) => outcome.change);
 function directionOf(writer, reader) {
   if (writer.releaseIndex === reader.releaseIndex) return "same";
   return writer.releaseIndex < reader.releaseIndex ? "upgrade" : "rollback";
 }
+// The same of folds: whether any of their loads goes there.
+const GOES = {
+  same: (row, column) => row.meets.has(column),
+  upgrade: (row, column) => row.oldest < column.newest,
+  rollback: (row, column) => row.newest > column.oldest,
+};
 
 // One cell as grid.py's GridCell: status, marks, label; and whether the filters let it through.
 const SAID = { partial: "some scenarios not run", remedy: "a remedy makes it whole", surprise: "unexpected", changed: "changed since the baseline" };
@@ -55,7 +72,7 @@ function cellAt(row, column, sums, shown) {
   const dim = shown.hidden.has(status.name)
     || (state.cause && !hasCause(state.view, shown.scenarios, row.first, reader, state.cause))
     || (state.changed && !changed)
-    || (state.direction && !row.members.some((w) => column.members.some((r) => directionOf(w, r) === state.direction)));
+    || (state.direction && !GOES[state.direction]?.(row, column));
   return { status, marks, label, dim, share, tally: total > 1 && measured && !state.unfold ? `${exact}/${measured}` : "" };
 }
 
@@ -70,41 +87,54 @@ function drawHead() {
   releaseRow.replaceChildren(...columns.map((column) => make("th", { scope: "col" }, make("span", {}, column.name))));
 }
 
-const SMALL = document.createElement("small");
+// Classes for shares: a style of its own would make every cell a case of its own to the browser.
+const SHARES = Array.from({ length: 99 }, (_, i) => `.share-${i + 1} { --exact: ${i + 1}%; }`);
+if (allScenarios.length > 1) document.head.append(make("style", {}, SHARES.join("\n")));
+
 const filled = new WeakMap();
 function fill(td, cell) {
   const told = `${cell.dim} ${cell.label} ${cell.marks}`;
   const before = filled.get(td);
-  if (before?.told === told) return;
-  td.className = [cell.status.name, ...cell.marks, cell.dim ? "dim" : ""].filter(Boolean).join(" ");
+  if (before === told) return;
+  if (before === undefined) td.removeAttribute("style");
+  td.className = [cell.status.name, ...cell.marks, cell.dim && "dim", cell.marks.includes("some") && `share-${cell.share}`].filter(Boolean).join(" ");
   td.setAttribute("aria-label", cell.label);
-  const share = cell.marks.includes("some") ? `${cell.share}%` : "";
-  if (share) td.style.setProperty("--exact", share); else if (before ? before.share : td.hasAttribute("style")) td.removeAttribute("style");
-  const words = `${cell.status.glyph} ${cell.tally}`;
-  filled.set(td, { told, share, words });
-  if (before?.words === words) return;
-  td.textContent = cell.status.glyph;
-  if (!cell.tally) return;
-  const small = SMALL.cloneNode();
-  small.textContent = cell.tally;
-  td.append(small);
+  write(td, cell);
+  filled.set(td, told);
 }
 
-let drawn = "";
+const SMALL = document.createElement("small");
+// Texts are kept and told anew, which costs the browser less than new ones.
+function write(td, { status, tally }) {
+  const glyph = td.firstChild, small = glyph?.nextSibling;
+  if (!glyph) td.append(status.glyph);
+  else if (glyph.data !== status.glyph) glyph.data = status.glyph;
+  if (!small === !tally) {
+    if (small && small.firstChild.data !== tally) small.firstChild.data = tally;
+  } else if (small) {
+    small.remove();
+  } else {
+    td.append(SMALL.cloneNode());
+    td.lastChild.append(tally);
+  }
+}
+
 function drawGrid() {
-  if (state.unfold) keepUnfoldedSmall();
   const shape = [state.unfold, state.saved, state.loaded].join();
   const seen = inSight();
-  if (shape !== drawn) drawShape();
-  drawn = shape;
+  if (shape !== drawn) {
+    layOut();
+    drawShape();
+    [drawn, seen.top, seen.left] = [shape, 0, 0]; // where it is scrolled to is not known yet
+  }
   const scenarios = shownScenarios();
   const shown = { scenarios, hidden: new Set(state.hide.split(",").filter(Boolean)), changes: new Map() };
   if (anyChange) for (const row of rows) shown.changes.set(row, row.members.map((writer) => sumsOf(state.view, scenarios, writer.index).changed));
   const lines = body();
   fillCells(lines, shown, seen);
-  unfinished = () => fillCells(lines, shown, EVERYTHING);
-  afterwards(finishGrid);
-  if (!table.querySelector("td[tabindex='0']")) makeReachable(lines[0]?.cells[1]);
+  const rest = unfinished = () => fillCells(lines, shown, EVERYTHING);
+  // Once these are on the screen, and if nothing was chosen since.
+  requestAnimationFrame(() => whenIdle(() => { if (rest === unfinished) finishGrid(); }, { timeout: 200 }));
 }
 const body = () => [...table.querySelectorAll("tbody tr:not(.group)")];
 
@@ -114,78 +144,74 @@ function fillCells(lines, shown, { top, bottom, left, right }) {
   for (let r = top; r < Math.min(bottom, rows.length); r += 1) {
     const sums = sumsOf(state.view, shown.scenarios, rows[r].first);
     const { cells } = lines[r];
-    for (let c = left; c < Math.min(right, columns.length); c += 1) fill(cells[c + 1], cellAt(rows[r], columns[c], sums, shown));
+    for (let c = Math.min(left, cells.length - 1); c < Math.min(right, columns.length); c += 1) fill(cells[c + 1] || lines[r].insertCell(), cellAt(rows[r], columns[c], sums, shown));
   }
+  if (!table.querySelector("td[tabindex='0']")) makeReachable(lines[0]?.cells[1]);
 }
 
-// Rows and columns that can be seen, by the sizes of grid.css: only which are filled first hangs on it.
+// Rows and columns in the window, or a few more, by the sizes of grid.css: only which are filled first hangs on it.
+const narrow = matchMedia("(max-width: 40rem)");
 function inSight() {
   const rem = parseFloat(getComputedStyle(root).fontSize);
-  const [high, wide] = (state.unfold ? [1.5, 1.6] : [2, 2.2]).map((size) => size * rem);
+  const [high, wide, head, side, groups] = [
+    state.unfold ? 1.5 : 2, state.unfold ? 1.6 : narrow.matches ? 2.2 : 2.5, 9.7, narrow.matches ? 6.6 : 11.5, 1.9 * raw.stacks.length,
+  ].map((size) => size * rem);
   const { scrollTop, scrollLeft, clientHeight, clientWidth } = table.parentElement;
-  const [top, left] = [Math.floor(scrollTop / high) - 2 * raw.stacks.length, Math.floor(scrollLeft / wide) - 1];
+  const { top } = table.parentElement.getBoundingClientRect();
   return {
-    top: Math.max(0, top), bottom: Math.ceil((scrollTop + clientHeight) / high) - 3,
-    left: Math.max(0, left), right: Math.ceil((scrollLeft + clientWidth - 6.6 * rem) / wide) + 1,
+    top: Math.max(0, Math.floor((scrollTop + Math.max(0, -top - head) - groups) / high)),
+    bottom: Math.ceil((scrollTop + Math.min(clientHeight, window.innerHeight - top) - head) / high) + 1,
+    left: Math.floor(scrollLeft / wide), right: Math.ceil((scrollLeft + clientWidth - side) / wide),
   };
 }
 
-// For whoever needs every cell as it is now.
+// For whoever needs every cell, and as it is now.
 let unfinished = null;
 function finishGrid() {
-  unfinished?.();
+  const rest = unfinished;
   unfinished = null;
+  rest?.();
 }
 const whenIdle = window.requestIdleCallback || ((work) => setTimeout(work, 50));
-// Once what has changed is on the screen.
-const afterwards = (work) => requestAnimationFrame(() => whenIdle(work, { timeout: 200 }));
 
+// Heads and rows; cells are made when they are first filled.
 function drawShape() {
-  [rows, columns] = [foldsOf(0), foldsOf(1)];
-  for (const row of rows) row.meets = new Set(columns.filter((column) => column.members.some((member) => row.releases.has(member.release))));
   drawHead();
   table.classList.toggle("dense", !!state.unfold);
-  const blank = make("tr", {}, columns.map(() => make("td")));
-  const bodies = spread(rows, (row) => row.stack).map(({ key, items }) => {
-    const group = make("tr", { class: "group" }, make("th", { scope: "rowgroup" }, make("span", {}, make("small", {}, "saved on"), ` ${key}`)), make("td", { colspan: columns.length }));
-    return make("tbody", {}, group, items.map((row) => {
-      const line = blank.cloneNode(true);
-      line.prepend(make("th", { scope: "row" }, make("b", { title: `era ${letter(row.era)}` }, letter(row.era)), row.name));
-      return line;
-    }));
-  });
+  const bodies = spread(rows, (row) => row.stack).map(({ key, items }) => make("tbody", {},
+    make("tr", { class: "group" }, make("th", { scope: "rowgroup" }, make("span", {}, make("small", {}, "saved on"), ` ${key}`)), make("td", { colspan: columns.length })),
+    items.map((row) => make("tr", {}, make("th", { scope: "row" }, make("b", { title: `era ${letter(row.era)}` }, letter(row.era)), row.name)))));
   while (table.tBodies.length) table.tBodies[0].remove();
   table.append(...bodies);
 }
 
 // Every release with every other can be 30 000 cells, which no screen shows: one pair of stacks then.
 function keepUnfoldedSmall() {
-  const size = (side) => foldsOf(side).length;
-  if (size(0) * size(1) <= MOST_UNFOLDED) return;
+  const size = (stack) => environments.filter((environment) => !stack || environment.stack === stack).length;
+  const tooMany = () => state.unfold && size(state.saved) * size(state.loaded) > MOST_UNFOLDED;
   const newest = raw.stacks[raw.stacks.length - 1];
-  state.loaded = state.loaded || newest;
-  if (size(0) * size(1) > MOST_UNFOLDED) state.saved = state.saved || newest;
+  if (tooMany()) state.loaded = state.loaded || newest;
+  if (tooMany()) state.saved = state.saved || newest;
 }
 
 // Live counts: loads by status under every filter but the legend's own.
 function countLoads() {
   const counts = new Int32Array(outcomes.length);
   const readers = environments.filter((reader) => !state.loaded || reader.stack === state.loaded);
-  // Rows that are alike are counted once; with a direction, what counts of a row hangs on its writer.
+  const faced = raw.releases.map((_, releaseIndex) =>
+    readers.filter((reader) => !state.direction || directionOf({ releaseIndex }, reader) === state.direction).map((reader) => reader.index));
+  // Rows that are alike are counted once; with a direction, what counts of a row hangs on its writer's release.
   const alike = new Map();
   for (const writer of environments) {
     if (state.saved && writer.stack !== state.saved) continue;
     for (const scenario of shownScenarios()) {
-      const number = raw.grid[state.view][scenario][writer.index];
-      const key = state.direction ? `${number} ${writer.releaseIndex}` : number;
-      if (alike.has(key)) alike.get(key).times += 1; else alike.set(key, { row: unpacked[number], writer, times: 1 });
+      const key = raw.grid[state.view][scenario][writer.index] * faced.length + (state.direction ? writer.releaseIndex : 0);
+      alike.set(key, (alike.get(key) || 0) + 1);
     }
   }
-  for (const { row, writer, times } of alike.values()) {
-    for (const reader of readers) {
-      const outcome = row[reader.index];
-      if (outcome >= 0 && (!state.direction || directionOf(writer, reader) === state.direction)) counts[outcome] += times;
-    }
+  for (const [key, times] of alike) {
+    const row = unpacked[Math.floor(key / faced.length)];
+    for (const reader of faced[key % faced.length]) if (row[reader] >= 0) counts[row[reader]] += times;
   }
   const byStatus = new Map();
   counts.forEach((count, number) => {
@@ -228,6 +254,7 @@ function crossHair(td) {
   for (const element of crossed) element.classList.remove("cross");
   crossed = [];
   if (!td) return;
+  finishGrid();
   const { r, c } = placeOf(td);
   if (r < 0) return;
   const lines = body();

@@ -58,11 +58,12 @@ function showControls() {
 
 let showUpgrade = () => {};
 function refresh() {
+  keepUnfoldedSmall();
+  writeAddress(); // before anything is drawn: it has the page laid out
   drawGrid();
   drawLegend();
   showControls();
   showUpgrade();
-  afterwards(writeAddress); // it lays the page out, which the browser is about to do anyway
 }
 
 root.classList.add("js");
@@ -72,6 +73,7 @@ setUpGrid();
 setUpDetail();
 function fromAddress() {
   readAddress();
+  keepUnfoldedSmall();
   drawGrid();
   drawLegend();
   showControls();

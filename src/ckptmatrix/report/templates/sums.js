@@ -58,7 +58,8 @@ const hasCause = (view, scenarios, writer, reader, cause) => scenarios.some((sce
 
 // While nothing else is to do: what the next choice will ask for.
 function sumAhead() {
-  const asked = raw.views.flatMap((_, view) => raw.folds[0].map((members) => [view, members[0]]));
+  const writers = new Set([...raw.folds[0].map((members) => members[0]), ...environments.keys()]);
+  const asked = [...writers].flatMap((writer) => raw.views.map((_, view) => [view, writer]));
   const go = (deadline) => {
     while (asked.length && deadline.timeRemaining() > 2) {
       const [view, writer] = asked.shift();
