@@ -75,3 +75,12 @@ def test_a_remedy_that_is_no_longer_needed_is_not_gone():
     assert [item.change for item in compare(on_common_ground(old, whole), whole).changes] == [
         Change.FIXED
     ]
+
+
+def test_a_remedy_that_was_measured_in_both_though_it_is_not_needed_is_compared():
+    remedy = replace(EXACT, loader="ckptmatrix")
+    both = replace(OLD, cells=(*OLD.cells, remedy))
+    assert compare(on_common_ground(both, both), both).changes == ()
+    harmed = replace(OLD, cells=(*OLD.cells, replace(remedy, status=Status.DEGRADED)))
+    regressed = compare(on_common_ground(both, harmed), harmed)
+    assert [item.change for item in regressed.changes] == [Change.REGRESSED]

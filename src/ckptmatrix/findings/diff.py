@@ -105,6 +105,7 @@ def on_common_ground(old: Matrix, new: Matrix) -> Matrix:
     A smaller run misses nothing by being smaller, nor one in which a remedy is not needed any more.
     """
     places = {(cell.scenario, view_of(cell)) for cell in new.cells}
+    measured = set(map(key_of, new.cells))
     whole = {
         (cell.writer, cell.reader, cell.scenario)
         for cell in new.cells
@@ -116,7 +117,11 @@ def on_common_ground(old: Matrix, new: Matrix) -> Matrix:
             cell.writer in new.environments
             and cell.reader in new.environments
             and (cell.scenario, view_of(cell)) in places
-            and (view_of(cell) == TODAY or (cell.writer, cell.reader, cell.scenario) not in whole)
+            and (
+                view_of(cell) == TODAY
+                or key_of(cell) in measured
+                or (cell.writer, cell.reader, cell.scenario) not in whole
+            )
         )
 
     return replace(old, cells=tuple(filter(common, old.cells)))
