@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from packaging.version import Version
 
 from ckptmatrix.findings.upgrade import advise
@@ -44,8 +45,7 @@ def test_all_scenarios_show_the_worst_with_a_tally_and_the_address_keeps_it(open
 
 
 def test_an_upgrade_is_judged_by_all_scenarios_or_by_one(open_page, many_report, many):
-    watched = open_page(f"{many_report}#from={OLD}&to={NEW}".replace("+", "%2B"))
-    page = watched.page
+    page = open_page(f"{many_report}#from={OLD}&to={NEW}".replace("+", "%2B")).page
     advice = advise(many, OLD, NEW)
     shown = page.locator("#verdict")
     assert shown.locator(".verdict").inner_text().endswith(decision(many, advice))
@@ -54,7 +54,6 @@ def test_an_upgrade_is_judged_by_all_scenarios_or_by_one(open_page, many_report,
     one = advise(many, OLD, NEW, ["accumulation"])
     assert shown.locator(".verdict").inner_text().endswith(decision(many, one))
     assert page.locator("#scenario").input_value() == "basic"
-    watched.settle()
     page.reload()
     assert shown.locator(".verdict").inner_text().endswith(decision(many, one))
 
@@ -104,12 +103,12 @@ def test_another_way_to_load_is_a_key_away_and_is_counted(open_page, many_report
     page = watched.page
     page.locator("#views input").first.focus()
     page.keyboard.press("ArrowRight")
-    watched.settle()
     assert "view=1" in page.url
     resumed = [c for c in many.cells if (c.loader, c.scenario) == ("ckptmatrix", "basic")]
     exact = sum(cell.status is Status.EXACT for cell in resumed)
     shown = page.locator(".chip[data-status=exact] output").inner_text()
     assert int(re.sub(r"\D", "", shown)) == exact
+    watched.settle()
     assert page.locator(f"{CELLS}.failed").count() == 0
     page.reload()
     assert page.locator("#views input").nth(1).is_checked()
@@ -204,22 +203,35 @@ def test_cells_out_of_sight_follow_a_filter_as_soon_as_the_browser_is_idle(open_
     assert after == tall.page.evaluate(LABELS)
 
 
-def test_who_moves_or_scrolls_at_once_finds_every_cell_as_it_is(open_page, many_report):
-    tall = open_page(f"{many_report}#view=1", width=1800, height=1800)
+@pytest.mark.parametrize(
+    ("choose", "address"),
+    [
+        ("document.querySelectorAll('#views input')[1].click()", "view=1"),
+        ("document.querySelector('#unfold').click()", "unfold=1"),
+    ],
+)
+def test_who_moves_or_scrolls_at_once_finds_every_cell_as_it_is(
+    open_page, many_report, choose, address
+):
+    tall = open_page(f"{many_report}#{address}", width=1800, height=1800)
     told = tall.page.evaluate(LABELS)
+
+    def found(go: str) -> list:
+        page = open_page(many_report, width=420, height=360).page
+        page.evaluate("document.querySelector('#matrix').scrollIntoView({behavior: 'instant'})")
+        return page.evaluate(
+            f"""() => {{
+                {choose};
+                const cell = document.querySelector('{CELLS}');
+                {go};
+                return ({LABELS})();
+            }}"""
+        )
+
+    assert found("") != told, "nothing waited, so there is nothing to see"
     for go in (
         "cell.dispatchEvent(new KeyboardEvent('keydown', {key: 'End', bubbles: true}))",
         "cell.closest('.scroll').dispatchEvent(new Event('scroll'))",
         "window.dispatchEvent(new Event('beforeprint'))",
     ):
-        page = open_page(many_report, width=420, height=360).page
-        assert page.evaluate(LABELS) != told
-        found = page.evaluate(
-            f"""() => {{
-                const cell = document.querySelector('{CELLS}');
-                document.querySelectorAll('#views input')[1].click();
-                {go};
-                return ({LABELS})();
-            }}"""
-        )
-        assert found == told
+        assert found(go) == told

@@ -198,9 +198,9 @@ function keepUnfoldedSmall() {
 function countLoads() {
   const counts = new Int32Array(outcomes.length);
   const readers = environments.filter((reader) => !state.loaded || reader.stack === state.loaded);
-  const faced = raw.releases.map((_, releaseIndex) =>
-    readers.filter((reader) => !state.direction || directionOf({ releaseIndex }, reader) === state.direction).map((reader) => reader.index));
-  // Rows that are alike are counted once; with a direction, what counts of a row hangs on its writer's release.
+  // With a direction, which readers count hangs on the writer's release; rows that are alike are counted once.
+  const towards = (writer) => readers.filter((reader) => !state.direction || directionOf(writer, reader) === state.direction).map((reader) => reader.index);
+  const faced = state.direction ? raw.releases.map((_, releaseIndex) => towards({ releaseIndex })) : [towards()];
   const alike = new Map();
   for (const writer of environments) {
     if (state.saved && writer.stack !== state.saved) continue;
@@ -210,8 +210,11 @@ function countLoads() {
     }
   }
   for (const [key, times] of alike) {
-    const row = unpacked[Math.floor(key / faced.length)];
-    for (const reader of faced[key % faced.length]) if (row[reader] >= 0) counts[row[reader]] += times;
+    const row = unpacked[Math.floor(key / faced.length)], counting = faced[key % faced.length];
+    for (let i = 0; i < counting.length; i += 1) {
+      const outcome = row[counting[i]];
+      if (outcome >= 0) counts[outcome] += times;
+    }
   }
   const byStatus = new Map();
   counts.forEach((count, number) => {
