@@ -103,20 +103,14 @@ function fill(td, cell) {
   filled.set(td, told);
 }
 
-const SMALL = document.createElement("small");
 // Texts are kept and told anew, which costs the browser less than new ones.
 function write(td, { status, tally }) {
   const glyph = td.firstChild, small = glyph?.nextSibling;
   if (!glyph) td.append(status.glyph);
   else if (glyph.data !== status.glyph) glyph.data = status.glyph;
-  if (!small === !tally) {
-    if (small && small.firstChild.data !== tally) small.firstChild.data = tally;
-  } else if (small) {
-    small.remove();
-  } else {
-    td.append(SMALL.cloneNode());
-    td.lastChild.append(tally);
-  }
+  if (!tally) { small?.remove(); return; }
+  if (!small) td.append(make("small", {}, tally));
+  else if (small.firstChild.data !== tally) small.firstChild.data = tally;
 }
 
 function drawGrid() {
