@@ -20,8 +20,9 @@ NEWEST = Environment("1.15.0", "torch2.13-np2")
 def project() -> Config:
     """The declared matrix, with the scenarios that only tests need."""
     config = read_config(ROOT / "matrix.toml")
-    odd = ("Crashing", "Hanging", "Raising", "Noisy", "Constant", "Stepless", "Unsupported")
-    more = {name.lower(): f"tests.worker.states:{name}" for name in (*odd, "Misbuilt", "Unsavable")}
+    odd = ("Crashing", "Hanging", "Raising", "Noisy", "Constant", "Stepless", "Straying")
+    odd += ("Unsupported", "Misbuilt", "Unsavable")
+    more = {name.lower(): f"tests.worker.states:{name}" for name in odd}
     return replace(config, scenarios={**config.scenarios, **more})
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from ckptmatrix import __version__
-from ckptmatrix.environments import Built
+from ckptmatrix.built import Built
 from ckptmatrix.files import sha256_of
 from ckptmatrix.home import Home
 from ckptmatrix.model import Environment

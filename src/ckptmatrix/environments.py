@@ -4,18 +4,15 @@ uv hard-links from its cache, so torch's files exist once however many environme
 """
 
 import os
-import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
 
-import msgspec
 from filelock import FileLock
 
+from ckptmatrix.built import STAMP, Built, keep, lent_by, reusable, unavailable
 from ckptmatrix.bytecode import borrow
 from ckptmatrix.files import write_atomically
 from ckptmatrix.home import Home, digest
@@ -23,51 +20,10 @@ from ckptmatrix.index import uv_settings
 from ckptmatrix.installing import InstallError, frozen, install
 from ckptmatrix.model import Environment, EnvironmentRecord, Stack
 from ckptmatrix.parallel import side_by_side
-from ckptmatrix.sources import make_bundle
-from ckptmatrix.workers import Worker, WorkerError
+from ckptmatrix.workers import WorkerError
 
 _RECIPE = 1
 """Raised when environments are made otherwise than before, so that old ones are not reused."""
-
-_STAMP = "ckptmatrix.json"
-
-
-@dataclass(frozen=True)
-class Built:
-    """An environment that can be used, or the reason why it cannot."""
-
-    environment: Environment
-    """What was asked for."""
-    record: EnvironmentRecord
-    """What was installed."""
-    directory: Path
-    """Its folder."""
-    warm: tuple[str, ...] = ()
-    """Modules that its workers import at their start."""
-    device_name: str = ""
-    """Name of the GPU it sees; empty on the CPU."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether it can be used."""
-        return self.record.status == "ready"
-
-    @property
-    def python(self) -> Path:
-        """Its interpreter."""
-        return self.directory / "bin" / "python"
-
-    @cached_property
-    def frozen(self) -> str:
-        """Digest of everything installed in it."""
-        return digest(self.record.python, self.record.packages)
-
-    def start(self, home: Home, device: str, paths: tuple[Path, ...] = ()) -> Worker:
-        """Start a worker in it."""
-        log = home.logs / f"{self.environment.short}.log"
-        return Worker(
-            self.python, make_bundle(home.bundles), log, device, paths, list(self.warm) or None
-        )
 
 
 def build_all(
@@ -164,25 +120,25 @@ def _build(
         donor = _donor(environment, stack, home)
         if donor:
             borrow(directory, donor)
-        built = _verified(environment, directory, frozen(directory, settings), added, home, device)
+        lent = lent_by(donor, environment) if donor else ()
+        packages = frozen(directory, settings)
+        built = _verified(environment, directory, packages, added, home, device, lent)
     except InstallError as error:
         shutil.rmtree(directory, ignore_errors=True)
         write_atomically(refused, str(error).encode())
-        return _unavailable(environment, directory, str(error))
+        return unavailable(environment, directory, str(error))
     refused.unlink(missing_ok=True)
-    write_atomically(
-        directory / _STAMP, msgspec.json.format(msgspec.json.encode(_stamp(built, device)))
-    )
+    keep(built, device)
     return built
 
 
 def find_built(environment: Environment, stack: Stack, home: Home, device: str) -> Built | None:
     """What an earlier run left: the environment, or why it could not be had; None if neither."""
     directory = _directory(environment, stack, home)
-    found = _reusable(environment, directory, device)
+    found = reusable(environment, directory, device)
     if found is None and _refusal(directory).exists():
         reason = _refusal(directory).read_text(encoding="utf-8")
-        return _unavailable(environment, directory, reason)
+        return unavailable(environment, directory, reason)
     return found
 
 
@@ -194,7 +150,7 @@ def _directory(environment: Environment, stack: Stack, home: Home) -> Path:
 def _donor(environment: Environment, stack: Stack, home: Home) -> Path | None:
     """An environment that has been started before, one of the stack's if there is; else None."""
     own = _directory(environment, stack, home)
-    stamps = [s for s in home.environments.glob(f"accelerate-*/{_STAMP}") if s.parent != own]
+    stamps = [s for s in home.environments.glob(f"accelerate-*/{STAMP}") if s.parent != own]
     # Its bytecode is good where it has the same files: two stacks with one torch share most.
     return max(
         (stamp.parent for stamp in stamps),
@@ -207,55 +163,6 @@ def _refusal(directory: Path) -> Path:
     return directory.with_name(f"{directory.name}.unavailable")
 
 
-def _unavailable(environment: Environment, directory: Path, reason: str) -> Built:
-    record = EnvironmentRecord(
-        environment.accelerate, environment.stack, "unavailable", reason=reason
-    )
-    return Built(environment, record, directory)
-
-
-@dataclass(frozen=True)
-class _Stamp:
-    """What is kept beside an environment."""
-
-    record: EnvironmentRecord
-    """What was installed, with the frozen list."""
-    warm: tuple[str, ...]
-    """Modules to import at a worker's start."""
-    device: str
-    """Device that it was tried on."""
-    device_name: str
-    """Name of the GPU."""
-
-
-def _stamp(built: Built, device: str) -> _Stamp:
-    return _Stamp(built.record, built.warm, device, built.device_name)
-
-
-def _reusable(environment: Environment, directory: Path, device: str) -> Built | None:
-    try:
-        stamp = msgspec.json.decode((directory / _STAMP).read_bytes(), type=_Stamp)
-    except (OSError, msgspec.DecodeError):
-        return None
-    if stamp.device != device or _installed(directory) != _names(stamp.record.packages):
-        return None
-    return Built(environment, stamp.record, directory, stamp.warm, stamp.device_name)
-
-
-def _installed(directory: Path) -> set[str]:
-    """`name-version` of what lies in it now, as the folders' names say."""
-    places = directory.glob("lib/python*/site-packages/*.dist-info")
-    return {_normal(place.name.removesuffix(".dist-info")) for place in places}
-
-
-def _names(packages: tuple[str, ...]) -> set[str]:
-    return {_normal(package.replace("==", "-")) for package in packages}
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def _verified(
     environment: Environment,
     directory: Path,
@@ -263,11 +170,18 @@ def _verified(
     added: str,
     home: Home,
     device: str,
+    lent: tuple[str, ...],
 ) -> Built:
-    """Start a worker in it once: it imports, and says what it is."""
+    """Start a worker in it once: it imports, and says what it is.
+
+    Importing all that a cell does would take as long again, so what another environment lent is
+    taken on trust until one is started for its work.
+    """
     empty = EnvironmentRecord(environment.accelerate, environment.stack, "unavailable")
     try:
-        with Built(environment, empty, directory).start(home, device) as worker:
+        with Built(environment, empty, directory, rehearsed=bool(lent)).start(
+            home, device
+        ) as worker:
             hello = worker.hello.value
     except WorkerError as error:
         raise InstallError(f"it was installed but does not start: {error.message}") from None
@@ -282,4 +196,5 @@ def _verified(
         reason=added,
         packages=packages,
     )
-    return Built(environment, record, directory, tuple(hello["warm"]), hello["device_name"])
+    warm = lent or tuple(hello["warm"])
+    return Built(environment, record, directory, warm, hello["device_name"], not lent)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import msgspec
 
-from ckptmatrix.environments import Built
+from ckptmatrix.built import Built
 from ckptmatrix.errors import CkptmatrixError
 from ckptmatrix.model import Cell, CellRecord, Difference, ErrorRecord, Resume, Status, Verdict
 from ckptmatrix.workers import Answer

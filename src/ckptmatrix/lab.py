@@ -12,8 +12,8 @@ import msgspec
 from filelock import FileLock
 
 from ckptmatrix import environments, judge, writing
+from ckptmatrix.built import Built
 from ckptmatrix.config import Config
-from ckptmatrix.environments import Built
 from ckptmatrix.files import write_atomically
 from ckptmatrix.home import Home, digest
 from ckptmatrix.model import MEASURED, Cell, CellRecord, ControlRecord, Environment, Status

@@ -210,7 +210,7 @@ class Resume:
     first_difference: FirstDifference | None = None
     """None when exact."""
     steps: int = 0
-    """How many steps were compared."""
+    """How many steps were compared; one process alone stops at the first that differs."""
 
 
 @dataclass(frozen=True)

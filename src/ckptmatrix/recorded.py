@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from ckptmatrix.built import Built
 from ckptmatrix.config import Config
-from ckptmatrix.environments import Built
 from ckptmatrix.errors import CkptmatrixError
 from ckptmatrix.files import write_atomically
 from ckptmatrix.home import Home, digest

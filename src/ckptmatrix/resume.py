@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import functools
 import io
 import json
 import math
@@ -622,6 +623,7 @@ class _Canary(_Machine):  # type: ignore[misc]
         raise InterruptedError
 
 
+@functools.lru_cache
 def _honours_pickle_module(torch_load: Any) -> bool:
     """Whether torch really unpickles with the module that it is given: 1.13 takes its own."""
     file = io.BytesIO()
@@ -656,7 +658,8 @@ _PLAIN = (
 _REBUILD = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter")
 
 
-def _allowed(extra: Sequence[Any]) -> dict[str, Any]:
+@functools.lru_cache
+def _always_allowed() -> dict[str, Any]:
     """Global name in a pickle -> what it stands for."""
     allowed: dict[str, Any] = {f"{t.__module__}.{t.__qualname__}": t for t in _PLAIN}
     allowed.update({f"torch.{n}": v for n, v in vars(torch).items() if isinstance(v, torch.dtype)})
@@ -668,6 +671,12 @@ def _allowed(extra: Sequence[Any]) -> dict[str, Any]:
     for core in ("numpy.core", "numpy._core"):  # before and since numpy 2
         allowed[core + ".multiarray._reconstruct"] = np.zeros(0).__reduce__()[0]
         allowed[core + ".multiarray.scalar"] = np.float64(0).__reduce__()[0]
+    return allowed
+
+
+def _allowed(extra: Sequence[Any]) -> dict[str, Any]:
+    """The same, with what this process and the caller allow beyond it."""
+    allowed = dict(_always_allowed())
     known: Any = getattr(torch.serialization, "get_safe_globals", list)()  # torch 2.4
     for entry in (*known, *extra):
         pair = isinstance(entry, tuple)

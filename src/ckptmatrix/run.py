@@ -11,11 +11,12 @@ from pathlib import Path
 from packaging.version import Version
 
 from ckptmatrix import __version__, writing
+from ckptmatrix.built import Built
 from ckptmatrix.causes import Evidence, cause_of, known_causes
 from ckptmatrix.cells import measure_cells
 from ckptmatrix.config import Config
 from ckptmatrix.controls import run_controls
-from ckptmatrix.environments import Built, build_all
+from ckptmatrix.environments import build_all
 from ckptmatrix.errors import CkptmatrixError, NothingRanError
 from ckptmatrix.expectations import Expectations, lay_over
 from ckptmatrix.home import Home

@@ -1,7 +1,7 @@
 """What is left to do of a plan, given what an earlier run left behind."""
 
 from ckptmatrix import environments, writing
-from ckptmatrix.environments import Built
+from ckptmatrix.built import Built
 from ckptmatrix.estimate import Work
 from ckptmatrix.home import Home
 from ckptmatrix.lab import Lab

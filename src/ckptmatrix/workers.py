@@ -5,7 +5,7 @@ import json
 import os
 import selectors
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -43,7 +43,8 @@ class Worker:
         log: file that its standard error is appended to.
         device: `cpu` or `cuda`; on `cpu` no GPU is visible to it.
         paths: further folders to import a user's scenarios and loaders from.
-        warm: modules to import at the start; None to find them.
+        warm: modules to import at the start.
+        rehearse: find out what else a cell imports, and import that as well.
 
     Raises:
         WorkerError: it did not start.
@@ -56,7 +57,8 @@ class Worker:
         log: Path,
         device: str,
         paths: tuple[Path, ...] = (),
-        warm: list[str] | None = None,
+        warm: Sequence[str] = (),
+        rehearse: bool = False,
     ) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log
@@ -72,7 +74,9 @@ class Worker:
                 text=True,
             )
         try:
-            self.hello = self.ask("hello", _START_SECONDS, device=device, warm=warm)
+            self.hello = self.ask(
+                "hello", _START_SECONDS, device=device, warm=warm, rehearse=rehearse
+            )
             if self.hello.ended != "returned":
                 raise WorkerError(f"the worker's first answer was: {self.hello.value}")
         except WorkerError:

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from ckptmatrix.built import Built
 from ckptmatrix.config import Config
-from ckptmatrix.environments import Built
 from ckptmatrix.files import write_atomically
 from ckptmatrix.home import Home, digest
 from ckptmatrix.model import CheckpointRecord

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from typing import Any
 
@@ -56,6 +57,21 @@ class Stepless(Basic):
 
     def after(self, training: Training) -> list[dict[str, Any]]:
         return []
+
+
+class Straying(Basic):
+    """Everything comes back, but the third step draws once more than it should."""
+
+    def load(self, training: Training, directory: str, load_state: Any) -> None:
+        load_state(training.accelerator, directory)
+        training.strays = True
+
+    def step(self, training: Training, batch: Any) -> dict[str, Any]:
+        if hasattr(training, "strays") and len(training.recorded) == 2:
+            random.random()
+        record = super().step(training, batch)
+        record["later"] = "added when it had been recorded"
+        return record
 
 
 class Unsupported(Basic):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ckptmatrix import lab as lab_module
+from ckptmatrix.built import keep
 from ckptmatrix.environments import find_built
 from ckptmatrix.home import Home
 from ckptmatrix.judge import HarnessError
@@ -29,6 +30,15 @@ def test_a_sound_checkpoint_comes_back_exactly(lab: Lab) -> None:
     assert record.resume.steps == 6
     restored = {n for n, verdict in record.components.items() if verdict == Verdict.RESTORED}
     assert {"model", "optimizer", "scheduler", "rng.numpy", "step", "custom"} <= restored
+
+
+def test_training_ends_with_the_first_step_that_differs(lab: Lab) -> None:
+    record = measured(lab, "straying")
+    assert record.status == Status.DEGRADED
+    assert record.resume is not None
+    assert record.resume.first_difference is not None
+    found = record.resume.first_difference
+    assert (found.step, found.quantity, record.resume.steps) == (3, "rng.python", 3)
 
 
 def test_a_crash_is_that_cells_outcome_alone(lab: Lab) -> None:
@@ -108,3 +118,21 @@ def test_an_environment_is_reused_only_while_it_is_what_it_was(lab: Lab, tmp_pat
     (package,) = copy.glob("lib/python*/site-packages/safetensors-*.dist-info")
     package.rename(package.with_name("safetensors-9.9.9.dist-info"))
     assert find_built(NEWEST, stack, home, "cpu") is None
+
+
+def test_modules_lent_by_another_environment_are_completed(lab: Lab, tmp_path: Path) -> None:
+    built = lab.built(NEWEST)
+    home, stack = Home(tmp_path), lab.config.stacks[NEWEST.stack]
+    copy = home.environments / built.directory.name
+    shutil.copytree(built.directory, copy, copy_function=os.link, symlinks=True)
+    keep(replace(built, directory=copy, warm=built.warm[:9], rehearsed=False), "cpu")
+    lent = find_built(NEWEST, stack, home, "cpu")
+    assert lent is not None
+    assert len(lent.warm) == 9
+    lent.start(home, "cpu").close()
+    own = find_built(NEWEST, stack, home, "cpu")
+    assert own is not None
+    assert own.rehearsed
+    assert len(own.warm) > 9
+    with replace(own, rehearsed=False).start(home, "cpu") as worker:
+        assert worker.hello.value["warm"] == list(own.warm)  # a cell imports nothing else

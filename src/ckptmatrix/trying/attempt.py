@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from ckptmatrix import judge
+from ckptmatrix.built import Built
 from ckptmatrix.config import Config
-from ckptmatrix.environments import Built
 from ckptmatrix.errors import CkptmatrixError, NothingRanError
 from ckptmatrix.inspecting.inspection import Inspection, inspect
 from ckptmatrix.inspecting.showing import human

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ckptmatrix import __version__
+from ckptmatrix.built import Built
 from ckptmatrix.causes import Evidence, cause_of, known_causes
-from ckptmatrix.environments import Built, build_all
+from ckptmatrix.environments import build_all
 from ckptmatrix.errors import NothingRanError
 from ckptmatrix.home import Home
 from ckptmatrix.model import (

@@ -173,8 +173,12 @@ def measure(
         verdicts.setdefault(part.name, "unsaved" if whole else "absent")
     resume = None
     if scenario.trains_on and not ranks.any(error is not None):
+        if ranks.count == 1:  # where there are more, the others wait for this one at every step
+            training.recorded = _Followed(reference.trace)
         try:
             trace = _train_on(scenario, training, ranks)
+        except _DiffersError:
+            trace = training.recorded
         except Exception as raised:  # noqa: BLE001 - a load may leave behind what cannot train on
             trace = [*training.recorded, {"raised": f"{type(raised).__name__}: {raised}"}]
         first = compare_traces(reference.trace, trace)
@@ -230,6 +234,26 @@ def _below_packages(path: str) -> str:
         if marker in path:
             return path.split(marker)[-1]
     return "/".join(path.split("/")[-2:])
+
+
+class _DiffersError(BaseException):
+    """A step differs; no scenario's `except Exception` is meant to see it."""
+
+
+class _Followed(list[dict[str, Any]]):
+    """Steps as they are recorded: the training ends with the first that cannot be as expected."""
+
+    def __init__(self, expected: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self._expected = expected
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Keep it and compare it: all that is said of a trace is its first difference."""
+        super().append(record)
+        # A scenario may add quantities later; those that are there stay as they are.
+        wanted = self._expected[len(self) - 1] if len(self) <= len(self._expected) else {}
+        if any(wanted.get(name) != value for name, value in record.items()):
+            raise _DiffersError
 
 
 class _Listener(logging.Handler):
