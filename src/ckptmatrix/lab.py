@@ -176,6 +176,11 @@ class Lab:
     def _controls(self, cells: Iterable[Cell]) -> Path:
         return self.home.root / "controls" / f"{digest(sorted(map(self.key, cells)))[:16]}.json"
 
+    def digest(self, cells: Iterable[Cell]) -> str:
+        """Of all that is known of these cells; another one whenever anything is measured again."""
+        known = [self.key(cell) or repr(self._foregone(cell)) for cell in cells]
+        return digest(known, self.store.state())
+
     def outcomes(self, cell: Cell) -> tuple[CellRecord, ...]:
         """The outcomes of a cell and of its remedies: from the store, or measured now."""
         return self.outcome(cell), *map(self.outcome, self.remedies(cell))

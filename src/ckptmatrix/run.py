@@ -3,8 +3,9 @@
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ckptmatrix.controls import run_controls
 from ckptmatrix.environments import build_all
 from ckptmatrix.errors import CkptmatrixError, NothingRanError
 from ckptmatrix.expectations import Expectations, lay_over
-from ckptmatrix.home import Home
+from ckptmatrix.home import Home, digest
 from ckptmatrix.index import released
 from ckptmatrix.judge import blank
 from ckptmatrix.lab import Lab
@@ -38,6 +39,7 @@ from ckptmatrix.parallel import side_by_side
 from ckptmatrix.planning import Plan, Selection
 from ckptmatrix.progress import progress
 from ckptmatrix.recorded import pins, refuse_others, writers_elsewhere
+from ckptmatrix.sources import package_digest
 from ckptmatrix.store import now
 
 
@@ -67,11 +69,55 @@ class Job:
     """Which part of a plan `plan` is; None if it is all of it."""
 
 
-def run(job: Job) -> Matrix:
-    """Do everything from nothing to the judged matrix.
+@dataclass(frozen=True)
+class Measured:
+    """A run whose cells have outcomes; what is left to do is to put them together."""
+
+    job: Job
+    """What was asked for."""
+    lab: Lab
+    """Where it was measured."""
+    controls: tuple[ControlRecord, ...]
+    """How the controls came out."""
+    failures: dict[str, str]
+    """Cell id -> what went wrong in ckptmatrix itself."""
+    started: str
+    """When the run began, ISO 8601 in UTC."""
+
+    def digest(self) -> str:
+        """Of everything that the matrix is made from, but for the expectations and the time."""
+        plan, lab = self.job.plan, self.lab
+        return digest(
+            package_digest(),
+            self.job.selection.describe(),
+            self.job.device,
+            self.job.narrowed,
+            asdict(self.job.shard) if self.job.shard else None,
+            [asdict(lab.built(environment).record) for environment in plan.environments],
+            lab.digest(plan.cells),
+            [asdict(control) for control in self.controls],
+            self.failures,
+            _newer(plan),
+        )
+
+    def matrix(self) -> Matrix:
+        """Everything that was found out, judged.
+
+        Raises:
+            NothingRanError: no cell has an outcome.
+        """
+        job = self.job
+        matrix = _assembled(job, self.lab, self.controls, self.failures, self.started)
+        tier = "" if job.narrowed else job.selection.tier
+        return lay_over(matrix, job.expectations, tier, datetime.now(UTC).date())
+
+
+@contextmanager
+def measured(job: Job) -> Iterator[Measured]:
+    """Do everything from nothing to outcomes of all cells; the lab is open meanwhile.
 
     Raises:
-        NothingRanError: no environment could be built, or no cell has an outcome.
+        NothingRanError: no environment could be built, or pytest failed.
     """
     started = now()
     home = Home.of(job.config.root)
@@ -81,14 +127,7 @@ def run(job: Job) -> Matrix:
             lab.forget(job.plan.cells)
         unmeasured = lab.unmeasured(job.plan.cells)
         controls = _controls(job, lab, built, bool(unmeasured))
-        failures = measure_cells(job, unmeasured)
-        matrix = _assembled(job, lab, controls, failures, started)
-    return lay_over(
-        matrix,
-        job.expectations,
-        "" if job.narrowed else job.selection.tier,
-        datetime.now(UTC).date(),
-    )
+        yield Measured(job, lab, controls, measure_cells(job, unmeasured), started)
 
 
 def prepare(job: Job, home: Home) -> dict[Environment, Built]:
@@ -244,14 +283,6 @@ def _newer(plan: Plan) -> tuple[str, ...]:
     except CkptmatrixError:
         return ()
     return tuple(release for release in index if Version(release) > newest)
-
-
-def exit_code(matrix: Matrix) -> int:
-    """0 all as expected, 1 unexpected outcomes, 3 a control failed or cells have no outcome."""
-    if matrix.run.controls != "passed" or any("ckptmatrix failed" in p for p in matrix.problems):
-        return 3
-    unexpected = any(record.expected is False for record in matrix.cells)
-    return 1 if unexpected or matrix.problems else 0
 
 
 def baseline_of(root: Path) -> Path | None:

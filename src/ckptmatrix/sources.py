@@ -57,6 +57,13 @@ def core_digest() -> str:
 
 
 @cache
+def package_digest() -> str:
+    """Digest of all of ckptmatrix, templates included."""
+    files = (path for path in sorted(_PACKAGE.rglob("*")) if path.is_file())
+    return _digest(path for path in files if path.suffix != ".pyc")
+
+
+@cache
 def repair_digest() -> str:
     """Digest of what repairs checkpoints."""
     return _digest(sorted((_PACKAGE / "repairing").rglob("*.py")))

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -61,6 +62,11 @@ class Store:
         """Mean wall-clock seconds of the outcomes here; None if there is none."""
         (mean,) = self._database.execute("select avg(seconds) from outcomes").fetchone()
         return None if mean is None else float(mean)
+
+    def state(self) -> tuple[Any, ...]:
+        """How many outcomes, the last one's time, and their seconds together."""
+        asked = "select count(*), max(measured), total(seconds) from outcomes"
+        return tuple(self._database.execute(asked).fetchone())
 
     def close(self) -> None:
         """Close the file."""

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from ckptmatrix.cli.run import conclude, update
+from ckptmatrix.cli.run import conclude, tell, update
 from ckptmatrix.errors import UsageError
 from ckptmatrix.expectations import lay_over, read_expectations
 from ckptmatrix.merging import merge
 from ckptmatrix.report import read_matrix
-from ckptmatrix.run import baseline_of, exit_code
+from ckptmatrix.run import baseline_of
 
 
 @click.command(name="merge")
@@ -82,7 +82,8 @@ def command(
         shard.tier if shard else "",
         datetime.now(UTC).date(),
     )
-    conclude(merged, output, baseline or baseline_of(config.parent), as_json)
+    conclusion = conclude(merged, output, baseline or baseline_of(config.parent))
+    tell(conclusion, as_json)
     if update_expectations:
         update(path, expectations, merged, bool(shard and shard.tier))
-    sys.exit(exit_code(merged))
+    sys.exit(conclusion.exit_code)

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +11,21 @@ import click
 from rich.console import Console
 
 from ckptmatrix import learning
+from ckptmatrix.conclusion import Conclusion, concluded
 from ckptmatrix.device import find_device
 from ckptmatrix.errors import UsageError
 from ckptmatrix.estimate import in_words
 from ckptmatrix.expectations import Expectations, read_expectations
 from ckptmatrix.findings.diff import on_common_ground
 from ckptmatrix.home import Home
-from ckptmatrix.judge import summary
-from ckptmatrix.model import Matrix, Status
+from ckptmatrix.model import Matrix
 from ckptmatrix.report import read_matrix, write_reports
-from ckptmatrix.run import Job, baseline_of, exit_code, run
+from ckptmatrix.run import Job, baseline_of, measured
 from ckptmatrix.selecting import Selected, select, selection_options
 from ckptmatrix.sharding import Shard, shard_option, shard_record, sharded
+from ckptmatrix.standing import Standing
 from ckptmatrix.unpacking import unpack
 from ckptmatrix.work import work_of
-
-_SHOWN = 20
 
 
 @click.command(name="run")
@@ -104,8 +103,9 @@ def command(
     selected = sharded(whole, shard)
     console = Console(stderr=True)
     found_device = find_device(device)
+    home = Home.of(whole.config.root)
     if checkpoints:
-        unpack(checkpoints, whole, Home.of(whole.config.root), found_device)
+        unpack(checkpoints, whole, home, found_device)
     path = selected.config.root / "expectations.toml"
     expectations = read_expectations(path)
     work = work_of(selected, found_device, fresh)
@@ -122,22 +122,49 @@ def command(
         jobs or os.cpu_count() or 1,
         shard_record(whole, shard) if shard else None,
     )
-    matrix = run(job)
-    conclude(matrix, reports, baseline or baseline_of(selected.config.root), as_json)
+    compared = baseline or baseline_of(selected.config.root)
+    standing = Standing(home, reports, (path, compared) if compared else (path,))
+    with measured(job) as found:
+        known = found.digest()
+        conclusion = None if update_expectations else standing.recall(known)
+        if conclusion:
+            said = f"nothing has changed since {conclusion.finished}: its report stands"
+            console.print(said, soft_wrap=True)
+            conclusion = replace(conclusion, measured=0)
+        else:
+            matrix = found.matrix()
+            conclusion = conclude(matrix, reports, compared)
+            standing.keep(known, conclusion)
+    tell(conclusion, as_json)
     if update_expectations:
         update(path, expectations, matrix, not job.narrowed)
-    sys.exit(exit_code(matrix))
+    sys.exit(conclusion.exit_code)
 
 
-def conclude(matrix: Matrix, reports: Path, baseline: Path | None, as_json: bool) -> None:
-    """Write the report of a run and say what came out."""
+def conclude(matrix: Matrix, reports: Path, baseline: Path | None) -> Conclusion:
+    """Write the report of a run."""
     before = on_common_ground(read_matrix(baseline), matrix) if baseline else None
     files = write_reports(matrix, reports, before)
-    page = next(file for file in files if file.suffix == ".html")
+    return concluded(matrix, next(file for file in files if file.suffix == ".html"))
+
+
+def tell(conclusion: Conclusion, as_json: bool) -> None:
+    """Say what came out: the counts, what is wrong, and where the report is."""
     if as_json:
-        click.echo(json.dumps({**_counts(matrix), "report": str(page)}))
-    else:
-        _tell(matrix, page, Console())
+        click.echo(json.dumps({**conclusion.counts, "report": conclusion.report}))
+        return
+    console = Console()
+    for line in conclusion.wrong:
+        console.print(line, markup=False, soft_wrap=True)
+    counts = dict(conclusion.counts)
+    total, wrong = counts.pop("cells"), counts.pop("unexpected")
+    listed = ", ".join(f"{count} {status}" for status, count in counts.items())
+    console.print(
+        f"{total} cells: {listed}; {wrong} unexpected; "
+        f"{conclusion.measured} measured in this run; controls {conclusion.controls}",
+        soft_wrap=True,
+    )
+    console.print(f"report: {conclusion.report}", soft_wrap=True)
 
 
 def update(path: Path, expectations: Expectations, matrix: Matrix, whole: bool) -> None:
@@ -155,47 +182,3 @@ def _intention(selected: Selected, shard: Shard | None, device: str, estimate: s
         f"{len(plan.readers)} readers, {len(plan.checkpoints)} checkpoints, "
         f"{len(plan.cells)} cells; about {estimate}"
     )
-
-
-def _counts(matrix: Matrix) -> dict[str, int]:
-    counts = Counter(str(cell.status) for cell in matrix.cells)
-    unexpected = sum(cell.expected is False for cell in matrix.cells)
-    return {
-        "cells": len(matrix.cells),
-        **{status: counts[status] for status in Status if counts[status]},
-        "unexpected": unexpected,
-    }
-
-
-def _tell(matrix: Matrix, page: Path, console: Console) -> None:
-    """The counts, what is wrong, and where the report is."""
-    unexpected = [cell for cell in matrix.cells if cell.expected is False]
-    for cell in unexpected[:_SHOWN]:
-        names = (cell.scenario, cell.writer, cell.reader)
-        console.print(
-            f"unexpected: {' / '.join(names)}: {cell.status}: {summary(cell)}"
-            + (f" ({cell.expectation})" if cell.expectation else ""),
-            markup=False,
-            soft_wrap=True,
-        )
-    if len(unexpected) > _SHOWN:
-        console.print(f"... and {len(unexpected) - _SHOWN} more; the report has all")
-    for control in matrix.controls:
-        if not control.passed:
-            names = (control.name, control.scenario, control.environment)
-            console.print(
-                f"control failed: {' / '.join(names)}: {control.detail}",
-                markup=False,
-                soft_wrap=True,
-            )
-    for problem in matrix.problems:
-        console.print(f"problem: {problem}", markup=False, soft_wrap=True)
-    counts = _counts(matrix)
-    total, wrong = counts.pop("cells"), counts.pop("unexpected")
-    listed = ", ".join(f"{count} {status}" for status, count in counts.items())
-    console.print(
-        f"{total} cells: {listed}; {wrong} unexpected; {matrix.run.measured} measured in this run; "
-        f"controls {matrix.run.controls} ({len(matrix.controls)})",
-        soft_wrap=True,
-    )
-    console.print(f"report: {page}", soft_wrap=True)
