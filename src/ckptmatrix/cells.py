@@ -2,19 +2,16 @@
 
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from ckptmatrix.config import Config
 from ckptmatrix.errors import NothingRanError, UsageError
+from ckptmatrix.job import Job
 from ckptmatrix.model import Cell
 from ckptmatrix.planning import Selection
 from ckptmatrix.plugin import FAILED_ITSELF, cells_of
 from ckptmatrix.progress import Advance, progress
-
-if TYPE_CHECKING:
-    from ckptmatrix.run import Job
 
 
 def grid_module(root: Path) -> str:
@@ -39,7 +36,7 @@ def matching(config: Config, selection: Selection, expression: str) -> tuple[Cel
     return collected.cells
 
 
-def measure_cells(job: "Job", cells: tuple[Cell, ...]) -> dict[str, str]:
+def measure_cells(job: Job, cells: tuple[Cell, ...]) -> dict[str, str]:
     """Measure cells; their outcomes go to the store.
 
     Returns:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NoReturn, TypeVar
 
+from ckptmatrix.assembling import with_causes
 from ckptmatrix.errors import NothingRanError, UsageError
 from ckptmatrix.model import (
     MEASURED,
@@ -19,7 +20,6 @@ from ckptmatrix.model import (
     Treatment,
 )
 from ckptmatrix.recorded import unlike
-from ckptmatrix.run import with_causes
 
 Shards = Mapping[str, tuple[ShardRecord, Matrix]]
 """What to call a shard in an error -> what it is; by their number."""

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ckptmatrix.assembling import with_causes
 from ckptmatrix.cli import cli
 from ckptmatrix.config import read_config
 from ckptmatrix.errors import UsageError
@@ -19,7 +20,6 @@ from ckptmatrix.model import MEASURED, CellRecord, Environment, Matrix, ShardRec
 from ckptmatrix.planning import Selection, make_plan
 from ckptmatrix.report import read_matrix, write_reports
 from ckptmatrix.report.jsonfile import encode
-from ckptmatrix.run import with_causes
 from ckptmatrix.sharding import deal
 
 ROOT = Path(__file__).parents[2]

@@ -4,9 +4,9 @@ import gzip
 from dataclasses import replace
 from pathlib import Path
 
+from ckptmatrix.assembling import with_causes
 from ckptmatrix.report import read_matrix
 from ckptmatrix.report.jsonfile import encode
-from ckptmatrix.run import with_causes
 
 HERE = Path(__file__).parent
 

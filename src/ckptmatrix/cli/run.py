@@ -18,9 +18,10 @@ from ckptmatrix.estimate import in_words
 from ckptmatrix.expectations import Expectations, read_expectations
 from ckptmatrix.findings.diff import on_common_ground
 from ckptmatrix.home import Home
+from ckptmatrix.job import Job
 from ckptmatrix.model import Matrix
 from ckptmatrix.report import read_matrix, write_reports
-from ckptmatrix.run import Job, baseline_of, measured
+from ckptmatrix.run import baseline_of, measured
 from ckptmatrix.selecting import Selected, select, selection_options
 from ckptmatrix.sharding import Shard, shard_option, shard_record, sharded
 from ckptmatrix.standing import Standing

@@ -12,7 +12,8 @@ from ckptmatrix.device import find_device
 from ckptmatrix.errors import UsageError
 from ckptmatrix.expectations import Expectations
 from ckptmatrix.home import Home
-from ckptmatrix.run import Job, prepare
+from ckptmatrix.job import Job
+from ckptmatrix.run import prepare
 from ckptmatrix.selecting import select, selection_options
 
 
