@@ -48,18 +48,20 @@ class Measured:
 
     def digest(self) -> str:
         """Of everything that the matrix is made from, but for the expectations and the time."""
-        plan, lab = self.job.plan, self.lab
+        job, lab = self.job, self.lab
         return digest(
             package_digest(),
-            self.job.selection.describe(),
-            self.job.device,
-            self.job.narrowed,
-            asdict(self.job.shard) if self.job.shard else None,
-            [asdict(lab.built(environment).record) for environment in plan.environments],
-            lab.digest(plan.cells),
+            job.selection.describe(),
+            job.device,
+            job.narrowed,
+            asdict(job.shard) if job.shard else None,
+            [asdict(lab.built(environment).record) for environment in job.plan.environments],
+            [asdict(checkpoint) for checkpoint in self._checkpoints()],
+            [lab.key(cell) for cell in job.plan.cells],
+            lab.store.state(),  # another one whenever anything is measured again
             [asdict(control) for control in self.controls],
             self.failures,
-            _newer(plan),
+            _newer(job.plan),
         )
 
     def matrix(self) -> Matrix:
@@ -71,6 +73,13 @@ class Measured:
         tier = "" if self.job.narrowed else self.job.selection.tier
         today = datetime.now(UTC).date()
         return lay_over(self._assembled(), self.job.expectations, tier, today)
+
+    def _checkpoints(self) -> tuple[CheckpointRecord, ...]:
+        return tuple(
+            self.lab.written(writer, scenario).record
+            for writer, scenario in self.job.plan.checkpoints
+            if self.lab.built(writer).ready
+        )
 
     def _assembled(self) -> Matrix:
         job, lab = self.job, self.lab
@@ -89,11 +98,7 @@ class Measured:
                 f"no cell could be measured: {reasons[0][0]}", "widen the selection"
             )
         built = [lab.built(environment) for environment in job.plan.environments]
-        checkpoints = tuple(
-            lab.written(writer, scenario).record
-            for writer, scenario in job.plan.checkpoints
-            if lab.built(writer).ready
-        )
+        checkpoints = self._checkpoints()
         judged = bool(self.controls) or not measured
         passed = judged and all(control.passed for control in self.controls)
         matrix = Matrix(

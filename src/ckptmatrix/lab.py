@@ -62,6 +62,7 @@ class Lab:
         self._treated: dict[tuple[Environment, str, str], Written] = {}
         self._workers: OrderedDict[Environment, Worker] = OrderedDict()
         self._digest_of = cache(lambda source: source_digest(source, config.root))
+        self._key_of = cache(self._keyed)
 
     def built(self, environment: Environment) -> Built:
         """The environment, built if need be."""
@@ -112,13 +113,17 @@ class Lab:
         return "" if self._foregone(cell) else self._key(cell)
 
     def _key(self, cell: Cell) -> str:
+        content, reader = self.treated(cell).content, self.built(cell.reader)
+        return self._key_of(content, reader.frozen, cell.scenario, cell.loader)
+
+    def _keyed(self, content: str, reader: str, scenario: str, loader: str) -> str:
         return digest(
-            self.treated(cell).content,
-            self.built(cell.reader).frozen,
+            content,
+            reader,
             self.device,
             core_digest(),
-            self._digest_of(self.config.scenarios[cell.scenario]),
-            self._digest_of(self.config.loaders[cell.loader]),
+            self._digest_of(self.config.scenarios[scenario]),
+            self._digest_of(self.config.loaders[loader]),
         )
 
     def unmeasured(self, cells: Iterable[Cell]) -> tuple[Cell, ...]:
@@ -175,11 +180,6 @@ class Lab:
 
     def _controls(self, cells: Iterable[Cell]) -> Path:
         return self.home.root / "controls" / f"{digest(sorted(map(self.key, cells)))[:16]}.json"
-
-    def digest(self, cells: Iterable[Cell]) -> str:
-        """Of all that is known of these cells; another one whenever anything is measured again."""
-        known = [self.key(cell) or repr(self._foregone(cell)) for cell in cells]
-        return digest(known, self.store.state())
 
     def outcomes(self, cell: Cell) -> tuple[CellRecord, ...]:
         """The outcomes of a cell and of its remedies: from the store, or measured now."""
