@@ -23,16 +23,18 @@ from statistics import median
 import click
 from rich.console import Console
 
+from ckptmatrix.built import Built
 from ckptmatrix.cells import measure_cells
 from ckptmatrix.config import read_config
-from ckptmatrix.environments import Built, build_all
+from ckptmatrix.environments import build_all
 from ckptmatrix.expectations import read_expectations
 from ckptmatrix.files import write_atomically
 from ckptmatrix.home import Home
+from ckptmatrix.job import Job
 from ckptmatrix.lab import CELL_SECONDS, Lab
 from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment
 from ckptmatrix.planning import Selection, make_plan
-from ckptmatrix.run import Job, write_checkpoints
+from ckptmatrix.run import write_checkpoints
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = (
@@ -224,7 +226,7 @@ def _bare_fork(cell: Cell, job: Job, home: Home, built: dict[Environment, Built]
         worker = lab.worker(cell.reader)
         before = _cpu_of(worker.pid)
         for _ in range(_FORKS):
-            worker.ask("hello", CELL_SECONDS, device="cpu", warm=[])
+            worker.ask("hello", CELL_SECONDS, device="cpu", warm=[], rehearse=False)
         return (_cpu_of(worker.pid) - before) / _FORKS
 
 
