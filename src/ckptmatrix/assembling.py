@@ -57,7 +57,8 @@ class Measured:
             asdict(job.shard) if job.shard else None,
             [asdict(lab.built(environment).record) for environment in job.plan.environments],
             [asdict(checkpoint) for checkpoint in self._checkpoints()],
-            [lab.key(cell) for cell in job.plan.cells],
+            job.plan.remedies,
+            [(cell.id, lab.key(cell)) for cell in job.plan.cells],
             lab.store.state(),  # another one whenever anything is measured again
             [asdict(control) for control in self.controls],
             self.failures,

@@ -5,12 +5,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ckptmatrix.assembling import Measured
 from ckptmatrix.conclusion import Conclusion
+from ckptmatrix.expectations import Expectations
 from ckptmatrix.home import Home
+from ckptmatrix.job import Job
+from ckptmatrix.lab import Lab
+from ckptmatrix.planning import Selection, make_plan
 from ckptmatrix.report import FORMATS
 from ckptmatrix.standing import Standing
 from tests.conftest import ROOT
@@ -77,6 +83,17 @@ def run(reports: Path, *more: str) -> tuple[int, dict[str, object], str]:
         env={**os.environ, "COLUMNS": "200"},
     )
     return ended.returncode, json.loads(ended.stdout), ended.stderr
+
+
+@pytest.mark.environments
+def test_it_falls_with_the_remedies(lab: Lab) -> None:
+    """Whether they are measured may be changed in `matrix.toml`; the plain loads stay the same."""
+    selection = Selection("eras", ("1.15.0",), ("torch2.13-np2",), ("basic",))
+    plan = make_plan(lab.config, selection)
+    job = Job(lab.config, selection, plan, Expectations((), "eras"), "cpu")
+    other = replace(job, plan=replace(plan, remedies=not plan.remedies))
+    one, another = (Measured(asked, lab, (), {}, "").digest() for asked in (job, other))
+    assert one != another
 
 
 @pytest.mark.environments
