@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from ckptmatrix.cli import main
+from ckptmatrix.cli.run import conclude
+from ckptmatrix.errors import UsageError
+from ckptmatrix.report import read_matrix
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,3 +108,10 @@ def test_outside_a_project_the_remedy_is_told(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "matrix.toml" in ended.stderr
     assert "remedy" in ended.stderr
+
+
+def test_a_directory_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no directory")
+    matrix = read_matrix(ROOT / "tests" / "runs" / "basic.json.gz")
+    with pytest.raises(UsageError, match="cannot be written to"):
+        conclude(matrix, tmp_path / "file" / "reports", None)

@@ -143,9 +143,19 @@ def command(
 
 
 def conclude(matrix: Matrix, reports: Path, baseline: Path | None) -> Conclusion:
-    """Write the report of a run."""
+    """Write the report of a run.
+
+    Raises:
+        UsageError: the directory cannot be written to.
+    """
     before = on_common_ground(read_matrix(baseline), matrix) if baseline else None
-    files = write_reports(matrix, reports, before)
+    try:
+        files = write_reports(matrix, reports, before)
+    except OSError as error:
+        raise UsageError(
+            f"{reports} cannot be written to: {error.strerror}",
+            "name another directory; what was measured is kept",
+        ) from error
     return concluded(matrix, next(file for file in files if file.suffix == ".html"))
 
 
