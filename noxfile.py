@@ -36,7 +36,7 @@ def score(session: nox.Session) -> None:
     """The judge's mutation score into reports/, and two runs that must agree; most of an hour."""
     session.install("-e", ".[test]")
     session.run("ckptmatrix", "score", "--tier", "smoke", *session.posargs)
-    session.run("pytest", "tests/mutation", "-m", "slow")
+    session.run("pytest", "tests/measure/mutation", "-m", "slow")
 
 
 @nox.session

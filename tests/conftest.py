@@ -2,18 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from ckptmatrix.config import Config, read_config
-from ckptmatrix.home import Home
-from ckptmatrix.lab import Lab
-from ckptmatrix.model import Environment
-
-ROOT = Path(__file__).parents[1]
-NEWEST = Environment("1.15.0", "torch2.13-np2")
-"""The environment that most tests of the worker run in."""
+from ckptmatrix.measure.lab import Lab
+from ckptmatrix.plan.config import Config, read_config
+from ckptmatrix.util.home import Home
+from tests.support.places import ROOT
 
 
 @pytest.fixture(scope="session")

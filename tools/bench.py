@@ -23,18 +23,18 @@ from statistics import median
 import click
 from rich.console import Console
 
-from ckptmatrix.built import Built
-from ckptmatrix.cells import measure_cells
-from ckptmatrix.config import read_config
-from ckptmatrix.environments import build_all
-from ckptmatrix.expectations import read_expectations
-from ckptmatrix.files import write_atomically
-from ckptmatrix.home import Home
-from ckptmatrix.job import Job
-from ckptmatrix.lab import CELL_SECONDS, Lab
+from ckptmatrix.environments.building import build_all
+from ckptmatrix.environments.installation import Built
+from ckptmatrix.knowledge.expectations import read_expectations
+from ckptmatrix.measure.job import Job
+from ckptmatrix.measure.lab import CELL_SECONDS, Lab
+from ckptmatrix.measure.pipeline import write_checkpoints
+from ckptmatrix.measure.pytest_driver import measure_cells
 from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment
-from ckptmatrix.planning import Selection, make_plan
-from ckptmatrix.run import write_checkpoints
+from ckptmatrix.plan.config import read_config
+from ckptmatrix.plan.planning import Selection, make_plan
+from ckptmatrix.util.files import write_atomically
+from ckptmatrix.util.home import Home
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = (

@@ -20,11 +20,11 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ckptmatrix import environments
-from ckptmatrix.config import read_config
-from ckptmatrix.files import write_atomically
-from ckptmatrix.home import Home
+from ckptmatrix.environments import building
 from ckptmatrix.model import Environment
+from ckptmatrix.plan.config import read_config
+from ckptmatrix.util.files import write_atomically
+from ckptmatrix.util.home import Home
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,7 +77,7 @@ def command(release: str, stack: str, layers: int, rounds: int, output: Path) ->
     console = Console()
     config = read_config(ROOT / "matrix.toml")
     home = Home.of(ROOT)
-    built = environments.build(Environment(release, stack), config.stacks[stack], home, "cpu")
+    built = building.build(Environment(release, stack), config.stacks[stack], home, "cpu")
     with tempfile.TemporaryDirectory(prefix="ckptmatrix-bench-") as folder:
         place = Path(folder)
         found = {
@@ -122,7 +122,8 @@ def _loading(python: Path, place: Path, layers: int, rounds: int) -> dict[str, A
 def _repairing(place: Path) -> dict[str, Any]:
     """Peak memory of `repair` beyond that of a process that only imports it."""
     code = (
-        "import resource, sys; from pathlib import Path; from ckptmatrix.repairing import repair\n"
+        "import resource, sys; from pathlib import Path\n"
+        "from ckptmatrix.checkpoint.repair import repair\n"
         "if len(sys.argv) > 1: repair(*map(Path, sys.argv[1:]))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
     )

@@ -5,7 +5,7 @@ python tools/make_causes_page.py
 
 from pathlib import Path
 
-from ckptmatrix.causes import KnownCause, known_causes
+from ckptmatrix.knowledge.causes import KnownCause, known_causes
 
 PAGE = Path(__file__).parents[1] / "docs" / "causes.md"
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import msgspec
 
 from ckptmatrix import __version__
-from ckptmatrix.config import read_config
-from ckptmatrix.files import write_atomically
-from ckptmatrix.home import Home
-from ckptmatrix.lab import Lab
+from ckptmatrix.measure.checkpoints import Written
+from ckptmatrix.measure.lab import Lab
+from ckptmatrix.measure.outcome_store import now
 from ckptmatrix.model import Environment
-from ckptmatrix.store import now
-from ckptmatrix.writing import Written
+from ckptmatrix.plan.config import read_config
+from ckptmatrix.util.files import write_atomically
+from ckptmatrix.util.home import Home
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "fixtures" / "checkpoints"

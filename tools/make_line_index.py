@@ -22,8 +22,8 @@ from pathlib import Path
 import msgspec
 from packaging.version import Version
 
-from ckptmatrix.explaining.lines import RESOURCE, FileLines, Index, digest
-from ckptmatrix.files import write_atomically
+from ckptmatrix.checkpoint.explain.lines import RESOURCE, FileLines, Index, digest
+from ckptmatrix.util.files import write_atomically
 
 FILES = (
     "accelerate/accelerator.py",
@@ -43,7 +43,7 @@ FILES = (
     "accelerate/utils/offload.py",
 )
 FIRST = Version("0.6.0")
-TARGET = Path(__file__).parents[1] / "src/ckptmatrix/explaining" / RESOURCE
+TARGET = Path(__file__).parents[1] / "src/ckptmatrix/checkpoint/explain" / RESOURCE
 
 
 def pip(*arguments: str) -> str:

@@ -5,7 +5,7 @@
 Runs inside an environment with torch and accelerate and needs nothing else but `small_runs.py`.
 Each case is a function below; what it logs and the traceback it ends with go to
 `OUT/CASE--VERSIONS.txt`, with the paths of the machine taken out. The examples in
-`tests/explaining/examples` were made so.
+`tests/checkpoint/explain/examples` were made so.
 """
 # ruff: noqa: D103 (a case's name says what it does)
 

@@ -380,3 +380,25 @@ class Matrix:
     """What makes the run fail beside its cells, such as an expectation that nothing matched."""
     schema: str = SCHEMA
     """Always `SCHEMA`."""
+
+
+BAD = (Verdict.LOST, Verdict.WRONG)
+"""Verdicts that make a cell degraded."""
+
+
+def summary(record: CellRecord) -> str:
+    """What happened, in one line; expectations are matched against it."""
+    if record.error:
+        first = record.error.message.strip().splitlines()
+        return f"{record.error.type}: {first[0] if first else ''}"
+    if record.reason:
+        return record.reason
+    parts = [
+        f"{verdict} {', '.join(names)}"
+        for verdict in (Verdict.LOST, Verdict.WRONG, Verdict.UNSAVED)
+        if (names := [n for n, found in record.components.items() if found == verdict])
+    ]
+    first_difference = record.resume and record.resume.first_difference
+    if first_difference:
+        parts.append(f"training differs in {first_difference.quantity}")
+    return "; ".join(parts) or "everything restored"

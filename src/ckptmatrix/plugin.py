@@ -4,25 +4,10 @@ A test module that binds a `Grid` at its top level has the cells as its items; t
 the repository of anybody who trains with accelerate, over scenarios and loaders of their own.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-from ckptmatrix.config import Config, read_config
-from ckptmatrix.device import find_device
-from ckptmatrix.errors import CkptmatrixError
-from ckptmatrix.expectations import Expectations, read_expectations
-from ckptmatrix.home import Home
-from ckptmatrix.index import released
-from ckptmatrix.judge import summary
-from ckptmatrix.lab import Lab
-from ckptmatrix.model import MEASURED, Cell, CellRecord
-from ckptmatrix.planning import Plan, Selection, make_plan, needs_index
-from ckptmatrix.recorded import writers_elsewhere
 
 
 @dataclass(frozen=True)
@@ -62,11 +47,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_pycollect_makeitem(
     collector: pytest.Module | pytest.Class, name: str, obj: object
-) -> "GridCollector | None":
+) -> pytest.Collector | None:
     """A `Grid` in a test module becomes a collector of cells."""
-    if isinstance(obj, Grid):
-        return GridCollector.from_parent(collector, name=name, grid=obj)
-    return None
+    if not isinstance(obj, Grid):
+        return None
+    from ckptmatrix.measure.pytest_items import GridCollector  # only where there is a grid
+
+    return GridCollector.from_parent(collector, name=name, declared=obj.config)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -74,145 +61,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With `--dist loadgroup`, each reader's cells stay together."""
     if config.getoption("dist") != "loadgroup":
         return None
-    from ckptmatrix.scheduling import ByReader  # only where xdist is
+    from ckptmatrix.measure.xdist_by_reader import ByReader  # only where xdist is
 
     return ByReader(config, log)
-
-
-def selection(config: pytest.Config) -> Selection:
-    """What the options select."""
-    remedies = config.getoption("--matrix-remedies")
-    return Selection(
-        config.getoption("--matrix-tier"),
-        _names(config, "accelerate"),
-        _names(config, "stack"),
-        _names(config, "scenario"),
-        _names(config, "loader"),
-        None if remedies is None else remedies == "yes",
-    )
-
-
-def _names(config: pytest.Config, option: str) -> tuple[str, ...] | None:
-    value = config.getoption(f"--matrix-{option}")
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if value else None
-
-
-def _between(plan: Plan, config: pytest.Config) -> Plan:
-    """The cells between the writers and the readers that the options name."""
-    writers, readers = _names(config, "writer"), _names(config, "reader")
-    cells = tuple(
-        cell
-        for cell in plan.cells
-        if (writers is None or cell.writer.short in writers)
-        and (readers is None or cell.reader.short in readers)
-    )
-    return plan if len(cells) == len(plan.cells) else plan.narrowed(cells)
-
-
-class GridCollector(pytest.Collector):
-    """Collects the cells of a plan; builds nothing."""
-
-    def __init__(self, *, grid: Grid, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self.grid = grid
-
-    def collect(self) -> Iterable["CellItem"]:
-        """One item for each cell, reader by reader."""
-        config = read_config(self.config.rootpath / self.grid.config)
-        chosen = selection(self.config)
-        index = released("accelerate") if needs_index(config, chosen) else ()
-        plan = _between(make_plan(config, chosen, index), self.config)
-        bench = _bench(self.config, config, plan)
-        cells: Iterable[Cell] = plan.cells
-        if self.config.getoption("--matrix-unmeasured"):
-            cells = bench.lab.unmeasured(plan.cells)
-        for cell in cells:
-            yield CellItem.from_parent(self, name=cell.id, cell=cell, bench=bench)
-
-
-@dataclass(frozen=True)
-class _Bench:
-    """What all items of a session share."""
-
-    lab: Lab
-    """Where cells are measured."""
-    expectations: Expectations
-    """What is known."""
-
-
-_BENCH = pytest.StashKey[_Bench]()
-
-
-def _bench(pytest_config: pytest.Config, config: Config, plan: Plan) -> _Bench:
-    if _BENCH not in pytest_config.stash:
-        device = find_device(pytest_config.getoption("--matrix-device"))
-        home = Home.of(config.root)
-        elsewhere = writers_elsewhere(plan, config, home, device)
-        lab = Lab(config, home, device, elsewhere, plan.remedies)
-        expectations = read_expectations(config.root / "expectations.toml")
-        pytest_config.stash[_BENCH] = _Bench(lab, expectations)
-        pytest_config.add_cleanup(lab.close)
-    return pytest_config.stash[_BENCH]
-
-
-FAILED_ITSELF = "ckptmatrix failed: "
-"""How the report of an item begins that has no outcome, for no fault of the cell's."""
-
-
-class UnexpectedOutcomeError(Exception):
-    """A cell came out otherwise than is known."""
-
-
-class CellItem(pytest.Item):
-    """One cell: passes if its outcome is as expected, is skipped where nothing can be measured."""
-
-    def __init__(self, *, cell: Cell, bench: _Bench, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self.cell = cell
-        self.bench = bench
-
-    def runtest(self) -> None:
-        """Measure the cell and its remedies, or find them measured.
-
-        Raises:
-            UnexpectedOutcomeError: it came out otherwise than is known.
-        """
-        records = self.bench.lab.outcomes(self.cell)
-        if records[0].status not in MEASURED:
-            pytest.skip(f"{records[0].status}: {records[0].reason}")
-        today = datetime.now(UTC).date()
-        judged = [self.bench.expectations.laid_over(record, today) for record in records]
-        unexpected = [told(record) for record in judged if record.expected is False]
-        if unexpected:
-            raise UnexpectedOutcomeError("\n\n".join(unexpected))
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
-        """What a person needs to know, without the frames of this plugin."""
-        if isinstance(excinfo.value, UnexpectedOutcomeError):
-            return str(excinfo.value)
-        if isinstance(excinfo.value, CkptmatrixError):
-            return f"{FAILED_ITSELF}{excinfo.value}"
-        return f"{FAILED_ITSELF}{super().repr_failure(excinfo, style)}"
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where the item is from, and what it is called in a report."""
-        return self.path, None, self.cell.id
-
-
-def told(record: CellRecord) -> str:
-    """An unexpected outcome in a few lines."""
-    lines = [f"by {record.loader}, {record.treatment}: {record.status}: {summary(record)}"]
-    if record.expectation:
-        lines.append(record.expectation)
-    lines += [
-        f"  {name}: {gap.where} was saved as {gap.saved}, found {gap.found}"
-        for name, gap in record.differences.items()
-    ]
-    if record.error and record.error.traceback:
-        lines.append(record.error.traceback)
-    return "\n".join(lines)
-
-
-def cells_of(items: Iterable[pytest.Item]) -> Iterator[Cell]:
-    """The cells among collected items."""
-    return (item.cell for item in items if isinstance(item, CellItem))

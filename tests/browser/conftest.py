@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ckptmatrix.model import Matrix, Status, Verdict
-from ckptmatrix.report import read_matrix, write_reports
-from tests.report import synthetic
+from ckptmatrix.results.report import read_matrix, write_reports
+from tests.support import synthetic
+from tests.support.places import BASIC_RUN
 
 playwright_api = pytest.importorskip(
     "playwright.sync_api", reason="needs the browser extra; `nox -s browser` installs it"
@@ -25,7 +26,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-SAMPLE = Path(__file__).parents[1] / "runs" / "basic.json.gz"
+SAMPLE = BASIC_RUN
 SCREENSHOTS = os.environ.get("CKPTMATRIX_SCREENSHOTS")
 """Directory that keeps a picture of each tested state, for CI to show; unset keeps none."""
 

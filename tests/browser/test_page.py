@@ -4,23 +4,23 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from ckptmatrix.findings.axis import axis_of
-from ckptmatrix.findings.folds import folds_of
-from ckptmatrix.findings.tally import views_of
-from ckptmatrix.findings.upgrade import advise
-from ckptmatrix.findings.wording import (
+from ckptmatrix.model import MEASURED, Matrix, Status
+from ckptmatrix.results.findings.axis import axis_of
+from ckptmatrix.results.findings.folds import folds_of
+from ckptmatrix.results.findings.tally import views_of
+from ckptmatrix.results.findings.upgrade import advise
+from ckptmatrix.results.findings.wording import (
     against_staying,
     decision,
     path_text,
     remedy_text,
     verdict,
 )
-from ckptmatrix.model import MEASURED, Matrix, Status
+from tests.support.places import ROOT
 
 CELLS = "#matrix tbody tr:not(.group) td"
 
@@ -232,7 +232,7 @@ def test_forced_colours_keep_glyphs_and_borders(open_page, report):
 
 def test_the_command_of_a_cell_selects_exactly_that_cell(open_page, report, matrix):
     page = open_page(report).page
-    root = Path(__file__).parents[2]
+    root = ROOT
     measured = [cell for cell in matrix.cells if cell.status in MEASURED]
     cell = measured[len(measured) // 2]
     view = next(

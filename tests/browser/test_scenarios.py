@@ -5,9 +5,9 @@ import re
 import pytest
 from packaging.version import Version
 
-from ckptmatrix.findings.upgrade import advise
-from ckptmatrix.findings.wording import decision, plain_training
 from ckptmatrix.model import Status
+from ckptmatrix.results.findings.upgrade import advise
+from ckptmatrix.results.findings.wording import decision, plain_training
 
 CELLS = "#matrix tbody tr:not(.group) td"
 OLD, NEW = "accelerate-0.31.0+torch2.13-np2", "accelerate-1.1.1+torch2.13-np2"

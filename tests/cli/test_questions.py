@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ckptmatrix.cli import main
-from ckptmatrix.report import write_reports
-from tests.report import synthetic
+from ckptmatrix.results.report import write_reports
+from tests.support import synthetic
 
 RELEASES = ["0.24.1", "0.31.0", "0.33.0", "1.1.1", "1.15.0"]
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from ckptmatrix.cli import main
-from tests.resume.places import ROOT, python_of
+from tests.support.environments import python_of
+from tests.support.places import ROOT, TO_REPAIR
 
 SCRIPT = ROOT / "src" / "ckptmatrix" / "doctor.py"
-CHECKPOINTS = ROOT / "tests" / "repairing" / "checkpoints"
+CHECKPOINTS = TO_REPAIR
 SOUND = ("model", "optimizer", "scheduler")
 
 
@@ -55,7 +56,7 @@ def test_the_founding_directory_where_it_raised(tmp_path: Path):
 
 @pytest.mark.environments
 def test_a_silent_loss_and_a_repaired_copy(tmp_path: Path):
-    from ckptmatrix.repairing import repair
+    from ckptmatrix.checkpoint.repair import repair
 
     python = python_of("1.15.0", "torch2.13-np2")
     code, answer = examine(python, CHECKPOINTS / "kohya-0.33.0", path=tmp_path)

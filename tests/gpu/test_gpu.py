@@ -2,12 +2,12 @@
 
 import pytest
 
-from ckptmatrix.config import Config
-from ckptmatrix.device import find_device
-from ckptmatrix.home import Home
-from ckptmatrix.lab import Lab
+from ckptmatrix.environments.device import find_device
+from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import Cell, Status, Verdict
-from tests.conftest import NEWEST, ROOT
+from ckptmatrix.plan.config import Config
+from ckptmatrix.util.home import Home
+from tests.support.places import NEWEST, ROOT
 
 pytestmark = [
     pytest.mark.gpu,

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from ckptmatrix.home import Home
-from ckptmatrix.lab import Lab
+from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import CellRecord, Environment, Matrix
-from ckptmatrix.report import read_matrix
-from tests.conftest import ROOT
+from ckptmatrix.results.report import read_matrix
+from ckptmatrix.util.home import Home
 from tests.machines.github import Runner, path_with
 from tests.machines.test_workflows import GITHUB, SLURM
+from tests.support.places import ROOT
 
 pytestmark = pytest.mark.environments
 

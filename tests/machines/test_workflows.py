@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from ckptmatrix.cli import cli
-from tests.conftest import ROOT
+from tests.support.places import ROOT
 
 GITHUB = ROOT / "docs" / "workflows" / "github-actions.yml"
 SLURM = ROOT / "docs" / "workflows" / "slurm-array.sh"

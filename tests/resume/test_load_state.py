@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.resume.places import ROOT, python_of
+from tests.support.environments import python_of
+from tests.support.places import ROOT
 
 pytestmark = pytest.mark.environments
 

@@ -13,7 +13,7 @@ import msgspec
 from packaging.version import Version
 
 from ckptmatrix.model import CheckpointRecord, EnvironmentRecord, ErrorRecord, Resume, Status
-from tests.places import SAMPLE
+from tests.support.places import SAMPLE
 
 GIVEN = os.environ.get("CKPTMATRIX_MATRIX")
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ckptmatrix.explaining.diagnosis import diagnose
+from ckptmatrix.checkpoint.explain.diagnosis import diagnose
 from tests.truth.measured import RUN, Cell
 
 _FRAME = re.compile(r"(?P<file>\S+):(?P<line>\d+) in (?P<function>\w+): (?P<code>.*)")

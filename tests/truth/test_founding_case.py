@@ -6,11 +6,11 @@ torch 2.13; the committed fixture is the same writer's.
 
 import pytest
 
-from ckptmatrix.explaining.diagnosis import diagnose
-from ckptmatrix.inspecting.foretelling import foretell
-from ckptmatrix.inspecting.gathering import gather
+from ckptmatrix.checkpoint.explain.diagnosis import diagnose
+from ckptmatrix.checkpoint.inspect.gathering import gather
+from ckptmatrix.checkpoint.inspect.prediction import foretell
 from ckptmatrix.model import Status
-from tests.places import FIXTURES
+from tests.support.places import FIXTURES
 from tests.truth.measured import RUN, Cell
 from tests.truth.test_explained import as_traceback
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from ckptmatrix.expectations import release_and_stack
+from ckptmatrix.knowledge.expectations import release_and_stack
 from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status, Verdict
-from ckptmatrix.report import read_matrix
+from ckptmatrix.results.report import read_matrix
+from tests.support.places import BASIC_RUN
 
-SAMPLE = Path(__file__).parents[1] / "runs" / "basic.json.gz"
+SAMPLE = BASIC_RUN
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ import msgspec
 import pytest
 from packaging.version import Version
 
+from ckptmatrix.checkpoint.repair import Options
+from ckptmatrix.checkpoint.repair.limit import EVERY, Foretold
+from ckptmatrix.checkpoint.repair.limits import foretell
+from ckptmatrix.checkpoint.repair.repair_plan import Plan, make
 from ckptmatrix.errors import CkptmatrixError
 from ckptmatrix.model import MEASURED, CheckpointRecord, Status
-from ckptmatrix.repairing import Options
-from ckptmatrix.repairing.foretelling import foretell
-from ckptmatrix.repairing.foretold import EVERY, Foretold
-from ckptmatrix.repairing.plan import Plan, make
-from tests.places import fixture_of, of_the_run
+from tests.support.places import fixture_of, of_the_run
 from tests.truth.measured import GIVEN, RUN, Cell
 
 SCRIPTS = {

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ckptmatrix import lab as lab_module
-from ckptmatrix.built import keep
-from ckptmatrix.environments import find_built
-from ckptmatrix.home import Home
-from ckptmatrix.judge import HarnessError
-from ckptmatrix.lab import Lab
+from ckptmatrix.environments.building import find_built
+from ckptmatrix.environments.installation import keep
+from ckptmatrix.measure import lab as lab_module
+from ckptmatrix.measure.judge import HarnessError
+from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import Cell, CellRecord, Status, Verdict
-from tests.conftest import NEWEST
+from ckptmatrix.util.home import Home
+from tests.support.places import NEWEST
 
 pytestmark = pytest.mark.environments
 

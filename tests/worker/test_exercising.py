@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from ckptmatrix.config import Config
-from ckptmatrix.home import Home
-from ckptmatrix.lab import Lab
+from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import Cell
-from tests.conftest import NEWEST, ROOT
+from ckptmatrix.plan.config import Config
+from ckptmatrix.util.home import Home
+from tests.support.places import NEWEST, ROOT
 
 pytestmark = pytest.mark.environments
 

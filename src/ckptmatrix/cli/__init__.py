@@ -9,20 +9,27 @@ import click
 from ckptmatrix import __version__
 from ckptmatrix.errors import CkptmatrixError
 
+_SHARED = frozenset({"options"})
+"""Files of this package that are no subcommand."""
+
 
 class _Commands(click.Group):
     """Finds the subcommands by the files beside this one; imports only the one asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(module.name.strip("_") for module in pkgutil.iter_modules(__path__))
+        return sorted(name.strip("_") for name in _modules())
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        for module in pkgutil.iter_modules(__path__):
-            if module.name.strip("_") == name:
-                found = importlib.import_module(f"{__name__}.{module.name}").command
+        for module in _modules():
+            if module.strip("_") == name:
+                found = importlib.import_module(f"{__name__}.{module}").command
                 assert isinstance(found, click.Command)
                 return found
         return None
+
+
+def _modules() -> list[str]:
+    return [m.name for m in pkgutil.iter_modules(__path__) if m.name not in _SHARED]
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from ckptmatrix.findings.diff import Change, compare
-from ckptmatrix.report import read_matrix
-from ckptmatrix.report.changes import changes_markdown
+from ckptmatrix.results.findings.diff import Change, compare
+from ckptmatrix.results.report import read_matrix
+from ckptmatrix.results.report.changes import changes_markdown
 
 
 @click.command()

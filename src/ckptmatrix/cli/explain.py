@@ -9,11 +9,11 @@ import click
 import msgspec
 from rich.console import Console
 
+from ckptmatrix.checkpoint.explain.console import as_json, show
+from ckptmatrix.checkpoint.explain.diagnosis import diagnose
+from ckptmatrix.checkpoint.explain.traces import TEXT_LIMIT
+from ckptmatrix.checkpoint.inspect.gathering import gather
 from ckptmatrix.errors import UsageError
-from ckptmatrix.explaining.diagnosis import diagnose
-from ckptmatrix.explaining.showing import as_json, show
-from ckptmatrix.explaining.traces import TEXT_LIMIT
-from ckptmatrix.inspecting.gathering import gather
 
 
 @click.command()

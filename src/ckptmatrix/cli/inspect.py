@@ -9,11 +9,17 @@ import msgspec
 from packaging.version import InvalidVersion, Version
 from rich.console import Console
 
+from ckptmatrix.checkpoint.inspect.console import (
+    clean,
+    newest_first,
+    outcome_text,
+    show,
+    show_table,
+)
+from ckptmatrix.checkpoint.inspect.gathering import looks_like_checkpoint
+from ckptmatrix.checkpoint.inspect.inspection import Inspection, as_json, inspect, oddities
+from ckptmatrix.checkpoint.inspect.prediction import Foretelling, foretell
 from ckptmatrix.errors import UsageError
-from ckptmatrix.inspecting.foretelling import Foretelling, foretell
-from ckptmatrix.inspecting.gathering import looks_like_checkpoint
-from ckptmatrix.inspecting.inspection import Inspection, as_json, inspect, oddities
-from ckptmatrix.inspecting.showing import clean, newest_first, outcome_text, show, show_table
 
 
 @click.command()

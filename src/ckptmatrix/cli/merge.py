@@ -8,10 +8,10 @@ import click
 
 from ckptmatrix.cli.run import conclude, tell, update
 from ckptmatrix.errors import UsageError
-from ckptmatrix.expectations import lay_over, read_expectations
-from ckptmatrix.merging import merge
-from ckptmatrix.report import read_matrix
-from ckptmatrix.run import baseline_of
+from ckptmatrix.knowledge.expectations import lay_over, read_expectations
+from ckptmatrix.measure.pipeline import baseline_of
+from ckptmatrix.results.merge_shards import merge
+from ckptmatrix.results.report import read_matrix
 
 
 @click.command(name="merge")

@@ -9,11 +9,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ckptmatrix.device import find_device
-from ckptmatrix.estimate import Work, in_words
-from ckptmatrix.selecting import Selected, select, selection_options
-from ckptmatrix.sharding import Shard, shard_option, sharded
-from ckptmatrix.work import work_of
+from ckptmatrix.cli.options import select, selection_options, shard_option
+from ckptmatrix.environments.device import find_device
+from ckptmatrix.measure.remaining import work_of
+from ckptmatrix.plan.estimate import Work, in_words
+from ckptmatrix.plan.selected import Selected
+from ckptmatrix.plan.shards import Shard, sharded
 
 
 @click.command(name="plan")

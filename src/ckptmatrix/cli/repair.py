@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from ckptmatrix.repairing import Options, Report, repair
-from ckptmatrix.repairing.foretold import Foretold
-from ckptmatrix.repairing.weights import tied_pairs
+from ckptmatrix.checkpoint.repair import Options, Report, repair
+from ckptmatrix.checkpoint.repair.limit import Foretold
+from ckptmatrix.checkpoint.repair.weight_files import tied_pairs
 
 EPILOG = """\b
 Examples:

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from ckptmatrix.errors import UsageError
-from ckptmatrix.finished import LAST_RUN
-from ckptmatrix.report import read_matrix, write_reports
+from ckptmatrix.results.report import read_matrix, write_reports
+from ckptmatrix.results.which_matrix import LAST_RUN
 
 
 @click.command()

@@ -10,23 +10,26 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ckptmatrix import learning
-from ckptmatrix.conclusion import Conclusion, concluded
-from ckptmatrix.device import find_device
+from ckptmatrix.cli.options import select, selection_options, shard_option
+from ckptmatrix.environments.device import find_device
 from ckptmatrix.errors import UsageError
-from ckptmatrix.estimate import in_words
-from ckptmatrix.expectations import Expectations, read_expectations
-from ckptmatrix.findings.diff import on_common_ground
-from ckptmatrix.home import Home
-from ckptmatrix.job import Job
+from ckptmatrix.knowledge import expectations_update
+from ckptmatrix.knowledge.expectations import Expectations, read_expectations
+from ckptmatrix.measure.job import Job
+from ckptmatrix.measure.pipeline import baseline_of, measured
+from ckptmatrix.measure.remaining import work_of
+from ckptmatrix.measure.shard_record import shard_record
+from ckptmatrix.measure.unpacking import unpack
 from ckptmatrix.model import Matrix
-from ckptmatrix.report import read_matrix, write_reports
-from ckptmatrix.run import baseline_of, measured
-from ckptmatrix.selecting import Selected, select, selection_options
-from ckptmatrix.sharding import Shard, shard_option, shard_record, sharded
-from ckptmatrix.standing import Standing
-from ckptmatrix.unpacking import unpack
-from ckptmatrix.work import work_of
+from ckptmatrix.plan.estimate import in_words
+from ckptmatrix.plan.selected import Selected
+from ckptmatrix.plan.shards import Shard, sharded
+from ckptmatrix.results.assemble import inputs_digest, judged_matrix
+from ckptmatrix.results.conclusion import Conclusion, concluded
+from ckptmatrix.results.findings.diff import on_common_ground
+from ckptmatrix.results.report import read_matrix, write_reports
+from ckptmatrix.results.report_cache import Standing
+from ckptmatrix.util.home import Home
 
 
 @click.command(name="run")
@@ -126,14 +129,14 @@ def command(
     compared = baseline or baseline_of(selected.config.root)
     standing = Standing(home, reports, (path, compared) if compared else (path,))
     with measured(job) as found:
-        known = found.digest()
+        known = inputs_digest(found)
         conclusion = None if update_expectations else standing.recall(known)
         if conclusion:
             said = f"nothing has changed since {conclusion.finished}: its report stands"
             console.print(said, soft_wrap=True)
             conclusion = replace(conclusion, measured=0)
         else:
-            matrix = found.matrix()
+            matrix = judged_matrix(found)
             conclusion = conclude(matrix, reports, compared)
             standing.keep(known, conclusion)
     tell(conclusion, as_json)
@@ -180,7 +183,7 @@ def tell(conclusion: Conclusion, as_json: bool) -> None:
 
 def update(path: Path, expectations: Expectations, matrix: Matrix, whole: bool) -> None:
     """Rewrite `expectations.toml` from a run and say what became of it."""
-    kept, added, dropped = learning.update(path, expectations, matrix, whole)
+    kept, added, dropped = expectations_update.update(path, expectations, matrix, whole)
     told = f"{path.name}: {kept} kept, {added} added, {dropped} dropped"
     Console(stderr=True).print(told)
 

@@ -11,16 +11,16 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ckptmatrix.device import find_device
+from ckptmatrix.cli.options import select, selection_options
+from ckptmatrix.environments.device import find_device
 from ckptmatrix.errors import NothingRanError
-from ckptmatrix.home import Home
-from ckptmatrix.lab import Lab
+from ckptmatrix.measure.lab import Lab
+from ckptmatrix.measure.mutation import Fate, score, subject
 from ckptmatrix.model import Cell
-from ckptmatrix.mutation import Fate, score, subject
-from ckptmatrix.parallel import side_by_side
-from ckptmatrix.progress import progress
-from ckptmatrix.score_report import Row, read_rows, row_of, write_rows
-from ckptmatrix.selecting import select, selection_options
+from ckptmatrix.results.report.mutation import Row, read_rows, row_of, write_rows
+from ckptmatrix.util.home import Home
+from ckptmatrix.util.parallel import side_by_side
+from ckptmatrix.util.progress import progress
 
 
 @click.command(name="score")

@@ -7,12 +7,12 @@ import click
 import msgspec
 from rich.console import Console
 
-from ckptmatrix.device import find_device
-from ckptmatrix.repairing.weights import tied_pairs
-from ckptmatrix.selecting import DEFAULT_TIER, select
-from ckptmatrix.trying.attempt import Wish
-from ckptmatrix.trying.row import Row, try_directory
-from ckptmatrix.trying.showing import as_markdown, remedies, show, verdict
+from ckptmatrix.checkpoint.repair.weight_files import tied_pairs
+from ckptmatrix.cli.options import DEFAULT_TIER, select
+from ckptmatrix.environments.device import find_device
+from ckptmatrix.measure.directory.attempt import Wish
+from ckptmatrix.measure.directory.console import as_markdown, remedies, show, verdict
+from ckptmatrix.measure.directory.row import Row, try_directory
 
 EPILOG = """\b
 Examples:

@@ -7,17 +7,17 @@ from pathlib import Path
 import click
 import msgspec
 
-from ckptmatrix.config import read_config
 from ckptmatrix.errors import UsageError
-from ckptmatrix.findings.crossing import Answer
-from ckptmatrix.findings.paths import Verify
-from ckptmatrix.findings.tally import scenarios_of
-from ckptmatrix.findings.upgrade import Advice, advise, resolve
-from ckptmatrix.findings.wording import advice_lines, decision, path_text, remedy_text
-from ckptmatrix.finished import finished_matrix
-from ckptmatrix.home import Home
-from ckptmatrix.hops import verifier
 from ckptmatrix.model import Matrix
+from ckptmatrix.plan.config import read_config
+from ckptmatrix.results.findings.crossing import Answer
+from ckptmatrix.results.findings.detours import Verify
+from ckptmatrix.results.findings.tally import scenarios_of
+from ckptmatrix.results.findings.upgrade import Advice, advise, resolve
+from ckptmatrix.results.findings.wording import advice_lines, decision, path_text, remedy_text
+from ckptmatrix.results.hops import verifier
+from ckptmatrix.results.which_matrix import finished_matrix
+from ckptmatrix.util.home import Home
 
 EXIT_CODES = {Answer.SAFE: 0, Answer.UNSAFE: 1, Answer.UNKNOWN: 4}
 

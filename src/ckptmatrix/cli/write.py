@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from ckptmatrix.artifact import pack
-from ckptmatrix.device import find_device
+from ckptmatrix.cli.options import select, selection_options
+from ckptmatrix.environments.device import find_device
 from ckptmatrix.errors import UsageError
-from ckptmatrix.expectations import Expectations
-from ckptmatrix.home import Home
-from ckptmatrix.job import Job
-from ckptmatrix.run import prepare
-from ckptmatrix.selecting import select, selection_options
+from ckptmatrix.knowledge.expectations import Expectations
+from ckptmatrix.measure.job import Job
+from ckptmatrix.measure.packing import pack
+from ckptmatrix.measure.pipeline import prepare
+from ckptmatrix.util.home import Home
 
 
 @click.command(name="write")

@@ -1,0 +1,1 @@
+"""How the files of a checkpoint are named, read and written; no conclusion is drawn here."""

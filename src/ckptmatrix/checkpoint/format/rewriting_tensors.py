@@ -1,0 +1,303 @@
+"""A model's weights as named pieces of memory, whatever file they lie in; both formats written.
+
+safetensors: 8 bytes of header length, a JSON header, then the data of all tensors without gaps
+(https://github.com/huggingface/safetensors#format).
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ckptmatrix.checkpoint.format import rewriting_archives
+from ckptmatrix.checkpoint.format.rewriting_archives import CHUNK, WIDTHS, Archive, DamagedError
+from ckptmatrix.checkpoint.format.rewriting_pickles import Call, Global, Storage
+
+_STORAGES = {
+    "F64": "DoubleStorage",
+    "F32": "FloatStorage",
+    "F16": "HalfStorage",
+    "BF16": "BFloat16Storage",
+    "I64": "LongStorage",
+    "I32": "IntStorage",
+    "I16": "ShortStorage",
+    "I8": "CharStorage",
+    "U8": "ByteStorage",
+    "BOOL": "BoolStorage",
+    "C64": "ComplexFloatStorage",
+}
+"""safetensors' dtype -> torch's storage class."""
+
+_UNTYPED = {
+    "F8_E4M3": ("float8_e4m3fn", 1),
+    "F8_E5M2": ("float8_e5m2", 1),
+    "U16": ("uint16", 2),
+    "U32": ("uint32", 4),
+    "U64": ("uint64", 8),
+}
+"""safetensors' dtype -> torch's dtype and width, for those without a storage class of their own."""
+
+_CODES = {
+    **{storage: code for code, storage in _STORAGES.items()},
+    **{dtype: code for code, (dtype, _) in _UNTYPED.items()},
+}
+REBUILD = Global("torch._utils", "_rebuild_tensor_v2")
+REBUILD_3 = Global("torch._utils", "_rebuild_tensor_v3")
+_ORDERED = Global("collections", "OrderedDict")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor, not read yet."""
+
+    dtype: str
+    """safetensors' name, such as `F32`."""
+    shape: tuple[int, ...]
+    """Its dimensions."""
+    nbytes: int
+    """Bytes of all its elements."""
+    chunks: Callable[[], Iterator[bytes]]
+    """Gives its bytes in C order, piece by piece."""
+    place: tuple[Any, ...]
+    """Equal for tensors that are the same memory."""
+    memory: tuple[Any, ...]
+    """Equal for tensors that lie in the same storage."""
+    whole: bool = True
+    """False if its storage holds more than the tensor."""
+
+    @property
+    def width(self) -> int:
+        """Bytes of one element; 0 for an empty tensor."""
+        return self.nbytes // math.prod(self.shape) if self.nbytes else 0
+
+
+class NoPlainTensorError(DamagedError):
+    """A state dict holds what only its own format can hold, such as a module's extra state."""
+
+
+Weights = Mapping[str, Tensor]
+"""Name in the state dict -> tensor."""
+
+
+def shared(weights: Weights) -> list[list[str]]:
+    """Groups of names whose tensors lie in the same storage: tied weights, and views."""
+    groups: dict[tuple[Any, ...], list[str]] = {}
+    for name, tensor in weights.items():
+        if tensor.nbytes:
+            groups.setdefault(tensor.memory, []).append(name)
+    return [names for names in groups.values() if len(names) > 1]
+
+
+# Reading.
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file.
+
+    Raises:
+        DamagedError: it is truncated or no such file.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        text = file.read(length) if 8 + length <= size else b""
+    try:
+        header: dict[str, Any] = json.loads(text)
+        header.pop("__metadata__", None)
+        return {n: _in_safetensors(path, 8 + length, size, n, **e) for n, e in header.items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DamagedError(
+            f"{path.name} is truncated or damaged.",
+            "Take an earlier checkpoint; weights can't be made up.",
+        ) from error
+
+
+def _in_safetensors(
+    path: Path,
+    base: int,
+    size: int,
+    name: str,
+    dtype: str,
+    shape: list[int],
+    data_offsets: list[int],
+) -> Tensor:
+    begin, end = data_offsets
+
+    def chunks() -> Iterator[bytes]:
+        with path.open("rb") as file:
+            file.seek(base + begin)
+            for start in range(begin, end, CHUNK):
+                yield file.read(min(CHUNK, end - start))
+
+    width = _width(dtype)
+    fits = width is None or end - begin == math.prod(shape) * width
+    if not (fits and 0 <= begin <= end <= size - base):
+        raise ValueError(name)
+    return Tensor(dtype, tuple(shape), end - begin, chunks, (path, name), (path, name))
+
+
+def _width(dtype: str) -> int | None:
+    """Bytes of one element, by safetensors' name; None for one that torch does not have."""
+    if dtype in _UNTYPED:
+        return _UNTYPED[dtype][1]
+    return WIDTHS[_STORAGES[dtype]] if dtype in _STORAGES else None
+
+
+def read_archive(path: Path) -> dict[str, Tensor]:
+    """Tensors of a `pytorch_model.bin`.
+
+    Raises:
+        NoPlainTensorError: it holds something else than plain tensors.
+        DamagedError: it is damaged.
+    """
+    archive = rewriting_archives.read(path)
+    archive.check()
+    root = archive.root
+    items = list(root.items()) if isinstance(root, dict) else getattr(root, "items", [])
+    tensors = {}
+    for name, node in items:
+        if isinstance(node, Call) and node.function.name == "_rebuild_parameter":
+            node = node.args[0]
+        if not isinstance(node, Call) or node.function not in (REBUILD, REBUILD_3):
+            raise NoPlainTensorError(
+                f"{path.name} holds {name}, which is no plain tensor.",
+                "Keep the format that it is in: --weights bin.",
+            )
+        tensors[name] = in_archive(archive, node)
+    return tensors
+
+
+def in_archive(archive: Archive, node: Call) -> Tensor:
+    """The tensor that a rebuilding call stands for, not read yet.
+
+    Raises:
+        DamagedError: its kind is not known here, or it exceeds its storage.
+    """
+    storage, offset, shape, stride = node.args[:4]
+    assert isinstance(storage, Storage)
+    kind = node.args[6].name if node.function == REBUILD_3 else storage.kind.name
+    if kind not in _CODES:
+        raise DamagedError(f"{archive.path.name} holds a tensor of {kind}, which is not supported.")
+    width = _width(_CODES[kind]) or 1
+    nbytes = math.prod(shape) * width
+    last = offset + sum((n - 1) * s for n, s in zip(shape, stride, strict=True))
+    if nbytes and not 0 <= last * width < archive.sizes[storage.key]:
+        raise DamagedError(f"{archive.path.name} is damaged: a tensor exceeds its storage.")
+
+    def chunks() -> Iterator[bytes]:
+        if not nbytes:
+            return iter(())
+        if tuple(stride) == _contiguous(tuple(shape)) or math.prod(shape) == 1:
+            return archive.part(storage.key, offset * width, nbytes)
+        return gather(b"".join(archive.chunks(storage.key)), offset, shape, stride, width)
+
+    memory = (archive.path, storage.key)
+    place = (*memory, offset, tuple(shape), tuple(stride))
+    whole = nbytes == storage.count * WIDTHS.get(storage.kind.name, 1)
+    return Tensor(_CODES[kind], tuple(shape), nbytes, chunks, place, memory, whole)
+
+
+def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(math.prod(shape[i + 1 :]) for i in range(len(shape)))
+
+
+def gather(
+    data: bytes, offset: int, shape: tuple[int, ...], stride: tuple[int, ...], width: int
+) -> Iterator[bytes]:
+    """Elements of a tensor that is not contiguous, in C order, row by row."""
+    codes: dict[int, Literal["B", "H", "I", "Q"]] = {1: "B", 2: "H", 4: "I", 8: "Q"}
+    elements = memoryview(data).cast(codes[width])
+
+    def rows(axis: int, start: int) -> Iterator[bytes]:
+        if axis == len(shape) - 1:
+            step, stop = stride[axis], start + (shape[axis] - 1) * stride[axis] + 1
+            row = elements[start:stop:step] if step else elements[start : start + 1]
+            yield row.tobytes() * (1 if step else shape[axis])
+            return
+        for index in range(shape[axis]):
+            yield from rows(axis + 1, start + index * stride[axis])
+
+    return rows(0, offset)
+
+
+# Writing.
+
+
+def write_safetensors(path: Path, weights: Weights) -> None:
+    """Write weights as safetensors, of memory that several names share only the first, as
+    accelerate does (`safetensors.torch.load_model` rejects the others)."""
+    left_out = {name for names in shared(weights) for name in names[1:]}
+    kept = [name for name in weights if name not in left_out]
+    kept.sort(key=lambda name: (-weights[name].width, name))
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name in kept:
+        tensor = weights[name]
+        begin, end = end, end + tensor.nbytes
+        header[name] = {
+            "dtype": tensor.dtype,
+            "shape": list(tensor.shape),
+            "data_offsets": [begin, end],
+        }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("xb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in kept:
+            for chunk in weights[name].chunks():
+                file.write(chunk)
+
+
+def write_archive(path: Path, weights: Weights) -> None:
+    """Write weights as `torch.save` would write the state dict; shared memory stays shared."""
+    storages: dict[tuple[Any, ...], Storage] = {}
+    records: dict[str, tuple[int, Callable[[], Iterable[bytes]]]] = {}
+    root = Call(_ORDERED, ())
+    for name, tensor in weights.items():
+        if tensor.place not in storages:
+            key = str(len(storages))
+            storages[tensor.place] = _storage(tensor, key)
+            records[key] = (tensor.nbytes, tensor.chunks)
+        stride = _contiguous(tensor.shape)
+        parts = (storages[tensor.place], 0, tensor.shape, stride, False, Call(_ORDERED, ()))
+        if tensor.dtype in _UNTYPED:
+            dtype = Global("torch", _UNTYPED[tensor.dtype][0])
+            root[name] = Call(REBUILD_3, (*parts, dtype))
+        else:
+            root[name] = Call(REBUILD, parts)
+    rewriting_archives.write(path, root, records)
+
+
+def _storage(tensor: Tensor, key: str) -> Storage:
+    if tensor.dtype in _STORAGES:
+        count = math.prod(tensor.shape)
+        return Storage(Global("torch", _STORAGES[tensor.dtype]), key, "cpu", count)
+    if tensor.dtype in _UNTYPED:
+        return Storage(Global("torch.storage", "UntypedStorage"), key, "cpu", tensor.nbytes)
+    raise DamagedError(
+        f"Tensors of dtype {tensor.dtype} can't be written to a .bin file.",
+        "Keep the format that they are in: --weights safetensors.",
+    )
+
+
+def equal(left: Tensor, right: Tensor) -> bool:
+    """Whether two tensors are the same, bit for bit."""
+    if (left.dtype, left.shape) != (right.dtype, right.shape):
+        return False
+    return _same_bytes(left.chunks(), right.chunks())
+
+
+def _same_bytes(left: Iterator[bytes], right: Iterator[bytes]) -> bool:
+    """Whether two streams, cut in whatever way, are the same."""
+    held: tuple[bytes, bytes] = (b"", b"")
+    while True:
+        a = held[0] or next(left, b"")
+        b = held[1] or next(right, b"")
+        common = min(len(a), len(b))
+        if not common:
+            return not a and not b
+        if a[:common] != b[:common]:
+            return False
+        held = (a[common:], b[common:])

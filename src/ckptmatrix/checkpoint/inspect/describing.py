@@ -1,0 +1,93 @@
+"""What the structure of an optimizer's, scheduler's or random-state pickle says."""
+
+from typing import Any
+
+from ckptmatrix.checkpoint.format.pickles import Items, get, keys_of, members_of, pairs_of
+from ckptmatrix.checkpoint.format.tensors import function_of, tensor_of, tensors_of
+from ckptmatrix.checkpoint.inspect.facts import OptimizerFact, RandomFact, SchedulerFact
+from ckptmatrix.checkpoint.inspect.fingerprints import PlainValues, guess_optimizer, guess_scheduler
+
+
+def _whole(value: Any) -> int | None:
+    """A plain whole number that fits 63 bits; None for anything else."""
+    return value if type(value) is int and abs(value) < 1 << 63 else None
+
+
+def _plain(group: Any) -> PlainValues:
+    return {
+        key: value
+        for key, value in pairs_of(group)
+        if isinstance(key, str) and (value is None or isinstance(value, bool | int | float | str))
+    }
+
+
+def optimizer_fact(index: int, file: str, value: Any) -> OptimizerFact:
+    """Describe `optimizer[_i].bin`, whose value is `{"state": {...}, "param_groups": [...]}`."""
+    groups = members_of(get(value, "param_groups"))
+    first = groups[0] if groups else None
+    states = [state for _, state in pairs_of(get(value, "state"))]
+    state_keys = keys_of(states[0]) if states else ()
+    dtypes: dict[str, int] = {}
+    for spec in tensors_of(get(value, "state"), 2):
+        dtypes[spec.dtype] = dtypes.get(spec.dtype, 0) + 1
+    rates = tuple(
+        float(rate)
+        for group in groups
+        if isinstance(rate := get(group, "lr"), int | float) and abs(rate) < 1e300
+    )
+    return OptimizerFact(
+        index=index,
+        file=file,
+        candidates=guess_optimizer(_plain(first), keys_of(first), state_keys),
+        parameters=sum(len(members_of(get(group, "params"))) for group in groups),
+        groups=len(groups),
+        group_keys=keys_of(first),
+        state_keys=state_keys,
+        learning_rates=rates,
+        steps=_whole(get(states[0], "step")) if states else None,
+        dtypes=dtypes,
+    )
+
+
+def scheduler_fact(index: int, file: str, value: Any) -> SchedulerFact:
+    """Describe `scheduler[_i].bin`, whose value is the scheduler's `__dict__`, mostly."""
+    keys = keys_of(value)
+    return SchedulerFact(index, file, guess_scheduler(keys), _whole(get(value, "last_epoch")), keys)
+
+
+def random_fact(rank: int, file: str, value: Any, records: dict[str, int]) -> RandomFact:
+    """Describe `random_states_N.pkl`.
+
+    Args:
+        rank: N.
+        file: its name.
+        value: the dict that `save_accelerator_state` builds.
+        records: records of its archive and their sizes, for the size of a CUDA state.
+    """
+    keys = keys_of(value)
+    cuda = get(value, "torch_cuda_manual_seed")
+    states = [tensor_of(state) for state in members_of(cuda)]
+    sizes = [records.get(f"data/{state.storage}", 0) for state in states if state is not None]
+    return RandomFact(
+        rank=rank,
+        file=file,
+        keys=keys,
+        step=_whole(get(value, "step")),
+        numpy=_numpy_spelling(get(value, "numpy_random_seed")),
+        cuda=len(states) if "torch_cuda_manual_seed" in keys else None,
+        cuda_bytes=max(sizes) if sizes else None,
+    )
+
+
+def _numpy_spelling(state: Any) -> str:
+    """How the array of numpy's legacy state `("MT19937", array, pos, has_gauss, gauss)` is kept."""
+    members = members_of(state)
+    if len(members) < 2:
+        return ""
+    if isinstance(members[1], Items):
+        return "plain"
+    path = function_of(members[1])
+    for module in ("numpy._core", "numpy.core"):
+        if path.startswith(module + "."):
+            return module
+    return ""

@@ -1,0 +1,133 @@
+"""The foretelling for every range of accelerate x torch x numpy, equal neighbours merged."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ckptmatrix.checkpoint.inspect.facts import Facts
+from ckptmatrix.checkpoint.inspect.prediction import Foretelling, foretell
+from ckptmatrix.knowledge import releases
+
+TORCH_STARTS = ("1.13", "2.0", "2.4", "2.5", "2.6")
+"""Where torch changes something that matters; the first stands for all before it too."""
+NUMPY_STARTS = ("1.24", "1.25", "1.26", "2.0")
+"""Where numpy does."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A range of versions of one package."""
+
+    start: str
+    """First version; empty: from the beginning."""
+    end: str
+    """First version after it; empty: no end."""
+
+    def __str__(self) -> str:
+        if self.start and self.end:
+            return f">={self.start},<{self.end}"
+        return f">={self.start}" if self.start else f"<{self.end}" if self.end else "any"
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """One box of versions in which the outcome is the same."""
+
+    accelerate: Span
+    """Releases of accelerate."""
+    torch: Span
+    """Versions of torch."""
+    numpy: Span
+    """Versions of numpy."""
+    outcome: Foretelling
+    """What is foretold there; its wording names the oldest versions of the box."""
+
+
+def outlook(facts: Facts) -> tuple[Prospect, ...]:
+    """Foretell one environment for each range in which nothing changes, then merge equal ranges.
+
+    Returns:
+        Boxes that cover every version, newest accelerate first, then newest torch and numpy.
+    """
+    grid: list[list[Prospect]] = []
+    for span in _spans(tuple(map(str, releases.changes()))):
+        row = _merge_torch(
+            [
+                _merge_numpy([_one(facts, span, torch, numpy) for numpy in _spans(NUMPY_STARTS)])
+                for torch in _spans(TORCH_STARTS)
+            ]
+        )
+        if grid and _same_boxes(grid[-1], row):
+            grid[-1] = [_joined(old, "accelerate", new) for old, new in _pairs(grid[-1], row)]
+        else:
+            grid.append(row)
+    return tuple(prospect for row in reversed(grid) for prospect in reversed(row))
+
+
+_Range = tuple[Span, str]
+"""A range and the version that stands for it."""
+
+
+def _spans(starts: tuple[str, ...]) -> list[_Range]:
+    return [
+        (Span(start if at else "", starts[at + 1] if at + 1 < len(starts) else ""), start)
+        for at, start in enumerate(starts)
+    ]
+
+
+def _one(facts: Facts, accelerate: _Range, torch: _Range, numpy: _Range) -> Prospect:
+    outcome = foretell(facts, accelerate[1], torch[1], numpy[1])
+    return Prospect(accelerate[0], torch[0], numpy[0], outcome)
+
+
+def alike(one: Foretelling, other: Foretelling) -> bool:
+    """Whether two outcomes are the same to a user; the wording may name other versions."""
+    return (one.status, one.cause, one.raises, one.components) == (
+        other.status, other.cause, other.raises, other.components,
+    )  # fmt: skip
+
+
+def _joined(
+    old: Prospect, axis: Literal["accelerate", "torch", "numpy"], new: Prospect
+) -> Prospect:
+    spans = {"accelerate": old.accelerate, "torch": old.torch, "numpy": old.numpy}
+    spans[axis] = Span(spans[axis].start, getattr(new, axis).end)
+    return Prospect(**spans, outcome=old.outcome)
+
+
+def _pairs(old: list[Prospect], new: list[Prospect]) -> list[tuple[Prospect, Prospect]]:
+    return list(zip(old, new, strict=True))
+
+
+def _merge_numpy(boxes: list[Prospect]) -> list[Prospect]:
+    merged: list[Prospect] = []
+    for box in boxes:
+        if merged and alike(merged[-1].outcome, box.outcome):
+            merged[-1] = _joined(merged[-1], "numpy", box)
+        else:
+            merged.append(box)
+    return merged
+
+
+def _merge_torch(groups: list[list[Prospect]]) -> list[Prospect]:
+    """Merge ranges of torch whose ranges of numpy came out alike one by one."""
+    merged: list[list[Prospect]] = []
+    for group in groups:
+        if (
+            merged
+            and len(merged[-1]) == len(group)
+            and all(
+                a.numpy == b.numpy and alike(a.outcome, b.outcome)
+                for a, b in _pairs(merged[-1], group)
+            )
+        ):
+            merged[-1] = [_joined(old, "torch", new) for old, new in _pairs(merged[-1], group)]
+        else:
+            merged.append(group)
+    return [box for group in merged for box in group]
+
+
+def _same_boxes(old: list[Prospect], new: list[Prospect]) -> bool:
+    return len(old) == len(new) and all(
+        (a.torch, a.numpy) == (b.torch, b.numpy) and alike(a.outcome, b.outcome)
+        for a, b in _pairs(old, new)
+    )

@@ -1,0 +1,110 @@
+"""One imagined load: who reads, what has become of each component, what opening a file does."""
+
+from dataclasses import dataclass, field
+
+from packaging.version import Version
+
+from ckptmatrix.checkpoint.inspect.facts import Facts, FileFact
+from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack
+from ckptmatrix.knowledge import releases
+from ckptmatrix.knowledge.releases import Release
+from ckptmatrix.model import Verdict
+
+
+class RaisedError(Exception):
+    """Ends the imagined load as the real one would end."""
+
+    def __init__(self, raises: str, cause: str, reason: str) -> None:
+        super().__init__(raises)
+        self.raises, self.cause, self.reason = raises, cause, reason
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who loads."""
+
+    accelerate: str
+    """Release of accelerate."""
+    torch: str
+    """Version of torch."""
+    numpy: str
+    """Version of numpy."""
+
+    @property
+    def release(self) -> Release:
+        """What its accelerate does."""
+        return releases.release(self.accelerate)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether files of tensors and random states are loaded with `weights_only`."""
+        if self.release.weights_only:
+            return Version(self.torch) >= releases.TORCH_WEIGHTS_ONLY
+        return self.refuses_by_default
+
+    @property
+    def refuses_by_default(self) -> bool:
+        """Whether a `torch.load` that says nothing is `weights_only`."""
+        return Version(self.torch) >= releases.TORCH_REFUSES_BY_DEFAULT
+
+    def refused(self, file: FileFact, weights_only: bool) -> tuple[str, ...]:
+        """Names in the pickle that stop this reader from loading it."""
+        names = tuple(file.globals)
+        if weights_only:
+            return releases.refused_globals(
+                names, accelerate=self.accelerate, torch=self.torch, numpy=self.numpy
+            )
+        if Version(self.numpy) < releases.NUMPY_KNOWS_NEW_SPELLING:
+            return tuple(name for name in names if name.startswith("numpy._core."))
+        return ()
+
+
+@dataclass
+class Load:
+    """The imagined load: what has become of each component so far."""
+
+    facts: Facts
+    """What is loaded."""
+    reader: Reader
+    """Who loads it."""
+    stack: TrainingStack
+    """Which scripts wrote it, and load it."""
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    """Component -> what has become of it."""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """(cause, reason) of what went wrong silently."""
+
+
+def open_file(load: Load, name: str, *, weights_only: bool) -> None:
+    """What `torch.load` of one file does; raises as it would."""
+    file = load.facts.file(name)
+    if file is None:
+        raise RaisedError(
+            f"FileNotFoundError: [Errno 2] No such file or directory: '.../{name}'",
+            "file-missing",
+            f"{name} is not in the directory.",
+        )
+    if file.problem:
+        raise RaisedError(_damage(file), "damaged-file", f"{name} {file.problem}.")
+    refused = load.reader.refused(file, weights_only)
+    if not refused:
+        return
+    listed = ", ".join(refused[:3])
+    if weights_only:
+        raise RaisedError(
+            "_pickle.UnpicklingError: Weights only load failed",
+            "pickle-refused",
+            f"{name} names {listed}, which the weights-only load of torch "
+            f"{load.reader.torch} refuses.",
+        )
+    raise RaisedError(
+        "ModuleNotFoundError: No module named 'numpy._core'",
+        "numpy-core-missing",
+        f"{name} was written under numpy 2; numpy {load.reader.numpy} has no {listed}.",
+    )
+
+
+def _damage(file: FileFact) -> str:
+    if file.bytes == 0:
+        return "EOFError"
+    return "RuntimeError: PytorchStreamReader failed reading zip archive"

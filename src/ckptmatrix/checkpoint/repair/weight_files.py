@@ -1,0 +1,208 @@
+"""Which files hold a model's weights, and which should."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ckptmatrix.checkpoint.format import rewriting_tensors
+from ckptmatrix.checkpoint.format.rewriting_archives import DamagedError
+from ckptmatrix.checkpoint.format.rewriting_tensors import NoPlainTensorError, Tensor, Weights
+from ckptmatrix.errors import UsageError
+
+_NAME = re.compile(
+    r"(?:(?P<safe>model)|pytorch_model)(?:_(?P<index>\d+))?"
+    r"(?:\.safetensors|\.bin)(?P<shards>\.index\.json)?"
+)
+_SHARD = re.compile(r"(pytorch_)?model(_\d+)?-\d{5}-of-\d{5}\.(safetensors|bin)")
+
+
+@dataclass(frozen=True)
+class Model:
+    """The weights of one prepared model, as they lie in the source."""
+
+    index: int
+    """Its place among the prepared models, from 0."""
+    weights: Weights
+    """Its tensors, those that `--tied` names included."""
+    files: tuple[str, ...]
+    """The files that hold them."""
+    added: tuple[str, ...] = ()
+    """Tied weights that the files left out and `--tied` names."""
+    stale: tuple[str, ...] = ()
+    """Files left over from an earlier save in the other format."""
+    opaque: bool = False
+    """True for a `.bin` that holds more than tensors; it can only be carried over."""
+
+    @property
+    def origin(self) -> tuple[str, ...]:
+        """The files that hold the weights which are restored."""
+        return tuple(name for name in self.files if name not in self.stale)
+
+    def file(self, format_: str) -> str:
+        """Name of its file in a format, as accelerate looks for it."""
+        ending = f"_{self.index}" if self.index else ""
+        if format_ == "safetensors":
+            return f"model{ending}.safetensors"
+        return f"pytorch_model{ending}.bin"
+
+    def kept(self, formats: tuple[str, ...]) -> set[str]:
+        """Its files that can stay as they are."""
+        names = {self.file(form) for form in formats if not (form == "bin" and self.added)}
+        return names & set(self.origin)
+
+    @property
+    def shared(self) -> list[list[str]]:
+        """Names whose tensors share memory; no safetensors file can tell."""
+        return rewriting_tensors.shared(self.weights)
+
+
+def tied_pairs(texts: Iterable[str]) -> dict[str, str]:
+    """The weights that `--tied NAME=NAME` names: one that a file left out -> the one that it is.
+
+    Raises:
+        UsageError: a text is not of that form.
+    """
+    pairs = {}
+    for text in texts:
+        name, sign, owner = text.partition("=")
+        if not (name and sign and owner):
+            raise UsageError(f"--tied {text}: not of the form NAME=NAME.")
+        pairs[name] = owner
+    return pairs
+
+
+def find(source: Path, tied: Mapping[str, str]) -> list[Model]:
+    """The models of a directory.
+
+    Args:
+        source: the checkpoint.
+        tied: name of a tied weight that the file left out -> name of the weight that it is.
+
+    Raises:
+        DamagedError: a file is damaged, a shard is missing, or two files disagree.
+        UsageError: `tied` names what is not there.
+    """
+    found: dict[int, dict[str, Path]] = {}
+    for path in sorted(source.iterdir()):
+        match = _NAME.fullmatch(path.name)
+        if match and path.is_file():
+            form = "safetensors" if match["safe"] else "bin"
+            files = found.setdefault(int(match["index"] or 0), {})
+            if form not in files or not match["shards"]:
+                files[form] = path
+    return [_model(index, files, tied) for index, files in sorted(found.items())]
+
+
+def _model(index: int, files: Mapping[str, Path], tied: Mapping[str, str]) -> Model:
+    names = tuple(name for path in files.values() for name in _parts(path))
+    try:
+        read = {form: _read(path) for form, path in files.items()}
+    except NoPlainTensorError:
+        if set(files) != {"bin"} or files["bin"].suffix == ".json":
+            raise
+        return Model(index, {}, names, opaque=True)
+    stale = _stale(files, read) if len(read) == 2 else None
+    if stale:
+        del read[stale]
+    weights = dict(read.get("bin") or read["safetensors"])
+    added = []
+    for name, owner in tied.items():
+        if owner in weights and name not in weights:
+            weights[name] = weights[owner]
+            added.append(name)
+        elif owner not in weights and index == 0:
+            raise UsageError(
+                f"--tied {name}={owner}: the checkpoint has no {owner}.",
+                f"It has {', '.join(sorted(weights)[:5])} and {max(0, len(weights) - 5)} more.",
+            )
+    left_over = tuple(_parts(files[stale])) if stale else ()
+    return Model(index, weights, names, tuple(added), left_over)
+
+
+def _stale(files: Mapping[str, Path], read: Mapping[str, Weights]) -> str | None:
+    """The format whose file is left over from an earlier save; None if both hold the same.
+
+    A save in one format leaves the file of the other behind, and releases differ in which they
+    take. Every save writes the weights first and the optimizer after them.
+
+    Raises:
+        DamagedError: they differ, and their dates don't tell which belongs to the rest.
+    """
+    common = read["bin"].keys() & read["safetensors"].keys()
+    different = [
+        n for n in common if not rewriting_tensors.equal(read["bin"][n], read["safetensors"][n])
+    ]
+    if not different:
+        return None
+    optimizer = files["bin"].parent / "optimizer.bin"
+    times = {form: path.stat().st_mtime_ns for form, path in files.items()}
+    newer, older = sorted(times, key=times.__getitem__, reverse=True)
+    if times[newer] == times[older] or (
+        optimizer.exists() and times[newer] > optimizer.stat().st_mtime_ns
+    ):
+        raise DamagedError(
+            f"{files['bin'].name} and {files['safetensors'].name} hold different weights "
+            f"({different[0]}), and their dates don't tell which was saved with the rest.",
+            "Copy the directory without the one left over from another save; repair the copy.",
+        )
+    return older
+
+
+def _parts(path: Path) -> list[str]:
+    """Names of the files that make up the weights: the file, or the index and its shards."""
+    return (
+        [path.name, *sorted(set(_shards(path).values()))] if path.suffix == ".json" else [path.name]
+    )
+
+
+def _shards(path: Path) -> dict[str, str]:
+    try:
+        index = json.loads(path.read_text())["weight_map"]
+        shards = {str(name): str(shard) for name, shard in index.items()}
+    except (ValueError, KeyError, AttributeError) as error:
+        raise DamagedError(f"{path.name} is damaged.") from error
+    for shard in shards.values():
+        if not _SHARD.fullmatch(shard) or not (path.parent / shard).is_file():
+            raise DamagedError(f"{path.name} names the shard {shard}, which is not there.")
+    return shards
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".json":
+        shards = _shards(path)
+        merged = {}
+        for shard in sorted(set(shards.values())):
+            merged.update(_read(path.parent / shard))
+        missing = shards.keys() - merged.keys()
+        if missing:
+            raise DamagedError(f"The shards of {path.name} lack {min(missing)}.")
+        return merged
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"PK"  # accelerate 0.21 and 0.22 named such files .safetensors
+    return (
+        rewriting_tensors.read_archive(path) if zipped else rewriting_tensors.read_safetensors(path)
+    )
+
+
+def formats_for(models: list[Model], wanted: str) -> tuple[str, ...]:
+    """The formats to write: the one asked for, or what serves most releases.
+
+    0.25.0 and newer look for safetensors first and fall back to `.bin`; older ones know `.bin`
+    alone. Weights that share memory fit no safetensors file that suits both 0.25-0.32 (which
+    need every name) and 0.33 and newer (which reject a second name, and a tensor that is a part
+    of its storage), so they go to `.bin` alone.
+
+    Raises:
+        UsageError: safetensors is asked for, and there is something that it can't hold.
+    """
+    opaque = [model.files[0] for model in models if model.opaque]
+    if opaque and wanted in ("both", "safetensors"):
+        raise UsageError(
+            f"{opaque[0]} holds more than tensors, which safetensors can't.", "Use --weights bin."
+        )
+    if wanted == "auto":
+        bound = any(m.shared or not all(t.whole for t in m.weights.values()) for m in models)
+        return ("bin",) if opaque or bound else ("bin", "safetensors")
+    return ("bin", "safetensors") if wanted == "both" else (wanted,)

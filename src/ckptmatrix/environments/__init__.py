@@ -1,0 +1,1 @@
+"""Environments: installed by uv, described, lent to workers; and what a worker is asked."""

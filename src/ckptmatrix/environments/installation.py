@@ -1,0 +1,126 @@
+"""An environment that was built, and the stamp beside it that says what it is."""
+
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from ckptmatrix.environments.bundle import make_bundle
+from ckptmatrix.environments.worker_process import Worker
+from ckptmatrix.model import Environment, EnvironmentRecord
+from ckptmatrix.util.files import write_atomically
+from ckptmatrix.util.home import Home, digest
+
+STAMP = "ckptmatrix.json"
+
+
+@dataclass(frozen=True)
+class Built:
+    """An environment that can be used, or the reason why it cannot."""
+
+    environment: Environment
+    """What was asked for."""
+    record: EnvironmentRecord
+    """What was installed."""
+    directory: Path
+    """Its folder."""
+    warm: tuple[str, ...] = ()
+    """Modules that its workers import at their start."""
+    device_name: str = ""
+    """Name of the GPU it sees; empty on the CPU."""
+    rehearsed: bool = True
+    """Whether `warm` is its own; else it is another environment's, which comes near it."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be used."""
+        return self.record.status == "ready"
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.directory / "bin" / "python"
+
+    @cached_property
+    def frozen(self) -> str:
+        """Digest of everything installed in it."""
+        return digest(self.record.python, self.record.packages)
+
+    def start(self, home: Home, device: str, paths: tuple[Path, ...] = ()) -> Worker:
+        """Start a worker in it; the first one after it was built completes `warm`."""
+        log = home.logs / f"{self.environment.short}.log"
+        bundle = make_bundle(home.bundles)
+        worker = Worker(self.python, bundle, log, device, paths, self.warm, not self.rehearsed)
+        if self.ready and not self.rehearsed:
+            keep(replace(self, warm=tuple(worker.hello.value["warm"]), rehearsed=True), device)
+        return worker
+
+
+def unavailable(environment: Environment, directory: Path, reason: str) -> Built:
+    """One that cannot be had, and why."""
+    record = EnvironmentRecord(
+        environment.accelerate, environment.stack, "unavailable", reason=reason
+    )
+    return Built(environment, record, directory)
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """What is kept beside an environment."""
+
+    record: EnvironmentRecord
+    """What was installed, with the frozen list."""
+    warm: tuple[str, ...]
+    """Modules to import at a worker's start."""
+    device: str
+    """Device that it was tried on."""
+    device_name: str
+    """Name of the GPU."""
+    rehearsed: bool = True
+    """Whether the modules are its own."""
+
+
+def keep(built: Built, device: str) -> None:
+    """Write its stamp."""
+    stamp = _Stamp(built.record, built.warm, device, built.device_name, built.rehearsed)
+    write_atomically(built.directory / STAMP, msgspec.json.format(msgspec.json.encode(stamp)))
+
+
+def _kept(directory: Path) -> _Stamp | None:
+    try:
+        return msgspec.json.decode((directory / STAMP).read_bytes(), type=_Stamp)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def lent_by(donor: Path, environment: Environment) -> tuple[str, ...]:
+    """The modules of another environment of the stack: most are torch's, and the same."""
+    stamp = _kept(donor)
+    return stamp.warm if stamp and stamp.record.stack == environment.stack else ()
+
+
+def reusable(environment: Environment, directory: Path, device: str) -> Built | None:
+    """What lies there, if it is still what its stamp says."""
+    stamp = _kept(directory)
+    if stamp is None or stamp.device != device:
+        return None
+    if _installed(directory) != _names(stamp.record.packages):
+        return None
+    named = stamp.device_name
+    return Built(environment, stamp.record, directory, stamp.warm, named, stamp.rehearsed)
+
+
+def _installed(directory: Path) -> set[str]:
+    """`name-version` of what lies in it now, as the folders' names say."""
+    places = directory.glob("lib/python*/site-packages/*.dist-info")
+    return {_normal(place.name.removesuffix(".dist-info")) for place in places}
+
+
+def _names(packages: tuple[str, ...]) -> set[str]:
+    return {_normal(package.replace("==", "-")) for package in packages}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,5 +1,0 @@
-"""Questions that a finished matrix answers: all pure, none measures anything.
-
-`axis` orders and groups, `tally` counts, `causes` and `regions` find what decides a failure, `diff`
-compares two runs, `upgrade` judges one change of environment and `paths` finds ways round.
-"""

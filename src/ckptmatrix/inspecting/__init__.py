@@ -1,6 +1,0 @@
-"""What a checkpoint directory is, read without running anything that is in it.
-
-`gathering` reads files into `facts`; `provenance` and `recognising` draw conclusions from facts
-by evidence; `foretelling` says what a release makes of them. Only `gathering` and what it calls
-touch the disk.
-"""

@@ -1,0 +1,1 @@
+"""What is known beforehand: releases, causes, expected outcomes."""

@@ -1,0 +1,30 @@
+"""The epoch that a script says is taken back by the loader that skips batches."""
+
+from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.model import Cause, Verdict
+
+
+def _explains(evidence: Evidence) -> bool:
+    resume = evidence.record.resume
+    return (
+        evidence.record.scenario == "mid-epoch-set-epoch"
+        and resume is not None
+        and resume.first_difference is not None
+        and resume.first_difference.quantity == "samples"
+        and evidence.named(Verdict.LOST) <= {"step"}
+    )
+
+
+known = KnownCause(
+    Cause(
+        "skip_first_batches takes the epoch back that set_epoch had set",
+        "skip_first_batches makes a new loader, which counts its epochs from 0 (before 1.15.0). "
+        "Where a loader hands its epoch on to the sampler within the skipping one (from 1.7.0 "
+        "on), the sampler is set to epoch 0 as the loop begins.",
+        "Call set_epoch on the loader that skip_first_batches returned; or read with accelerate "
+        "1.15.0 or newer.",
+        (),
+    ),
+    _explains,
+    45,
+)

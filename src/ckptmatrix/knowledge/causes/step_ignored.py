@@ -1,0 +1,25 @@
+"""A reader from before accelerate saved and restored `step`."""
+
+from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.model import Cause, Verdict
+
+
+def _explains(evidence: Evidence) -> bool:
+    return (
+        evidence.record.error is None
+        and evidence.named(Verdict.LOST) == {"step"}
+        and not evidence.named(Verdict.WRONG)
+        and not evidence.reader_is("0.32.0")
+    )
+
+
+known = KnownCause(
+    Cause(
+        "the reader does not restore `step`",
+        "accelerate restores `step` (the count of micro-batches, which decides when accumulated "
+        "gradients are applied) since 0.32.0. Older readers leave it where it was, without a word.",
+        "Set accelerator.step yourself after load_state, or read with a newer release.",
+        ("https://github.com/huggingface/accelerate/pull/2765",),
+    ),
+    _explains,
+)

@@ -1,0 +1,1 @@
+"""Checkpoints are written, treated and loaded; outcomes are judged, controlled and kept."""

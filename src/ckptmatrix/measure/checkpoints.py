@@ -1,0 +1,148 @@
+"""Checkpoints: one for each writer and scenario, made by a worker, reused while its key holds."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ckptmatrix.environments.bundle import core_digest, source_digest
+from ckptmatrix.environments.installation import Built
+from ckptmatrix.environments.worker_process import Worker
+from ckptmatrix.model import CheckpointRecord
+from ckptmatrix.plan.config import Config
+from ckptmatrix.util.files import write_atomically
+from ckptmatrix.util.home import Home, digest
+
+WRITE_SECONDS = 300
+"""Time limit for one checkpoint."""
+
+_STAMP = "written.json"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A checkpoint, or the reason why there is none."""
+
+    record: CheckpointRecord
+    """What was written."""
+    place: Path
+    """Folder that holds the checkpoint's directory and the truth beside it."""
+    digest: str = ""
+    """Digest of the neutral state: writers that leave the very same state share it."""
+    trace: tuple[dict[str, Any], ...] = ()
+    """The writer's own training after the save."""
+    hashes: dict[str, str] = field(default_factory=dict)
+    """Path -> SHA-256 of each file."""
+    tied: dict[str, str] = field(default_factory=dict)
+    """Weight that the files left out -> the weight that it shares its memory with."""
+
+    @property
+    def directory(self) -> Path:
+        """The checkpoint's directory."""
+        return self.place / self.record.directory
+
+    @cached_property
+    def content(self) -> str:
+        """Digest of all that a reader's outcome can depend on, whoever wrote it.
+
+        Writers of one format era often leave the very same bytes.
+        """
+        return digest(self.record.directory, self.hashes, self.digest, self.record.unsaved)
+
+    @property
+    def truth(self) -> Path:
+        """Stem of the neutral state's two files."""
+        return self.place / "truth"
+
+
+def checkpoint_key(config: Config, built: Built, scenario: str, device: str) -> str:
+    """Digest of everything that a checkpoint depends on."""
+    source = source_digest(config.scenarios[scenario], config.root)
+    return digest(built.frozen, device, core_digest(), source)
+
+
+def find_written(
+    config: Config, home: Home, built: Built, scenario: str, device: str
+) -> Written | None:
+    """The checkpoint that was written before, if it still is what it was."""
+    place = place_of(config, home, built, scenario, device)
+    try:
+        written = msgspec.json.decode((place / _STAMP).read_bytes(), type=_Stamp).written(place)
+    except (OSError, msgspec.DecodeError):
+        return None
+    for name, size in written.record.files.items():
+        path = written.directory / name
+        if not path.exists() or path.stat().st_size != size:
+            return None
+    return written
+
+
+def write(
+    config: Config, home: Home, built: Built, scenario: str, device: str, worker: Worker
+) -> Written:
+    """Let a worker write a checkpoint; it appears whole or not at all."""
+    place = place_of(config, home, built, scenario, device)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(dir=place.parent, prefix=".writing-"))
+    try:
+        answer = worker.ask(
+            "write",
+            WRITE_SECONDS,
+            scenario=config.scenarios[scenario],
+            device=device,
+            target=str(staged),
+        )
+        if answer.ended == "returned":
+            found = answer.value
+        else:
+            reason = str(answer.value).strip().splitlines()[-1]
+            reason = reason.replace(str(built.directory), built.environment.id)
+            found = {"status": "failed", "reason": f"the writer {answer.ended}: {reason}"}
+        record = CheckpointRecord(
+            built.environment.id,
+            scenario,
+            found["status"],
+            found["reason"],
+            found.get("files", {}),
+            {path: tuple(keys) for path, keys in found.get("keys", {}).items()},
+            {name: tuple(paths) for name, paths in found.get("unsaved", {}).items()},
+            found.get("directory", ""),
+            checkpoint_key(config, built, scenario, device),
+        )
+        stamp = _Stamp(
+            record,
+            found.get("digest", ""),
+            tuple(found.get("trace", ())),
+            found.get("hashes", {}),
+            found.get("tied", {}),
+        )
+        write_atomically(staged / _STAMP, msgspec.json.encode(stamp))
+        shutil.rmtree(place, ignore_errors=True)
+        staged.rename(place)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return stamp.written(place)
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """What is kept beside a checkpoint: `Written` without its place."""
+
+    record: CheckpointRecord
+    digest: str
+    trace: tuple[dict[str, Any], ...]
+    hashes: dict[str, str]
+    tied: dict[str, str]
+
+    def written(self, place: Path) -> Written:
+        return Written(self.record, place, self.digest, self.trace, self.hashes, self.tied)
+
+
+def place_of(config: Config, home: Home, built: Built, scenario: str, device: str) -> Path:
+    """The folder of a checkpoint, whether it is there or not."""
+    key = checkpoint_key(config, built, scenario, device)
+    return home.checkpoints / built.environment.short / f"{scenario}-{key[:12]}"

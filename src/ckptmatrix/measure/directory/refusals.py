@@ -1,0 +1,68 @@
+"""What is not tried, and why: one sentence and what to do instead."""
+
+import re
+
+from ckptmatrix.checkpoint.format.rewriting_archives import DamagedError
+from ckptmatrix.checkpoint.inspect.inspection import Inspection
+from ckptmatrix.errors import UsageError
+
+_SHARDS = ("_fsdp", ".distcp", "mp_rank_", "zero_to_fp32.py", "pytorch_model_rank", "distrib_optim")
+"""Parts of file names that only distributed training leaves."""
+
+_NUMPY = re.compile(
+    r"numpy\.(_?core\.multiarray\.(scalar|_reconstruct)|ndarray|dtype|dtypes\.\w+)|_codecs\.encode"
+)
+"""How numpy pickles numbers and arrays; lists of what is harmless lack some of them."""
+
+
+def refuse(found: Inspection, files: tuple[str, ...], trust: bool) -> None:
+    """Refuse what would be of no use, or of harm.
+
+    Args:
+        found: what was seen in the directory.
+        files: those of its files that readers read.
+        trust: whether the user trusts it.
+
+    Raises:
+        UsageError: it is no directory of `save_state`, it is of distributed training, or its
+            pickles name what is not known to be harmless and it is not trusted.
+        DamagedError: a file is damaged.
+    """
+    facts, title = found.facts, found.stack.title
+    sharded = [f.name for f in facts.files if any(part in f.name for part in _SHARDS)]
+    if sharded:
+        raise UsageError(
+            f"{facts.directory} holds the shards of distributed training ({sharded[0]}), which "
+            "one process without the model's code cannot load.",
+            "Run your own script as a scenario instead: docs/own-scenario.md.",
+        )
+    if not found.stack.accelerate:
+        raise UsageError(
+            f"{facts.directory} is of {title}: Accelerator.load_state does not load it.",
+            found.stack.note or "`ckptmatrix inspect` says what is in it.",
+        )
+    if not (facts.optimizers or facts.random):
+        raise UsageError(
+            f"{facts.directory} is no directory of Accelerator.save_state: it has neither "
+            "optimizer.bin nor random_states_0.pkl.",
+            "Give the directory that holds them.",
+        )
+    for file in facts.files:
+        if file.name in files and file.problem:
+            raise DamagedError(
+                f"{file.name} {file.problem}.", "Copy it again, or take an earlier one."
+            )
+    unsafe = [
+        (level, name, file.name)
+        for file in facts.files
+        if file.name in files
+        for name, level in file.globals.items()
+        if level != "harmless" and not _NUMPY.fullmatch(name)
+    ]
+    if unsafe and not trust:
+        level, name, file_name = min(unsafe)
+        kind = "runs code" if level == "dangerous" else "is not known to be harmless"
+        raise UsageError(
+            f"{file_name} names {name}, which {kind}, and torch before 2.6 runs what it names.",
+            "If you trust who wrote it: --trust.",
+        )

@@ -1,0 +1,182 @@
+"""One row of the grid: a directory, loaded in each environment of a tier."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ckptmatrix import __version__
+from ckptmatrix.environments.building import build_all
+from ckptmatrix.environments.installation import Built
+from ckptmatrix.environments.worker_process import Worker
+from ckptmatrix.errors import NothingRanError
+from ckptmatrix.knowledge.causes import Evidence, cause_of, known_causes
+from ckptmatrix.measure.directory.attempt import Attempt, Wish, make_ready
+from ckptmatrix.measure.directory.copying import at_a_time, snapshot
+from ckptmatrix.model import (
+    MEASURED,
+    Cause,
+    CellRecord,
+    CheckpointRecord,
+    EnvironmentRecord,
+    Status,
+    Verdict,
+)
+from ckptmatrix.util.home import Home
+from ckptmatrix.util.parallel import side_by_side
+from ckptmatrix.util.progress import progress
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of it."""
+
+    directory: str
+    """The directory, as it was given."""
+    written_by: str
+    """The training stack that wrote it."""
+    bytes: int
+    """Size of what readers read of it."""
+    loader: str
+    """Name of the loader."""
+    treatment: str
+    """`as-saved` or `repaired`."""
+    device: str
+    """`cpu` or `cuda`."""
+    notes: tuple[str, ...]
+    """What the stand-in has and has not, one sentence each."""
+    environments: dict[str, EnvironmentRecord]
+    """Environment id -> record."""
+    cells: tuple[CellRecord, ...]
+    """One for each environment; `resume` is always empty, as there is no training to go on."""
+    causes: dict[str, Cause] = field(default_factory=dict)
+    """Cause id -> explanation and remedy, for the causes that occur."""
+    tool_version: str = __version__
+    """Version of ckptmatrix."""
+
+    @property
+    def measured(self) -> tuple[CellRecord, ...]:
+        """The cells that a load really led to."""
+        return tuple(cell for cell in self.cells if cell.status in MEASURED)
+
+    @property
+    def whole(self) -> tuple[CellRecord, ...]:
+        """Those that bring back everything.
+
+        `step` may be unsaved: no reader has it, and only gradient accumulation depends on it.
+        """
+        return tuple(
+            cell
+            for cell in self.measured
+            if cell.status is Status.EXACT and set(unsaved(cell)) <= {"step"}
+        )
+
+
+def unsaved(cell: CellRecord) -> tuple[str, ...]:
+    """Components that the reader has and the directory has not."""
+    return tuple(name for name, found in cell.components.items() if found == Verdict.UNSAVED)
+
+
+def try_directory(wish: Wish, say: Callable[[str], None] = lambda said: None) -> Row:
+    """Load a copy of a directory in every environment and judge what came back.
+
+    Args:
+        wish: what is to be tried.
+        say: called with what a person should know before it takes long.
+
+    Raises:
+        UsageError: the directory is not of a kind that can be tried, or not trusted.
+        CkptmatrixError: a file is damaged, there is no room, or nothing could be run.
+    """
+    home = Home.of(wish.config.root)
+    with tempfile.TemporaryDirectory(prefix="ckptmatrix-try-") as place:
+        attempt = make_ready(wish, Path(place), say)
+        built = _built(wish, home)
+        untouched = snapshot(attempt.subject)
+        cells = _measured(attempt, built, home)
+        if snapshot(attempt.subject) != untouched:
+            raise NothingRanError(
+                "a loader changed the copy that it loaded, so the others loaded something else",
+                "try one environment at a time, with --accelerate and --stack",
+            )
+    row = Row(
+        str(wish.directory),
+        attempt.found.stack.title,
+        attempt.size,
+        wish.loader,
+        attempt.treatment,
+        wish.device,
+        attempt.notes,
+        {one.environment.id: replace(one.record, packages=()) for one in built},
+        cells,
+    )
+    if not row.measured:
+        raise NothingRanError(f"nothing could be tried: {cells[0].reason}", "widen the selection")
+    return _with_causes(row, attempt)
+
+
+def _built(wish: Wish, home: Home) -> list[Built]:
+    stacks = {each.stack: wish.config.stacks[each.stack] for each in wish.environments}
+    with progress("environments", len(wish.environments)) as advance:
+        built = build_all(
+            wish.environments,
+            stacks,
+            home,
+            wish.device,
+            lambda one: advance(one.environment.id),
+            wish.jobs,
+        )
+    if not any(one.ready for one in built.values()):
+        reason = next(iter(built.values())).record.reason
+        raise NothingRanError(
+            f"no environment could be built: {reason}",
+            "name a release that the index has; if it has this one, check the network",
+        )
+    return list(built.values())
+
+
+def _measured(attempt: Attempt, built: list[Built], home: Home) -> tuple[CellRecord, ...]:
+    wish = attempt.wish
+
+    def start(one: Built) -> Worker:
+        return one.start(home, wish.device, (wish.config.root,))
+
+    with progress("loads", len(built)) as advance:
+
+        def cell(one: Built) -> CellRecord:
+            if one.ready:
+                record = attempt.outcome_in(one, start)
+            else:
+                record = attempt.blank(one.environment, one.record.reason)
+            advance(one.environment.id)
+            return record
+
+        return tuple(side_by_side(cell, built, at_a_time(attempt.size, wish.jobs)))
+
+
+def _with_causes(row: Row, attempt: Attempt) -> Row:
+    """The row with the cause of each cell that is not whole, and the causes that occur."""
+    found = attempt.found
+    numpy = found.range("numpy")
+    writer = EnvironmentRecord(
+        found.range("accelerate"),
+        "",
+        "ready",
+        torch=found.range("torch"),
+        numpy="1" if numpy == "<2" else "2" if numpy else "",
+    )
+    sizes = {file.name: file.bytes for file in found.facts.files}
+    checkpoint = CheckpointRecord(
+        row.directory, "stand-in", "written", files=sizes, unsaved=attempt.unsaved
+    )
+
+    def caused(cell: CellRecord) -> CellRecord:
+        if cell.status is Status.EXACT or cell.status not in MEASURED:
+            return cell
+        evidence = Evidence(cell, writer, row.environments[cell.reader], checkpoint)
+        return replace(cell, cause=cause_of(evidence))
+
+    cells = tuple(map(caused, row.cells))
+    occurring = {cell.cause for cell in cells}
+    causes = {name: known.cause for name, known in known_causes().items() if name in occurring}
+    return replace(row, cells=cells, causes=causes)

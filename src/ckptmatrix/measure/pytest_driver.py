@@ -1,0 +1,116 @@
+"""The cells of a run, measured by pytest: xdist deals the readers out to processes."""
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from ckptmatrix.errors import NothingRanError, UsageError
+from ckptmatrix.measure.job import Job
+from ckptmatrix.measure.pytest_items import FAILED_ITSELF, cells_of
+from ckptmatrix.model import Cell
+from ckptmatrix.plan.config import Config
+from ckptmatrix.plan.planning import Selection
+from ckptmatrix.util.progress import Advance, progress
+
+
+def grid_module(root: Path) -> str:
+    """The test module that binds the grid: the project's own, or the package's."""
+    own = root / "tests" / "matrix"
+    return str(own if own.is_dir() else resources.files(__package__) / "default_grid.py")
+
+
+def matching(config: Config, selection: Selection, expression: str) -> tuple[Cell, ...]:
+    """The cells that pytest's `-k` expression selects.
+
+    Raises:
+        UsageError: the expression is wrong, or selects nothing.
+    """
+    collected = _Collected()
+    arguments = ["--collect-only", "-k", expression]
+    ended = pytest.main(_arguments(config, selection, "cpu", arguments), plugins=[collected])
+    if ended not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise UsageError(f"pytest does not understand -k {expression!r}", "see pytest --help")
+    if not collected.cells:
+        raise UsageError(f"-k {expression!r} selects no cell", "see `ckptmatrix plan --cells`")
+    return collected.cells
+
+
+def measure_cells(job: Job, cells: tuple[Cell, ...]) -> dict[str, str]:
+    """Measure cells; their outcomes go to the store.
+
+    Returns:
+        Cell id -> what went wrong in ckptmatrix itself, for cells that have no outcome now.
+
+    Raises:
+        NothingRanError: pytest itself failed.
+    """
+    if not cells:
+        return {}
+    arguments = ["--matrix-unmeasured", "-n", str(job.jobs), "--dist", "loadgroup"]
+    if job.expression:
+        arguments += ["-k", job.expression]
+    if job.narrowed:
+        # What does not take part is not asked for, lest it were built.
+        for end in ("writer", "reader"):
+            names = dict.fromkeys(getattr(cell, end).short for cell in job.plan.cells)
+            arguments.append(f"--matrix-{end}={','.join(names)}")
+    with progress("cells", len(cells)) as advance:
+        watcher = _Watcher(advance)
+        given = _arguments(job.config, job.selection, job.device, arguments)
+        ended = pytest.main(given, plugins=[watcher])
+    if ended not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise NothingRanError(
+            f"pytest ended with {ended!r}", "run `pytest tests/matrix` to see why"
+        )
+    return watcher.failures
+
+
+def _arguments(config: Config, selection: Selection, device: str, more: list[str]) -> list[str]:
+    selected = {
+        "accelerate": selection.accelerate,
+        "stack": selection.stacks,
+        "scenario": selection.scenarios,
+        "loader": selection.loaders,
+    }
+    options = [f"--matrix-{name}={','.join(v)}" for name, v in selected.items() if v]
+    if selection.remedies is not None:
+        options.append(f"--matrix-remedies={'yes' if selection.remedies else 'no'}")
+    return [
+        grid_module(config.root),
+        f"--rootdir={config.root}",
+        f"--matrix-tier={selection.tier}",
+        f"--matrix-device={device}",
+        *options,
+        "-p",
+        "no:terminal",
+        "-p",
+        "no:cacheprovider",
+        *more,
+    ]
+
+
+class _Collected:
+    """Plugin that keeps the cells that pytest selected."""
+
+    def __init__(self) -> None:
+        self.cells: tuple[Cell, ...] = ()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.cells = tuple(cells_of(session.items))
+
+
+class _Watcher:
+    """Plugin that shows progress and keeps what went wrong in ckptmatrix itself."""
+
+    def __init__(self, advance: Advance) -> None:
+        self.advance = advance
+        self.failures: dict[str, str] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "call":
+            return
+        cell, told = report.location[2], str(report.longrepr)
+        self.advance(cell)
+        if report.failed and told.startswith(FAILED_ITSELF):
+            self.failures[cell] = told.removeprefix(FAILED_ITSELF)

@@ -1,0 +1,77 @@
+"""Treatments: what is done to a checkpoint before it is loaded."""
+
+import os
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from ckptmatrix.checkpoint.repair import Options, repair
+from ckptmatrix.environments.bundle import repair_digest
+from ckptmatrix.errors import CkptmatrixError
+from ckptmatrix.measure.checkpoints import Written
+from ckptmatrix.model import Treatment
+from ckptmatrix.util.files import sha256_of, write_atomically
+from ckptmatrix.util.home import Home, digest
+
+_STAMP = "repaired.json"
+
+
+class _Stamp(msgspec.Struct, frozen=True):
+    """What is kept beside a repaired checkpoint."""
+
+    hashes: dict[str, str]
+    """Path -> SHA-256 of each file."""
+    reason: str = ""
+    """Why repair refused it; empty if it did not."""
+
+
+def treated(written: Written, treatment: str, home: Home) -> Written:
+    """A checkpoint after a treatment; made once for all writers that left the very same bytes."""
+    if treatment == Treatment.AS_SAVED or written.record.status != "written":
+        return written
+    place = home.root / "repaired" / digest(written.content, written.tied, repair_digest())[:24]
+    stamp = _found(place) or _repaired(written, place)
+    status = "failed" if stamp.reason else "written"
+    record = replace(written.record, status=status, reason=stamp.reason)
+    return replace(written, record=record, place=place, hashes=stamp.hashes)
+
+
+def _found(place: Path) -> _Stamp | None:
+    try:
+        return msgspec.json.decode((place / _STAMP).read_bytes(), type=_Stamp)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _repaired(written: Written, place: Path) -> _Stamp:
+    """Repair it into its place, with all that lies beside the original; whole or not at all."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(dir=place.parent, prefix=".repairing-"))
+    target = staged / written.record.directory
+    try:
+        shutil.copytree(
+            written.place,
+            staged,
+            ignore=lambda folder, names: [n for n in names if Path(folder, n) == written.directory],
+            copy_function=os.link,
+            dirs_exist_ok=True,
+        )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        reason = ""
+        try:
+            repair(written.directory, target, Options(tied=written.tied))
+        except CkptmatrixError as error:
+            reason = f"repair refuses it: {error.message}".replace(f"{written.directory}", "it")
+        files = [path for path in sorted(target.rglob("*")) if path.is_file()]
+        stamp = _Stamp({str(path.relative_to(target)): sha256_of(path) for path in files}, reason)
+        write_atomically(staged / _STAMP, msgspec.json.encode(stamp))
+        try:
+            staged.rename(place)
+        except OSError:  # another process was first
+            return _found(place) or stamp
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return stamp

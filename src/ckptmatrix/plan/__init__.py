@@ -1,0 +1,1 @@
+"""From the declared matrix to environments, checkpoints, cells and shards."""

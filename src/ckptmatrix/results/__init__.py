@@ -1,0 +1,1 @@
+"""From outcomes to the matrix, its findings and its reports."""

@@ -1,0 +1,115 @@
+"""The question most people come with: may I go straight to the newest release?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ckptmatrix.model import Matrix, Status
+from ckptmatrix.results.findings.axis import Axis, span
+from ckptmatrix.results.findings.tally import TODAY, Tally, scenarios_of, tally, view_of
+
+PLAIN = "basic"
+"""The scenario that most trainings have at least."""
+
+
+def shown_first(scenarios: Sequence[str]) -> str:
+    """Choose the scenario that a grid shows before anything is chosen; empty for all of them.
+
+    Of many scenarios some are there to fail, and the worst of all would say the same of every cell.
+    """
+    return PLAIN if PLAIN in scenarios and len(scenarios) > 1 else ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The newest release on one stack, and what becomes of everybody's checkpoints there."""
+
+    environment: str
+    """Its id."""
+    release: str
+    """The release."""
+    stack: str
+    """Name of the stack."""
+    writers: dict[Status, str]
+    """Status -> the writers it holds for, in words; worst first."""
+    tally: Tally
+    """Writers counted by that status."""
+    scenario: str
+    """The scenario that it is judged by."""
+
+
+def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
+    """Sum up, for each stack, loading with the newest release that could be installed there.
+
+    Judged by the scenario `basic`, a plain training, if the run has it: some scenarios are there to
+    fail, and the worst of all would say the same of every release.
+    """
+    names = scenarios_of(matrix)
+    scenario = PLAIN if PLAIN in names else next(iter(names), "")
+    found: dict[tuple[str, str], list[Status]] = {}
+    for cell in matrix.cells:
+        if view_of(cell) == TODAY and cell.scenario == scenario:
+            found.setdefault((cell.writer, cell.reader), []).append(cell.status)
+    targets = []
+    for stack in axis.stacks:
+        ready = [
+            id_
+            for id_ in axis.environments
+            if matrix.environments[id_].stack == stack
+            and matrix.environments[id_].status == "ready"
+        ]
+        if not ready:
+            continue
+        reader = ready[-1]
+        worst = {
+            writer: tally(found[writer, reader]).worst
+            for writer in axis.environments
+            if (writer, reader) in found
+        }
+        counted = tally(worst.values())
+        writers = {
+            status: environments_text(
+                matrix, axis, [id_ for id_, found_ in worst.items() if found_ is status]
+            )
+            for status in counted.by_status
+        }
+        release = matrix.environments[reader].accelerate
+        targets.append(Target(reader, release, stack, writers, counted, scenario))
+    return tuple(targets)
+
+
+def environments_text(matrix: Matrix, axis: Axis, ids: Iterable[str]) -> str:
+    """Name environments in few words: `0.14.0–0.31.0 and 0.34.2 on torch2.13-np2`."""
+    chosen = set(ids)
+    by_releases: dict[str, list[str]] = {}
+    for stack in axis.stacks:
+        # What could not be installed is no gap between two releases.
+        members = [
+            id_
+            for id_ in axis.environments
+            if matrix.environments[id_].stack == stack
+            and (id_ in chosen or matrix.environments[id_].status == "ready")
+        ]
+        if any(id_ in chosen for id_ in members):
+            by_releases.setdefault(_spans(matrix, members, chosen), []).append(stack)
+    if len(by_releases) == 1 and len(next(iter(by_releases.values()))) == len(axis.stacks):
+        return f"{next(iter(by_releases))} on every stack"
+    return "; ".join(f"{which} on {_listed(stacks)}" for which, stacks in by_releases.items())
+
+
+def _spans(matrix: Matrix, members: list[str], chosen: set[str]) -> str:
+    """Name runs of chosen releases among the members, which are in order."""
+    runs: list[list[str]] = []
+    previous = False
+    for id_ in members:
+        if id_ in chosen:
+            if not previous:
+                runs.append([])
+            runs[-1].append(matrix.environments[id_].accelerate)
+        previous = id_ in chosen
+    if sum(map(len, runs)) == len(members) > 1:
+        return "every release"
+    return _listed([span(run[0], run[-1]) for run in runs])
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

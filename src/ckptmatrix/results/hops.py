@@ -1,0 +1,117 @@
+"""A way round, run for real: load in each environment, save again there, judge at each stop.
+
+Every stop is judged against the state of the first writer, so what a stop in between cannot keep
+shows at the next one, also where each hop on its own is exact.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from ckptmatrix.environments import building
+from ckptmatrix.errors import CkptmatrixError
+from ckptmatrix.measure import judge
+from ckptmatrix.measure.checkpoints import Written
+from ckptmatrix.measure.lab import CELL_SECONDS, Lab
+from ckptmatrix.measure.outcome_store import now
+from ckptmatrix.model import Cell, Environment, Matrix, Status, summary
+from ckptmatrix.plan.config import Config
+from ckptmatrix.results.findings.detours import Path as Way
+from ckptmatrix.results.findings.detours import Verify
+from ckptmatrix.util.home import Home
+
+AGAIN = "ckptmatrix.worker.loaders._again:load_and_save"
+"""Loads and saves again beside the checkpoint."""
+
+
+def verifier(config: Config, home: Home, device: str, build: bool) -> Verify:
+    """Give a function that makes the hops of a path for real.
+
+    Args:
+        config: the declared matrix, for stacks and scenarios.
+        home: where environments and checkpoints lie.
+        device: `cpu` or `cuda`.
+        build: whether to build environments that are missing; otherwise a path through one that is
+            not there stays unverified.
+    """
+
+    def verify(matrix: Matrix, stops: tuple[str, ...], scenarios: tuple[str, ...]) -> Way:
+        places = [_place(matrix, stop) for stop in stops]
+        if not build and not all(_is_there(place, config, home, device) for place in places):
+            return Way(stops)
+        with Lab(config, home, device) as lab:
+            for scenario in scenarios:
+                detail = _travel(lab, places, scenario)
+                if detail:
+                    return Way(stops, verified=False, detail=detail)
+        return Way(stops, verified=True)
+
+    return verify
+
+
+def _travel(lab: Lab, places: list[Environment], scenario: str) -> str:
+    """Go the whole way with one checkpoint; gives what went wrong, empty if nothing did."""
+    if scenario not in lab.config.scenarios:
+        return f"there is no scenario {scenario} in matrix.toml"
+    first, *between, last = places
+    if not lab.built(first).ready:
+        return f"{first.short}: {lab.built(first).record.reason}"
+    written = lab.written(first, scenario)
+    if written.record.status == "unsupported":
+        return ""
+    if written.record.status != "written":
+        return f"{first.short} wrote no checkpoint: {written.record.reason}"
+    with tempfile.TemporaryDirectory(prefix="ckptmatrix-hops-") as folder:
+        # The kept checkpoint stays as it is: what is saved again goes beside a copy.
+        directory = Path(folder) / written.directory.name
+        shutil.copytree(written.directory, directory)
+        for stop in between:
+            wrong = _load(lab, first, stop, scenario, written, directory, AGAIN)
+            if wrong:
+                return wrong
+            directory = directory.with_name(directory.name + ".again")
+        plain = lab.config.loaders["accelerate"]
+        return _load(lab, first, last, scenario, written, directory, plain)
+
+
+def _load(
+    lab: Lab,
+    writer: Environment,
+    reader: Environment,
+    scenario: str,
+    written: Written,
+    directory: Path,
+    loader: str,
+) -> str:
+    """Load at one stop and judge; gives what was not exact."""
+    if not lab.built(reader).ready:
+        return f"{reader.short}: {lab.built(reader).record.reason}"
+    answer = lab.worker(reader).ask(
+        "load",
+        CELL_SECONDS,
+        scenario=lab.config.scenarios[scenario],
+        loader=loader,
+        device=lab.device,
+        directory=str(directory),
+        truth=str(written.truth),
+        digest=written.digest,
+        unsaved=written.record.unsaved,
+    )
+    try:
+        record = judge.outcome(Cell(writer, reader, scenario), answer, now())
+    except CkptmatrixError as error:
+        return error.message
+    if record.status in (Status.EXACT, Status.UNSUPPORTED):
+        return ""
+    return f"{scenario} in {reader.short} is {record.status}: {summary(record)}"
+
+
+def _is_there(place: Environment, config: Config, home: Home, device: str) -> bool:
+    stack = config.stacks.get(place.stack)
+    found = stack and building.find_built(place, stack, home, device)
+    return bool(found and found.ready)
+
+
+def _place(matrix: Matrix, id_: str) -> Environment:
+    record = matrix.environments[id_]
+    return Environment(record.accelerate, record.stack)

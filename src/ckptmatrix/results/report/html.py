@@ -1,0 +1,84 @@
+"""`index.html`: the page people decide from, one file that needs nothing else."""
+
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ckptmatrix.results.findings.tally import GLYPHS, MEANINGS, TODAY, WORST_FIRST, tally
+from ckptmatrix.results.report.changes import grouped
+from ckptmatrix.results.report.grid import era_letter, grid_of
+from ckptmatrix.results.report.page import Page, scenarios_text
+from ckptmatrix.results.report.payload import payload
+from ckptmatrix.results.report.written import written_of
+
+FILENAME = "index.html"
+"""Name of the file in a report's directory."""
+
+STYLES = ("base.css", "grid.css", "detail.css")
+"""Inlined in this order."""
+
+SCRIPTS = ("data.js", "sums.js", "verdict.js", "upgrade.js", "grid.js", "detail.js", "main.js")
+"""Inlined in this order, as one script."""
+
+
+def render(page: Page) -> bytes:
+    """Give the page, UTF-8."""
+    matrix, axis = page.matrix, page.axis
+    template = _environment().get_template("report.html.j2")
+    text = template.render(
+        page=page,
+        run=matrix.run,
+        matrix=matrix,
+        grid=grid_of(matrix, axis, page.folds, page.diff, page.shown),
+        written=[(name, written_of(matrix, axis, name)) for name in page.scenarios],
+        changes=grouped(page.diff.changes) if page.diff else [],
+        occurring={s for tally in page.tallies.values() for s in tally.by_status},
+        # What the grid shows first; its legend counts no other loads.
+        counted=page.by_scenario[page.shown] if page.shown else page.tallies.get(TODAY, tally(())),
+        style=Markup("\n".join(_resource(name) for name in STYLES)),
+        script=Markup("\n".join(_resource(name) for name in SCRIPTS)),
+        data=Markup(payload(matrix, axis, page.folds, page.diff).decode()),
+    )
+    return text.encode("utf-8", "replace")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("ckptmatrix.results.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        glyphs=GLYPHS, meanings=MEANINGS, statuses=WORST_FIRST, era_letter=era_letter
+    )
+    environment.filters["number"] = lambda value: f"{value:,}".replace(
+        ",", "\N{NARROW NO-BREAK SPACE}"
+    )
+    environment.filters["named"] = scenarios_text
+    environment.filters["prose"] = _prose
+    environment.filters["web"] = _is_web
+    return environment
+
+
+def _prose(text: str) -> Markup:
+    """Escape a text of the catalogue and set what it has between backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return Markup.escape(text)
+    made = (Markup("<code>{}</code>").format(p) if i % 2 else p for i, p in enumerate(parts))
+    return Markup("").join(made)
+
+
+def _is_web(link: str) -> bool:
+    """Tell whether a link may become one: a catalogue or a checkpoint could name any scheme."""
+    return link.startswith(("https://", "http://"))
+
+
+def _resource(name: str) -> str:
+    """Read a style or script of the package; these are ours, so they go in as they are."""
+    return (resources.files("ckptmatrix.results.report") / "templates" / name).read_text("utf-8")

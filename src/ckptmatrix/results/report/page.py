@@ -1,0 +1,133 @@
+"""Everything a report says, worked out once: what the templates and Markdown write down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ckptmatrix.model import CellRecord, Matrix, Status
+from ckptmatrix.results.findings.ages import ages
+from ckptmatrix.results.findings.axis import Axis, axis_of
+from ckptmatrix.results.findings.cause_areas import Finding, findings_of
+from ckptmatrix.results.findings.diff import Change, Diff, compare
+from ckptmatrix.results.findings.folds import Fold, folds_of
+from ckptmatrix.results.findings.newest import Target, shown_first, targets_of
+from ckptmatrix.results.findings.stacks import Facts, facts_of
+from ckptmatrix.results.findings.tally import (
+    TODAY,
+    Tally,
+    View,
+    mended,
+    scenarios_of,
+    tally,
+    view_of,
+    views_of,
+)
+
+_NAMED = 6
+"""So many scenarios are named; of more only the number is told."""
+
+_PROBLEMS = 10
+"""Problems that are told one by one."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One report."""
+
+    matrix: Matrix
+    """What was measured."""
+    axis: Axis
+    """Its releases, stacks and eras in order."""
+    facts: Facts
+    """What the stacks hold."""
+    scenarios: tuple[str, ...]
+    """Scenarios of the run."""
+    tallies: dict[View, Tally]
+    """Counts for each way to load, today's first."""
+    mended: dict[View, Tally]
+    """For each other way to load: what becomes by it of the loads that are not exact today."""
+    by_scenario: dict[str, Tally]
+    """Counts for each scenario, loaded as it is today."""
+    shown: str
+    """The scenario that the grid shows first; empty for all of them."""
+    targets: tuple[Target, ...]
+    """The newest release on each stack."""
+    findings: tuple[Finding, ...]
+    """Causes, unknown ones first."""
+    folds: tuple[tuple[Fold, ...], tuple[Fold, ...]]
+    """Rows and columns of the grid that are alike."""
+    diff: Diff | None
+    """Against the baseline; None if there is none."""
+    surprises: tuple[CellRecord, ...]
+    """Cells that no expectation foretold."""
+
+    @property
+    def ages(self) -> str:
+        """How many loads were measured in this run, and when the others were."""
+        return ages(self.matrix)
+
+    @property
+    def regressions(self) -> int:
+        """How many cells are worse than in the baseline."""
+        return len(self.diff.of(Change.REGRESSED)) if self.diff else 0
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What must be read before anything else on the page, in sentences."""
+        run = self.matrix.run
+        failed = [control for control in self.matrix.controls if not control.passed]
+        found = []
+        if run.controls != "passed" or failed:
+            found.append(
+                f"Controls failed ({len(failed)} of {len(self.matrix.controls)}): "
+                "the judge itself cannot be trusted in this run."
+            )
+        if self.surprises:
+            found.append(f"Not as expected: {_counted(len(self.surprises), 'outcome')}.")
+        if self.regressions:
+            found.append(f"Worse than in the baseline: {_counted(self.regressions, 'load')}.")
+        problems = self.matrix.problems
+        left_out = len(problems) - _PROBLEMS
+        more = (f"... and {left_out} more; matrix.json has them all",) * (left_out > 0)
+        return (*found, *problems[:_PROBLEMS], *more)
+
+
+def scenarios_text(names: Sequence[str], all_: Sequence[str]) -> str:
+    """Name some scenarios of all: one by one if they are few, else by their number."""
+    if len(names) == len(all_):
+        return "every scenario"
+    return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} scenarios"
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def _today(matrix: Matrix) -> dict[str, list[Status]]:
+    found: dict[str, list[Status]] = {name: [] for name in scenarios_of(matrix)}
+    for cell in matrix.cells:
+        if view_of(cell) == TODAY:
+            found[cell.scenario].append(cell.status)
+    return found
+
+
+def page_of(matrix: Matrix, baseline: Matrix | None = None) -> Page:
+    """Work out the report of a run."""
+    axis = axis_of(matrix)
+    statuses: dict[View, list[CellRecord]] = {view: [] for view in views_of(matrix)}
+    for cell in matrix.cells:
+        statuses[view_of(cell)].append(cell)
+    return Page(
+        matrix=matrix,
+        axis=axis,
+        facts=facts_of(matrix),
+        scenarios=scenarios_of(matrix),
+        tallies={view: tally(cell.status for cell in cells) for view, cells in statuses.items()},
+        mended=mended(matrix),
+        by_scenario={name: tally(found) for name, found in _today(matrix).items()},
+        shown=shown_first(scenarios_of(matrix)),
+        targets=targets_of(matrix, axis),
+        findings=findings_of(matrix, axis),
+        folds=folds_of(matrix, axis),
+        diff=compare(baseline, matrix) if baseline is not None else None,
+        surprises=tuple(cell for cell in matrix.cells if cell.expected is False),
+    )

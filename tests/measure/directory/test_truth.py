@@ -1,0 +1,47 @@
+"""What the host reads of a directory without torch is what the writer itself captured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ckptmatrix.checkpoint.inspect.inspection import inspect
+from ckptmatrix.measure.directory.stand_in import describe, hooked_files
+from ckptmatrix.measure.directory.truth import read_truth
+from tests.support.neutral import leaves_of
+from tests.support.places import FIXTURES, FOUNDING, MANIFESTS, NEWEST_BASIC
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: "/".join(path.parts[-3:-1]))
+def test_it_is_what_the_writer_captured(manifest: Path, tmp_path: Path) -> None:
+    told = json.loads(manifest.read_text())
+    directory = manifest.parent / told["directory"]
+    found = inspect(directory)
+    tied = {"decoder.weight": "encoder.weight"} if "tied" in str(manifest) else {}
+    truth = read_truth(directory, found.facts, hooked_files(found), tied, trusted=False)
+    truth.encoder.save(tmp_path / "truth", truth.trees)
+    read, captured = leaves_of(tmp_path / "truth"), leaves_of(manifest.parent / "truth")
+    if "hook_files" in captured:  # the scenario's own, without the file's name
+        own = captured["hook_files"]
+        captured["hook_files"] = {f"/train_state.json{path}": leaf for path, leaf in own.items()}
+    assert read == {name: own for name, own in captured.items() if name not in told["unsaved"]}
+    assert {"model", "optimizer", "rng.python", "rng.numpy", "rng.torch"} <= read.keys()
+    assert ("step" in truth.unsaved) == ("step" in told["unsaved"])
+
+
+def test_the_stand_in_says_who_wrote_it_and_what_is_there(tmp_path: Path) -> None:
+    found = inspect(FOUNDING)
+    truth = read_truth(FOUNDING, found.facts, hooked_files(found), {}, trusted=False)
+    told = describe(tmp_path, found, truth, None)
+    assert (told.hooks, told.hooked) == (True, ("train_state.json",))
+    assert (told.optimizers, told.schedulers, told.custom) == (("Adam",), 1, 0)
+
+
+def test_the_marks_of_a_scheduler_without_its_file_are_seen(tmp_path: Path) -> None:
+    old = FIXTURES / "basic" / "0.14.0+torch2.4-np1" / "checkpoint"
+    for directory, expected in ((old, 1), (NEWEST_BASIC, 1)):
+        found = inspect(directory)
+        truth = read_truth(directory, found.facts, (), {}, trusted=False)
+        told = describe(tmp_path, found, truth, None)
+        assert told.schedulers == expected
+        assert ("scheduler" in told.missing(found.facts)) == (directory == old)

@@ -1,0 +1,78 @@
+"""Every scenario that ships, in a real environment: what is judged can be told right from wrong."""
+
+import pytest
+
+from ckptmatrix.environments.worker_process import Answer
+from ckptmatrix.measure import judge
+from ckptmatrix.measure.checkpoints import Written
+from ckptmatrix.measure.lab import Lab
+from ckptmatrix.model import Cell, Environment, Status
+from ckptmatrix.plan.config import read_config
+from tests.support.places import NEWEST, ROOT
+
+pytestmark = pytest.mark.environments
+
+SCENARIOS = [
+    name
+    for name, source in read_config(ROOT / "matrix.toml").scenarios.items()
+    if source.startswith("ckptmatrix.")
+]
+OLDER = Environment("0.31.0", "torch2.4-np1")
+
+
+@pytest.fixture(params=[NEWEST, OLDER], ids=lambda environment: environment.short)
+def environment(request: pytest.FixtureRequest) -> Environment:
+    found: Environment = request.param
+    return found
+
+
+@pytest.fixture(params=SCENARIOS)
+def cell(request: pytest.FixtureRequest, environment: Environment) -> Cell:
+    return Cell(environment, environment, request.param)
+
+
+@pytest.fixture
+def written(lab: Lab, cell: Cell) -> Written:
+    found = lab.written(cell.writer, cell.scenario)
+    if found.record.status != "written":
+        assert found.record.reason, "nothing is left out without a reason"
+        pytest.skip(f"{found.record.status}: {found.record.reason}")
+    return found
+
+
+def answered(lab: Lab, cell: Cell, written: Written, op: str, **more: str) -> Answer:
+    answer = lab.ask(cell, written, op, **more)
+    assert answer.ended == "returned", answer.value
+    if op == "control" and answer.value["how"] == "unsupported":
+        assert answer.value["reason"]
+        pytest.skip(f"unsupported: {answer.value['reason']}")
+    return answer
+
+
+def test_a_load_of_nothing_is_noticed_in_every_component(
+    lab: Lab, cell: Cell, written: Written
+) -> None:
+    record = judge.outcome(cell, answered(lab, cell, written, "control", control="nothing"), "")
+    present = {name: str(v) for name, v in record.components.items() if v != "absent"}
+    assert present
+    assert set(present.values()) <= {"lost", "unsaved"}
+    assert "lost" in present.values()
+    unsaved = {name.partition("@")[0] for name, v in present.items() if v == "unsaved"}
+    assert unsaved <= {name.partition("@")[0] for name in written.record.unsaved}
+    assert record.status == Status.DEGRADED
+    assert record.resume is not None
+    assert not record.resume.exact
+
+
+def test_a_perfect_load_is_exact(lab: Lab, cell: Cell, written: Written) -> None:
+    record = judge.outcome(cell, answered(lab, cell, written, "control", control="perfect"), "")
+    assert record.status == Status.EXACT, judge.summary(record)
+
+
+def test_the_writer_itself_goes_on_as_the_reference_foretells(
+    lab: Lab, cell: Cell, written: Written
+) -> None:
+    continued = answered(lab, cell, written, "reference").value
+    if continued is None:
+        pytest.skip("it is read by another number of processes than it was written by")
+    assert list(written.trace) == continued

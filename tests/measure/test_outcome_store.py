@@ -1,0 +1,19 @@
+"""The store of outcomes."""
+
+from pathlib import Path
+
+from ckptmatrix.measure.outcome_store import Store
+from tests.support.cells import cell
+
+
+def test_the_store_keeps_what_it_is_given(tmp_path: Path) -> None:
+    store = Store(tmp_path / "outcomes.sqlite")
+    record = cell(status="degraded", lost=("step",))
+    store.put("a", record)
+    assert store.get("a") == record
+    assert store.get("b") is None
+    assert store.statuses() == {"a": "degraded"}
+    other = Store(tmp_path / "outcomes.sqlite")
+    assert other.get("a") == record
+    other.forget(["a"])
+    assert store.get("a") is None

@@ -1,0 +1,57 @@
+"""The scenario on the page about scenarios of one's own, as a user would have it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ckptmatrix.measure.lab import Lab
+from ckptmatrix.model import Cell, Environment, Status, Verdict
+from ckptmatrix.plan.config import read_config
+from ckptmatrix.util.home import Home
+from tests.support.places import NEWEST, ROOT
+
+pytestmark = pytest.mark.environments
+
+PAGE = (ROOT / "docs" / "own-scenario.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    """A project of the user's own, with the page's two files."""
+    (tmp_path / "my_training.py").write_text(block("python"), encoding="utf-8")
+    declared = (ROOT / "matrix.toml").read_text(encoding="utf-8")
+    entry = re.search(r"^\S+ = .*$", block("toml"), re.MULTILINE)
+    assert entry
+    (tmp_path / "matrix.toml").write_text(
+        declared.replace("[scenarios]\n", f"[scenarios]\n{entry[0]}\n"), encoding="utf-8"
+    )
+    return Lab(read_config(tmp_path / "matrix.toml"), Home.of(ROOT), "cpu")
+
+
+def block(language: str) -> str:
+    """The first block of the page in this language."""
+    found = re.search(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert found, f"the page shows no {language}"
+    return found[1]
+
+
+def test_the_page_shows_one_in_thirty_lines() -> None:
+    lines = [line for line in block("python").splitlines() if line and not line.startswith("#")]
+    assert len(lines) <= 30
+
+
+def test_it_is_measured_like_those_that_ship(lab: Lab) -> None:
+    with lab:
+        record = lab.measured(Cell(NEWEST, NEWEST, "my-training"))
+        assert record.status == Status.EXACT
+        assert record.components["scheduler"] == Verdict.RESTORED
+        assert record.components["step"] == Verdict.RESTORED
+        assert record.components["custom"] == Verdict.ABSENT
+        assert record.resume is not None
+        assert record.resume.steps == 4
+
+        old = Environment("0.31.0", "torch2.4-np1")
+        record = lab.measured(Cell(NEWEST, old, "my-training"))
+        assert record.status == Status.DEGRADED
+        assert record.components["step"] == Verdict.LOST
