@@ -1,4 +1,4 @@
-"""Provenance, foretelling and outlook on real directories; the grid's ground truth among them."""
+"""Provenance, prediction and outlook on real directories; the grid's ground truth among them."""
 
 import shutil
 from itertools import pairwise
@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from ckptmatrix.checkpoint.inspect.gathering import gather
 from ckptmatrix.checkpoint.inspect.inspection import as_json, inspect, oddities
 from ckptmatrix.checkpoint.inspect.outlook import NUMPY_STARTS, TORCH_STARTS, alike, outlook
-from ckptmatrix.checkpoint.inspect.prediction import foretell
+from ckptmatrix.checkpoint.inspect.prediction import predict
 from ckptmatrix.checkpoint.inspect.provenance import Evidence, range_of
 from ckptmatrix.knowledge import releases
 from tests.support.places import BY_TRAINING_STACK, LORA
@@ -76,7 +76,7 @@ def _lost(outcome):
     ],
 )
 def test_the_founding_directory_everywhere(reader, status, raises, lost):
-    outcome = foretell(gather(LORA), *reader)
+    outcome = predict(gather(LORA), *reader)
     assert outcome.status == status
     assert outcome.raises.startswith(raises)
     if status == "degraded":
@@ -86,22 +86,22 @@ def test_the_founding_directory_everywhere(reader, status, raises, lost):
 
 
 def test_what_is_loaded_before_it_raises():
-    outcome = foretell(gather(LORA), "0.33.0", "2.13.0", "1.26.4")
+    outcome = predict(gather(LORA), "0.33.0", "2.13.0", "1.26.4")
     restored = {name for name, verdict in outcome.components.items() if verdict == "restored"}
     assert {"model", "optimizer", "scheduler"} <= restored
     assert _lost(outcome) == RNG | {"step"}
 
 
 def test_a_file_without_step():
-    assert foretell(gather(MIDDLE), "0.33.0", "2.4.1", "1.26.4").raises == "KeyError: 'step'"
-    later = foretell(gather(MIDDLE), "0.34.2", "2.4.1", "1.26.4")
+    assert predict(gather(MIDDLE), "0.33.0", "2.4.1", "1.26.4").raises == "KeyError: 'step'"
+    later = predict(gather(MIDDLE), "0.34.2", "2.4.1", "1.26.4")
     assert (later.status, later.components["step"]) == ("exact", "unsaved")
 
 
 def test_a_scheduler_that_was_never_saved():
     facts = gather(OLD)
-    assert foretell(facts, "0.14.0", "2.4.1", "1.26.4").components["scheduler"] == "unsaved"
-    assert foretell(facts, "0.31.0", "2.4.1", "1.26.4").raises.startswith("FileNotFoundError")
+    assert predict(facts, "0.14.0", "2.4.1", "1.26.4").components["scheduler"] == "unsaved"
+    assert predict(facts, "0.31.0", "2.4.1", "1.26.4").raises.startswith("FileNotFoundError")
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_a_scheduler_that_was_never_saved():
     ],
 )
 @pytest.mark.parametrize("kept", [0, 200])
-def test_damage_is_foretold(tmp_path, name, status, kept):
+def test_damage_is_predicted(tmp_path, name, status, kept):
     copy = Path(shutil.copytree(NEW, tmp_path / "state"))
     (copy / name).write_bytes((copy / name).read_bytes()[:kept])
-    outcome = foretell(gather(copy), "1.15.0", "2.13.0", "2.4.1")
+    outcome = predict(gather(copy), "1.15.0", "2.13.0", "2.4.1")
     assert outcome.status == status
     assert name in outcome.reason
 
@@ -126,7 +126,7 @@ def test_damage_is_foretold(tmp_path, name, status, kept):
 def test_random_states_missing_for_a_later_rank(tmp_path):
     copy = Path(shutil.copytree(NEW, tmp_path / "state"))
     shutil.copy(copy / "random_states_0.pkl", copy / "random_states_2.pkl")
-    assert foretell(gather(copy), "1.15.0", "2.13.0", "2.4.1").status == "degraded"
+    assert predict(gather(copy), "1.15.0", "2.13.0", "2.4.1").status == "degraded"
 
 
 def test_every_change_of_a_release_is_a_difference():
@@ -149,7 +149,7 @@ def test_the_outlook_says_what_each_environment_would(directory):
                     if all(_holds(getattr(box, name), version) for name, version in pins.items())
                 ]
                 assert len(inside) == 1
-                assert alike(inside[0].outcome, foretell(facts, release, torch, numpy))
+                assert alike(inside[0].outcome, predict(facts, release, torch, numpy))
 
 
 def _holds(span, version):

@@ -13,7 +13,7 @@ from rich.text import Text
 from ckptmatrix.checkpoint.inspect.facts import Facts, ModelFact
 from ckptmatrix.checkpoint.inspect.inspection import Inspection, oddities
 from ckptmatrix.checkpoint.inspect.outlook import Prospect
-from ckptmatrix.checkpoint.inspect.prediction import Foretelling
+from ckptmatrix.checkpoint.inspect.prediction import Prediction
 from ckptmatrix.model import Status, Verdict
 
 _STYLES = {
@@ -194,7 +194,7 @@ def _pickles(one: Inspection) -> Text:
     return text
 
 
-def outcome_text(outcome: Foretelling, mark: str = "") -> Text:
+def outcome_text(outcome: Prediction, mark: str = "") -> Text:
     """An outcome in a few words: its status, what is lost or the exception."""
     text = Text(str(outcome.status), style=_STYLES.get(outcome.status, ""))
     bad = [n for n, v in outcome.components.items() if v in (Verdict.LOST, Verdict.WRONG)]

@@ -1,10 +1,10 @@
-"""The foretelling for every range of accelerate x torch x numpy, equal neighbours merged."""
+"""The prediction for every range of accelerate x torch x numpy, equal neighbours merged."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from ckptmatrix.checkpoint.inspect.facts import Facts
-from ckptmatrix.checkpoint.inspect.prediction import Foretelling, foretell
+from ckptmatrix.checkpoint.inspect.prediction import Prediction, predict
 from ckptmatrix.knowledge import releases
 
 TORCH_STARTS = ("1.13", "2.0", "2.4", "2.5", "2.6")
@@ -38,12 +38,12 @@ class Prospect:
     """Versions of torch."""
     numpy: Span
     """Versions of numpy."""
-    outcome: Foretelling
-    """What is foretold there; its wording names the oldest versions of the box."""
+    outcome: Prediction
+    """What is predicted there; its wording names the oldest versions of the box."""
 
 
 def outlook(facts: Facts) -> tuple[Prospect, ...]:
-    """Foretell one environment for each range in which nothing changes, then merge equal ranges.
+    """Predict one environment for each range in which nothing changes, then merge equal ranges.
 
     Returns:
         Boxes that cover every version, newest accelerate first, then newest torch and numpy.
@@ -75,11 +75,11 @@ def _spans(starts: tuple[str, ...]) -> list[_Range]:
 
 
 def _one(facts: Facts, accelerate: _Range, torch: _Range, numpy: _Range) -> Prospect:
-    outcome = foretell(facts, accelerate[1], torch[1], numpy[1])
+    outcome = predict(facts, accelerate[1], torch[1], numpy[1])
     return Prospect(accelerate[0], torch[0], numpy[0], outcome)
 
 
-def alike(one: Foretelling, other: Foretelling) -> bool:
+def alike(one: Prediction, other: Prediction) -> bool:
     """Whether two outcomes are the same to a user; the wording may name other versions."""
     return (one.status, one.cause, one.raises, one.components) == (
         other.status, other.cause, other.raises, other.components,

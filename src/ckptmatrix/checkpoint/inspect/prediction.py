@@ -22,7 +22,7 @@ from ckptmatrix.model import Status, Verdict
 
 
 @dataclass(frozen=True)
-class Foretelling:
+class Prediction:
     """What is expected of one environment."""
 
     status: Status
@@ -37,7 +37,7 @@ class Foretelling:
     """Start of the exception that ends the load, such as `KeyError: 'step'`."""
 
 
-def foretell(facts: Facts, accelerate: str, torch: str, numpy: str) -> Foretelling:
+def predict(facts: Facts, accelerate: str, torch: str, numpy: str) -> Prediction:
     """Say what `Accelerator.load_state` will do with this directory.
 
     Args:
@@ -60,15 +60,15 @@ def foretell(facts: Facts, accelerate: str, torch: str, numpy: str) -> Foretelli
             step(load)
     except RaisedError as error:
         verdicts = {**_untouched(load), **load.verdicts}
-        return Foretelling(Status.FAILED, verdicts, error.cause, error.reason, error.raises)
+        return Prediction(Status.FAILED, verdicts, error.cause, error.reason, error.raises)
     bad = [name for name, verdict in load.verdicts.items() if verdict in _BAD]
     # Without the state of a scheduler or a sampler the steps to come have other learning rates
     # or samples, though nothing that was saved is lost.
     unsaved = {name for name, verdict in load.verdicts.items() if verdict is Verdict.UNSAVED}
     if bad or unsaved & {"scheduler", "dataloader"}:
         cause, reason = min(load.notes, key=lambda note: _WEIGHTS.get(note[0], 1))
-        return Foretelling(Status.DEGRADED, load.verdicts, cause, reason)
-    return Foretelling(
+        return Prediction(Status.DEGRADED, load.verdicts, cause, reason)
+    return Prediction(
         Status.EXACT, load.verdicts, reason=" ".join(reason for _, reason in load.notes)
     )
 
@@ -85,22 +85,22 @@ _WEIGHTS = {
 """Which of several silent failures is named as the cause: the lowest; all others count 1."""
 
 
-def _impossible(stack: TrainingStack, reader: Reader) -> Foretelling | None:
+def _impossible(stack: TrainingStack, reader: Reader) -> Prediction | None:
     """What is no matter of loading: environments that cannot be, directories of other tools."""
     release = reader.release
     if release.numpy_below and Version(reader.numpy) >= Version(release.numpy_below):
         reason = f"accelerate {reader.accelerate} requires numpy < {release.numpy_below}."
-        return Foretelling(Status.NOT_RUN, cause="requirements", reason=reason)
+        return Prediction(Status.NOT_RUN, cause="requirements", reason=reason)
     if Version(reader.torch) < Version(release.torch_from):
         reason = f"accelerate {reader.accelerate} requires torch >= {release.torch_from}."
-        return Foretelling(Status.NOT_RUN, cause="requirements", reason=reason)
+        return Prediction(Status.NOT_RUN, cause="requirements", reason=reason)
     if not stack.accelerate:
         reason = f"{stack.title} does not load it with Accelerator.load_state."
-        return Foretelling(Status.UNSUPPORTED, cause="other-loader", reason=reason)
+        return Prediction(Status.UNSUPPORTED, cause="other-loader", reason=reason)
     if stack.hooks and not release.hooks:
         first = releases.first_with(hooks=True)
         reason = f"{stack.title} needs load hooks; accelerate has them from {first} on."
-        return Foretelling(Status.UNSUPPORTED, cause="hooks-missing", reason=reason)
+        return Prediction(Status.UNSUPPORTED, cause="hooks-missing", reason=reason)
     return None
 
 
