@@ -167,7 +167,7 @@ def foretold_causes(
     wanted = (Status.FAILED,) if raised else (Status.EXACT, Status.DEGRADED)
     outcomes = (
         predict(facts, release, torch, numpy)
-        for release in known.get("accelerate") or tuple(map(str, releases.changes()))
+        for release in known.get("accelerate") or tuple(map(str, releases.ACCELERATE.starts))
         for torch in known.get("torch", TORCH_STARTS)
         for numpy in known.get("numpy", NUMPY_STARTS)
     )
