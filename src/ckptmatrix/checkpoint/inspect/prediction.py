@@ -9,6 +9,7 @@ processes. Its answers are compared with measured cells by the tests.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from packaging.version import Version
 
@@ -17,6 +18,7 @@ from ckptmatrix.checkpoint.inspect.facts import Facts, ModelFact
 from ckptmatrix.checkpoint.inspect.simulated_load import Load, RaisedError, Reader, open_file
 from ckptmatrix.checkpoint.inspect.simulated_random_states import GENERATORS, random_states
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack, recognise
+from ckptmatrix.knowledge.causes import CauseId
 from ckptmatrix.knowledge.releases import (
     ACCELERATE,
     TORCH,
@@ -35,8 +37,8 @@ class Prediction:
     """`exact`, `degraded`, `failed`, `unsupported` or `not-run`."""
     components: dict[str, Verdict] = field(default_factory=dict)
     """Verdict for each component; where the load raises, what has become of it by then."""
-    cause: str = ""
-    """Why, in one word: where the grid has that cause too, its id there; empty for `exact`."""
+    cause: CauseId | Literal[""] = ""
+    """Why, in one word; empty for `exact`."""
     reason: str = ""
     """Why, in one or two sentences; for `exact` what to keep in mind, if anything."""
     raises: str = ""
@@ -72,7 +74,7 @@ def predict(facts: Facts, accelerate: str, torch: str, numpy: str) -> Prediction
     # or samples, though nothing that was saved is lost.
     unsaved = {name for name, verdict in load.verdicts.items() if verdict is Verdict.UNSAVED}
     if bad or unsaved & {"scheduler", "dataloader"}:
-        cause, reason = min(load.notes, key=lambda note: _WEIGHTS.get(note[0], 1))
+        cause, reason = min(load.notes, key=lambda note: _ORDER.get(note[0], 1))
         return Prediction(Status.DEGRADED, load.verdicts, cause, reason)
     return Prediction(
         Status.EXACT, load.verdicts, reason=" ".join(reason for _, reason in load.notes)
@@ -80,13 +82,13 @@ def predict(facts: Facts, accelerate: str, torch: str, numpy: str) -> Prediction
 
 
 _BAD = (Verdict.LOST, Verdict.WRONG)
-_WEIGHTS = {
-    "stale-files": 0,
-    "scheduler-overlooked": 2,
-    "dataloader-ignored": 2,
-    "step-ignored": 3,
-    "seedable-sampler": 4,
-    "missing-step": 5,
+_ORDER = {
+    CauseId.STALE_FILES: 0,
+    CauseId.SCHEDULER_OVERLOOKED: 2,
+    CauseId.DATALOADER_IGNORED: 2,
+    CauseId.STEP_IGNORED: 3,
+    CauseId.SEEDABLE_SAMPLER: 4,
+    CauseId.MISSING_STEP: 5,
 }
 """Which of several silent failures is named as the cause: the lowest; all others count 1."""
 
@@ -96,17 +98,17 @@ def _impossible(stack: TrainingStack, reader: Reader) -> Prediction | None:
     release = reader.release
     if release.numpy_below and Version(reader.numpy) >= Version(release.numpy_below):
         reason = f"accelerate {reader.accelerate} requires numpy < {release.numpy_below}."
-        return Prediction(Status.NOT_RUN, cause="requirements", reason=reason)
+        return Prediction(Status.NOT_RUN, cause=CauseId.REQUIREMENTS, reason=reason)
     if Version(reader.torch) < Version(release.torch_from):
         reason = f"accelerate {reader.accelerate} requires torch >= {release.torch_from}."
-        return Prediction(Status.NOT_RUN, cause="requirements", reason=reason)
+        return Prediction(Status.NOT_RUN, cause=CauseId.REQUIREMENTS, reason=reason)
     if not stack.accelerate:
         reason = f"{stack.title} does not load it with Accelerator.load_state."
-        return Prediction(Status.UNSUPPORTED, cause="other-loader", reason=reason)
+        return Prediction(Status.UNSUPPORTED, cause=CauseId.OTHER_LOADER, reason=reason)
     if stack.hooks and not release.hooks:
         first = ACCELERATE.first_with(hooks=True)
         reason = f"{stack.title} needs load hooks; accelerate has them from {first} on."
-        return Prediction(Status.UNSUPPORTED, cause="hooks-missing", reason=reason)
+        return Prediction(Status.UNSUPPORTED, cause=CauseId.HOOKS_MISSING, reason=reason)
     return None
 
 
@@ -148,7 +150,7 @@ def _models(load: Load) -> None:
         name = "pytorch_model.bin"
         raise RaisedError(
             f"FileNotFoundError: [Errno 2] No such file or directory: '.../{name}'",
-            "weights-missing",
+            CauseId.WEIGHTS_MISSING,
             "There are no weights at the top level, and nothing shows that a hook would load them.",
         )
     by_format = {
@@ -169,7 +171,7 @@ def _model(load: Load, index: int, safe: ModelFact | None, pickled: ModelFact | 
         first = ACCELERATE.first_with(weights=WeightsRead.BY_NAME)
         raise RaisedError(
             f"FileNotFoundError: [Errno 2] No such file or directory: '.../{name}'",
-            "safetensors-unknown",
+            CauseId.SAFETENSORS_UNKNOWN,
             f"The weights are in model.safetensors; accelerate {load.reader.accelerate} looks "
             f"for {name} only, releases from {first} on for both.",
         )
@@ -177,7 +179,7 @@ def _model(load: Load, index: int, safe: ModelFact | None, pickled: ModelFact | 
     if read is safe and file is not None and file.problem:
         raise RaisedError(
             "SafetensorError: Error while deserializing header",
-            "damaged-file",
+            CauseId.DAMAGED_FILE,
             f"{read.file} {file.problem}.",
         )
     if read is pickled:
@@ -187,7 +189,7 @@ def _model(load: Load, index: int, safe: ModelFact | None, pickled: ModelFact | 
     if file is not None and newer is not None and newer.modified > file.modified:
         load.verdicts["model"] = Verdict.WRONG
         reason = f"{read.file} is read although {newer.name} is the newer one."
-        load.notes.append(("stale-files", reason))
+        load.notes.append((CauseId.STALE_FILES, reason))
 
 
 def _open_all(load: Load, component: str, names: list[str], *, weights_only: bool) -> None:
@@ -217,7 +219,7 @@ def _schedulers(load: Load) -> None:
             load.verdicts["scheduler"] = Verdict.LOST if files else Verdict.UNSAVED
             load.notes.append(
                 (
-                    "scheduler-overlooked",
+                    CauseId.SCHEDULER_OVERLOOKED,
                     f"accelerate {load.reader.accelerate} does not take torch 2's schedulers for "
                     "schedulers: it neither saves nor loads them, without a word.",
                 )
@@ -226,7 +228,7 @@ def _schedulers(load: Load) -> None:
     if not files and had_one:
         raise RaisedError(
             "FileNotFoundError: [Errno 2] No such file or directory: '.../scheduler.bin'",
-            "scheduler-not-saved",
+            CauseId.SCHEDULER_NOT_SAVED,
             "There was a scheduler (the optimizer keeps its initial_lr), but its writer saved no "
             "scheduler.bin: accelerate up to 0.14.0 and 0.16.0 overlook it on torch 2.",
         )
@@ -241,14 +243,17 @@ def _dataloaders(load: Load) -> None:
             f"accelerate {load.reader.accelerate} shuffles by a sampler of its own, whose position "
             "is in no checkpoint: a shuffled loader begins anew with other samples."
         )
-        load.notes.append(("seedable-sampler", reason))
+        load.notes.append((CauseId.SEEDABLE_SAMPLER, reason))
     stateful = [name for name in load.facts.samplers if name.startswith("dl_state_dict")]
     if not stateful:
         return
     if not load.reader.release.stateful:
         load.verdicts["dataloader"] = Verdict.LOST
         load.notes.append(
-            ("dataloader-ignored", f"accelerate {load.reader.accelerate} ignores {stateful[0]}.")
+            (
+                CauseId.DATALOADER_IGNORED,
+                f"accelerate {load.reader.accelerate} ignores {stateful[0]}.",
+            )
         )
         return
     _open_all(load, "dataloader", stateful, weights_only=load.reader.refuses)

@@ -1,7 +1,8 @@
 """The imagined load of random_states_N.pkl: generators, `accelerator.step`, swallowed failures."""
 
 from ckptmatrix.checkpoint.inspect.facts import RandomFact
-from ckptmatrix.checkpoint.inspect.simulated_load import Load, RaisedError, open_file
+from ckptmatrix.checkpoint.inspect.simulated_load import Load, RaisedError, Reader, open_file
+from ckptmatrix.knowledge.causes import CauseId
 from ckptmatrix.knowledge.releases import (
     ACCELERATE,
     NUMPY,
@@ -42,30 +43,37 @@ def random_states(load: Load) -> None:
 
 def _swallowed(load: Load, rank: int, error: RaisedError) -> RaisedError:
     """The same failure under the name that it has for random states, with what follows from it."""
-    reader = load.reader
-    causes = {
-        "file-missing": "random-states-missing",
-        "damaged-file": "random-states-damaged",
-        "numpy-core-missing": "numpy-major",
-    }
-    cause, reason = causes.get(error.cause, "numpy-refused"), error.reason
-    if error.cause == "pickle-refused" and "numpy" not in reason:
-        cause = "pickle-refused"
-    elif error.cause == "pickle-refused" and reader.release.asks_weights_only:
-        old = not NUMPY.at(reader.numpy).dtype_classes
-        cause = "numpy-too-old" if old else "numpy-major"
-        spelled = "numpy < 2" if NumpyCore.NUMPY_1 in reason else "numpy 2"
-        reason = (
-            f"numpy {reader.numpy} is older than {NUMPY.first_with(dtype_classes=True)}, so "
-            "accelerate cannot allow the dtype of "
-            "numpy's random state."
-            if old
-            else f"The random states were written under {spelled}; accelerate allows only the "
-            f"spelling of the numpy that runs, {reader.numpy}."
-        )
-    if reader.release.rng_errors is RngErrors.RAISED and cause == "numpy-refused":
-        cause = "loud-refusal"
+    release = load.reader.release
+    cause, reason = _OF_RANDOM_STATES.get(error.cause, error.cause), error.reason
+    if cause is CauseId.PICKLE_REFUSED and any(name.startswith("numpy.") for name in error.refused):
+        cause, reason = _numpy_refused(load.reader, error)
+    if release.rng_errors is RngErrors.RAISED and cause is CauseId.NUMPY_REFUSED:
+        cause = CauseId.LOUD_REFUSAL
     return RaisedError(error.raises, cause, f"Rank {rank}: {reason}" if rank else reason)
+
+
+_OF_RANDOM_STATES = {
+    CauseId.FILE_MISSING: CauseId.RANDOM_STATES_MISSING,
+    CauseId.DAMAGED_FILE: CauseId.RANDOM_STATES_DAMAGED,
+    CauseId.NUMPY_CORE_MISSING: CauseId.NUMPY_MAJOR,
+}
+"""What any file can have -> what it is called where random states have it."""
+
+
+def _numpy_refused(reader: Reader, error: RaisedError) -> tuple[CauseId, str]:
+    """Why the weights-only load refuses numpy's array, and the sentence for it."""
+    if not reader.release.asks_weights_only:
+        return CauseId.NUMPY_REFUSED, error.reason
+    if not NUMPY.at(reader.numpy).dtype_classes:
+        return CauseId.NUMPY_TOO_OLD, (
+            f"numpy {reader.numpy} is older than {NUMPY.first_with(dtype_classes=True)}, so "
+            "accelerate cannot allow the dtype of numpy's random state."
+        )
+    old = any(name.startswith(f"{NumpyCore.NUMPY_1}.") for name in error.refused)
+    return CauseId.NUMPY_MAJOR, (
+        f"The random states were written under {'numpy < 2' if old else 'numpy 2'}; accelerate "
+        f"allows only the spelling of the numpy that runs, {reader.numpy}."
+    )
 
 
 def _restored(load: Load, known: RandomFact | None) -> None:
@@ -75,13 +83,13 @@ def _restored(load: Load, known: RandomFact | None) -> None:
         # It is asked for first, so that the generators are not set either.
         since = ACCELERATE.first_with(restores_step=True)
         reason = f"random_states_0.pkl has no step; its writer was older than {since}. {_UNGUARDED}"
-        raise RaisedError("KeyError: 'step'", "missing-step", reason)
+        raise RaisedError("KeyError: 'step'", CauseId.MISSING_STEP, reason)
     for name in GENERATORS:
         load.verdicts[name] = Verdict.RESTORED
     if release.rng_errors is RngErrors.RAISED and known is not None and known.cuda is None:
         raise RaisedError(
             "KeyError: 'torch_cuda_manual_seed'",
-            "cuda-key",
+            CauseId.CUDA_KEY,
             f"Releases from {_WITH_CUDA} on write no CUDA entry on the CPU; this one needs it.",
         )
     if known is not None and known.cuda:
@@ -90,6 +98,14 @@ def _restored(load: Load, known: RandomFact | None) -> None:
 
 
 _UNGUARDED = "This release needs step unguarded."
+_WITHOUT_STEP = {
+    CauseId.NUMPY_REFUSED: CauseId.REFUSED_STEP,
+    CauseId.NUMPY_MAJOR: CauseId.STEP_NUMPY_MAJOR,
+    CauseId.PICKLE_REFUSED: CauseId.STEP_PICKLE_REFUSED,
+    CauseId.RANDOM_STATES_DAMAGED: CauseId.STEP_RANDOM_STATES_DAMAGED,
+    CauseId.RANDOM_STATES_MISSING: CauseId.STEP_RANDOM_STATES_MISSING,
+}
+"""What was swallowed -> what the missing `step` then comes from."""
 
 
 def _step(load: Load, known: RandomFact | None, failure: RaisedError | None) -> None:
@@ -97,7 +113,7 @@ def _step(load: Load, known: RandomFact | None, failure: RaisedError | None) -> 
     kind = load.reader.release.step
     saved = known is not None and "step" in known.keys
     if kind is StepRead.DEMANDED and failure is not None:
-        cause = "refused-step" if failure.cause == "numpy-refused" else f"step-{failure.cause}"
+        cause = _WITHOUT_STEP.get(failure.cause, failure.cause)
         raise RaisedError("KeyError: 'step'", cause, f"{failure.reason} {_UNGUARDED}")
     if failure is not None:
         load.notes.append((failure.cause, f"{failure.reason} Only an INFO line says so."))
@@ -106,10 +122,10 @@ def _step(load: Load, known: RandomFact | None, failure: RaisedError | None) -> 
     if not saved:
         load.verdicts["step"] = Verdict.UNSAVED
         if failure is None:
-            load.notes.append(("missing-step", "accelerator.step is not in the checkpoint."))
+            load.notes.append((CauseId.MISSING_STEP, "accelerator.step is not in the checkpoint."))
         return
     ignored = kind is StepRead.UNSAVED
     load.verdicts["step"] = Verdict.LOST if ignored or failure else Verdict.RESTORED
     if ignored:
         note = f"accelerate {load.reader.accelerate} does not read accelerator.step."
-        load.notes.append(("step-ignored", note))
+        load.notes.append((CauseId.STEP_IGNORED, note))
