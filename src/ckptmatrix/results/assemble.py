@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from packaging.version import Version
 
 from ckptmatrix import __version__
+from ckptmatrix.checkpoint.format.names import FileKind
 from ckptmatrix.environments.bundle import package_digest
 from ckptmatrix.environments.index import released
 from ckptmatrix.errors import CkptmatrixError, NothingRanError
@@ -99,7 +100,7 @@ def _assembled(measured: Measured) -> Matrix:
 
 def _processes(checkpoint: CheckpointRecord) -> int:
     """How many processes saved it: each leaves its random states."""
-    return sum(name.startswith("random_states_") for name in checkpoint.files) or 1
+    return sum(FileKind.RANDOM_STATES.index(name) is not None for name in checkpoint.files) or 1
 
 
 def with_causes(matrix: Matrix) -> Matrix:

@@ -1,7 +1,7 @@
 """What a pickle describes, worked out from its opcodes; nothing that it names is ever imported.
 
 The standard library's `pickletools` takes the stream apart. The opcodes are then followed on a
-stack of inert values: a global stays a name, a call stays an unperformed `Call`. Values are
+stack of inert values: a global stays a name, a call stays an unperformed `InertCall`. Values are
 compared and hashed by identity and each opcode makes at most one of them, so that nested,
 shared and endless structures cost no more than the length of the stream.
 Which globals are dangerous is answered by picklescan, whose list is kept by those who follow it.
@@ -17,7 +17,7 @@ OPCODE_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Global:
+class InertGlobal:
     """A name that the real unpickler would import."""
 
     module: str
@@ -50,11 +50,11 @@ class Pairs:
 
 
 @dataclass(eq=False, slots=True)
-class Call:
+class InertCall:
     """An object that the real unpickler would make by calling something."""
 
     function: Any
-    """What would be called, nearly always a `Global`."""
+    """What would be called, nearly always a `InertGlobal`."""
     arguments: Any
     """Its arguments, nearly always `Items`."""
     state: Any = None
@@ -124,15 +124,15 @@ class _Machine:
         del stack[at:]
         return above
 
-    def make_global(self, module: Any, name: Any) -> Global:
+    def make_global(self, module: Any, name: Any) -> InertGlobal:
         """A name is a name only if both halves are text; anything else is said as such."""
         module = module if isinstance(module, str) else "?"
         name = name if isinstance(name, str) else "?"
         self.globals.add((module, name))
-        return Global(module, name)
+        return InertGlobal(module, name)
 
     def call(self, function: Any, arguments: Any) -> None:
-        self.stack.append(Call(function, arguments))
+        self.stack.append(InertCall(function, arguments))
 
 
 def _tuple_of(machine: _Machine, count: int) -> None:
@@ -148,7 +148,7 @@ def _append(machine: _Machine, values: list[Any]) -> None:
     target = machine.stack[-1]
     if isinstance(target, Items):
         target.values.extend(values)
-    elif isinstance(target, Call):
+    elif isinstance(target, InertCall):
         target.items.extend(values)
 
 
@@ -157,14 +157,14 @@ def _set(machine: _Machine, values: list[Any]) -> None:
     pairs = list(zip(values[::2], values[1::2], strict=False))
     if isinstance(target, Pairs):
         target.values.extend(pairs)
-    elif isinstance(target, Call):
+    elif isinstance(target, InertCall):
         target.pairs.extend(pairs)
 
 
 def _build(machine: _Machine, _: Any) -> None:
     state = machine.stack.pop()
     target = machine.stack[-1]
-    if isinstance(target, Call):
+    if isinstance(target, InertCall):
         target.state = state
 
 
@@ -303,7 +303,7 @@ def pairs_of(value: Any) -> Iterator[tuple[Any, Any]]:
     """Key and value of a dict, or of what would become one; nothing for anything else."""
     if isinstance(value, Pairs):
         yield from value.values
-    elif isinstance(value, Call):
+    elif isinstance(value, InertCall):
         yield from value.pairs
 
 
@@ -329,7 +329,7 @@ def members_of(value: Any) -> list[Any]:
 def is_mapping(value: Any) -> bool:
     """Whether the value is a dict or an ordered one."""
     return isinstance(value, Pairs) or (
-        isinstance(value, Call)
-        and isinstance(value.function, Global)
+        isinstance(value, InertCall)
+        and isinstance(value.function, InertGlobal)
         and value.function.path in ("collections.OrderedDict", "collections.defaultdict")
     )

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ckptmatrix.checkpoint.format.safety import Rating
 from ckptmatrix.checkpoint.inspect.facts import Facts, ModelFact
 from ckptmatrix.checkpoint.inspect.inspection import Inspection, oddities
 from ckptmatrix.checkpoint.inspect.outlook import Prospect
@@ -187,10 +188,10 @@ def _pickles(one: Inspection) -> Text:
     if not any(levels.values()):
         return Text("name no globals")
     text = Text()
-    for level, style in (("dangerous", "bold red"), ("unknown", "yellow")):
+    for level, style in ((Rating.DANGEROUS, "bold red"), (Rating.UNKNOWN, "yellow")):
         for name, files in list(levels[level].items())[:20]:
             text.append(f"{level}: {clean(name)} in {clean(', '.join(files[:3]))}\n", style=style)
-    text.append(f"{len(levels['harmless'])} harmless names")
+    text.append(f"{len(levels[Rating.HARMLESS])} harmless names")
     return text
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ckptmatrix.checkpoint.format.safety import Rating
 from ckptmatrix.checkpoint.inspect.facts import CounterFact, Facts
 from ckptmatrix.checkpoint.inspect.gathering import gather
 from ckptmatrix.checkpoint.inspect.outlook import Prospect, outlook
@@ -27,8 +28,8 @@ class Inspection:
     """What can be told about the writer's versions, processes and GPUs."""
     counters: tuple[CounterFact, ...]
     """Where each count of steps lives."""
-    globals: dict[str, dict[str, list[str]]]
-    """`harmless`, `unknown` or `dangerous` -> name -> files that name it."""
+    globals: dict[Rating, dict[str, list[str]]]
+    """How dangerous -> name -> files that name it."""
     problems: tuple[str, ...]
     """What is missing or damaged."""
     outlook: tuple[Prospect, ...]
@@ -96,8 +97,8 @@ def _counters(facts: Facts, stack: TrainingStack) -> tuple[CounterFact, ...]:
     return tuple(found)
 
 
-def _globals(facts: Facts) -> dict[str, dict[str, list[str]]]:
-    levels: dict[str, dict[str, list[str]]] = {"dangerous": {}, "unknown": {}, "harmless": {}}
+def _globals(facts: Facts) -> dict[Rating, dict[str, list[str]]]:
+    levels: dict[Rating, dict[str, list[str]]] = {rating: {} for rating in reversed(Rating)}
     for file in facts.files:
         for name, level in file.globals.items():
             levels[level].setdefault(name, []).append(file.name)
@@ -126,7 +127,7 @@ def oddities(inspections: list[Inspection]) -> dict[str, str]:
                 said.append("has also " + ", ".join(extra))
         if len(inspections) > 2 and one.facts.bytes * 2 < middle:
             said.append("less than half as large as most")
-        if one.globals["dangerous"]:
+        if one.globals[Rating.DANGEROUS]:
             said.insert(0, "dangerous pickle")
         if said:
             odd[one.facts.directory] = "; ".join(said)

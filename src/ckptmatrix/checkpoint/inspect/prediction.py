@@ -13,10 +13,11 @@ from typing import Literal
 
 from packaging.version import Version
 
-from ckptmatrix.checkpoint.format.names import SCALER
+from ckptmatrix.checkpoint.format.names import FileKind, WeightFormat
+from ckptmatrix.checkpoint.format.random_states import STREAMS, RandomKey
 from ckptmatrix.checkpoint.inspect.facts import Facts, ModelFact
 from ckptmatrix.checkpoint.inspect.simulated_load import Load, RaisedError, Reader, open_file
-from ckptmatrix.checkpoint.inspect.simulated_random_states import GENERATORS, random_states
+from ckptmatrix.checkpoint.inspect.simulated_random_states import random_states
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack, recognise
 from ckptmatrix.knowledge.causes import CauseId
 from ckptmatrix.knowledge.releases import (
@@ -119,12 +120,12 @@ def _untouched(load: Load) -> dict[str, Verdict]:
     had_scheduler = any("initial_lr" in fact.group_keys for fact in facts.optimizers)
     saved = {
         "model": True,
-        "optimizer": bool(_indexed(facts, "optimizer")),
-        "scheduler": bool(_indexed(facts, "scheduler")),
+        "optimizer": bool(_files(facts, FileKind.OPTIMIZER)),
+        "scheduler": bool(_files(facts, FileKind.SCHEDULER)),
         "scaler": facts.scaler,
-        **dict.fromkeys(GENERATORS, True),
-        "rng.cuda": random is not None and bool(random.cuda),
-        "step": random is not None and "step" in random.keys,
+        **dict.fromkeys(STREAMS, True),
+        RandomKey.CUDA.component: random is not None and bool(random.cuda),
+        RandomKey.STEP.component: random is not None and RandomKey.STEP in random.keys,
         "custom": bool(facts.custom),
     }
     verdicts = {name: Verdict.LOST for name, there in saved.items() if there}
@@ -147,23 +148,24 @@ def _models(load: Load) -> None:
         if load.stack.hooks:
             load.verdicts["model"] = Verdict.RESTORED
             return
-        name = "pytorch_model.bin"
+        name = FileKind.MODEL_BIN.file()
         raise RaisedError(
             f"FileNotFoundError: [Errno 2] No such file or directory: '.../{name}'",
             CauseId.WEIGHTS_MISSING,
             "There are no weights at the top level, and nothing shows that a hook would load them.",
         )
-    by_format = {
-        kind: {m.index: m for m in models if m.format == kind} for kind in ("safetensors", "bin")
-    }
+    safe, pickled = (
+        {model.index: model for model in models if model.format is format_}
+        for format_ in (WeightFormat.SAFETENSORS, WeightFormat.BIN)
+    )
     for index in sorted({model.index for model in models}):
-        _model(load, index, by_format["safetensors"].get(index), by_format["bin"].get(index))
+        _model(load, index, safe.get(index), pickled.get(index))
     load.verdicts.setdefault("model", Verdict.RESTORED)
 
 
 def _model(load: Load, index: int, safe: ModelFact | None, pickled: ModelFact | None) -> None:
     """One model: which of its two possible files is read, and whether the other one is newer."""
-    release, name = load.reader.release, f"pytorch_model{f'_{index}' if index else ''}.bin"
+    release, name = load.reader.release, FileKind.MODEL_BIN.file(index)
     read, other = pickled, safe
     if safe is not None and (release.weights is not WeightsRead.BIN or pickled is None):
         read, other = safe, pickled
@@ -206,12 +208,12 @@ def _open_all(load: Load, component: str, names: list[str], *, weights_only: boo
 
 
 def _optimizers(load: Load) -> None:
-    names = _indexed(load.facts, "optimizer")
+    names = _files(load.facts, FileKind.OPTIMIZER)
     _open_all(load, "optimizer", names, weights_only=load.reader.refuses)
 
 
 def _schedulers(load: Load) -> None:
-    files = _indexed(load.facts, "scheduler")
+    files = _files(load.facts, FileKind.SCHEDULER)
     had_one = any("initial_lr" in fact.group_keys for fact in load.facts.optimizers)
     old_torch = not TORCH.at(load.reader.torch).new_schedulers
     if not load.reader.release.sees_schedulers and not old_torch:
@@ -226,11 +228,15 @@ def _schedulers(load: Load) -> None:
             )
         return
     if not files and had_one:
+        missing = FileKind.SCHEDULER.file()
+        overlooking = " and ".join(
+            span.up_to for span in ACCELERATE.spans_of(sees_schedulers=False)
+        )
         raise RaisedError(
-            "FileNotFoundError: [Errno 2] No such file or directory: '.../scheduler.bin'",
+            f"FileNotFoundError: [Errno 2] No such file or directory: '.../{missing}'",
             CauseId.SCHEDULER_NOT_SAVED,
             "There was a scheduler (the optimizer keeps its initial_lr), but its writer saved no "
-            "scheduler.bin: accelerate up to 0.14.0 and 0.16.0 overlook it on torch 2.",
+            f"{missing}: accelerate {overlooking} overlook it on torch 2.",
         )
     _open_all(load, "scheduler", files, weights_only=load.reader.refuses)
 
@@ -244,7 +250,7 @@ def _dataloaders(load: Load) -> None:
             "is in no checkpoint: a shuffled loader begins anew with other samples."
         )
         load.notes.append((CauseId.SEEDABLE_SAMPLER, reason))
-    stateful = [name for name in load.facts.samplers if name.startswith("dl_state_dict")]
+    stateful = _files(load.facts, FileKind.DATALOADER)
     if not stateful:
         return
     if not load.reader.release.stateful:
@@ -261,7 +267,7 @@ def _dataloaders(load: Load) -> None:
 
 def _scaler(load: Load) -> None:
     if load.facts.scaler:
-        open_file(load, SCALER, weights_only=load.reader.refuses)
+        open_file(load, FileKind.SCALER.file(), weights_only=load.reader.refuses)
         load.verdicts["scaler"] = Verdict.RESTORED
 
 
@@ -269,21 +275,14 @@ def _custom(load: Load) -> None:
     """Registered objects; from 1.1.0 on accelerate loads them with `weights_only=False`."""
     release = load.reader.release
     weights_only = load.reader.refuses_by_default and not release.asks_weights_only
-    names = [f"custom_checkpoint_{index}.pkl" for index in load.facts.custom]
+    names = [FileKind.CUSTOM.file(index) for index in load.facts.custom]
     _open_all(load, "custom", names, weights_only=weights_only)
 
 
-def _indexed(facts: Facts, stem: str) -> list[str]:
-    """Names of the numbered files of one kind, in order."""
-    found: list[tuple[int, str]] = []
-    for file in facts.files:
-        if file.name == f"{stem}.bin":
-            found.append((0, file.name))
-        elif file.name.startswith(f"{stem}_") and file.name.endswith(".bin"):
-            number = file.name[len(stem) + 1 : -len(".bin")]
-            if number.isdigit():
-                found.append((int(number), file.name))
-    return [name for _, name in sorted(found)]
+def _files(facts: Facts, kind: FileKind) -> list[str]:
+    """Names of the files of one kind, in the order of their numbers."""
+    indices = (kind.index(file.name) for file in facts.files)
+    return [kind.file(index) for index in sorted(i for i in indices if i is not None)]
 
 
 _STEPS: tuple[Callable[[Load], None], ...] = (

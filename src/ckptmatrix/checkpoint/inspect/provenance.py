@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from ckptmatrix.checkpoint.format.names import FSDP_WEIGHTS, FileKind, WeightFormat
+from ckptmatrix.checkpoint.format.random_states import RandomKey, is_of_device
 from ckptmatrix.checkpoint.inspect.facts import Facts, RandomFact
 from ckptmatrix.knowledge.releases import (
     ACCELERATE,
@@ -63,20 +65,20 @@ def range_of(evidence: tuple[Observation, ...], package: str) -> str:
 
 
 def _accelerate(facts: Facts) -> Iterator[Observation]:
-    if any(model.format == "safetensors" for model in facts.models):
+    if any(model.format is WeightFormat.SAFETENSORS for model in facts.models):
         since = ACCELERATE.first_with(weights=WeightsRead.BY_NAME)
         yield Observation("accelerate", f">={since}", "save_state wrote model.safetensors")
     for random in facts.random[:1]:
         yield from _random_states(random)
-    if any(name.startswith("dl_state_dict") for name in facts.samplers):
+    if any(FileKind.DATALOADER.index(name) is not None for name in facts.samplers):
         stateful = ACCELERATE.span_of(stateful=True)
         yield Observation("accelerate", stateful.specifier, "there is a dl_state_dict.bin")
-    if any("pytorch_model_fsdp" in name for name in (*facts.folders, *_names(facts))):
+    if any(FSDP_WEIGHTS in name for name in (*facts.folders, *_names(facts))):
         named = ACCELERATE.span_of(names_fsdp_weights=True)
-        seen = "FSDP's weights are called pytorch_model_fsdp"
+        seen = f"FSDP's weights are called {FSDP_WEIGHTS}"
         yield Observation("accelerate", named.specifier, seen)
     had_scheduler = any("initial_lr" in fact.group_keys for fact in facts.optimizers)
-    if had_scheduler and not facts.schedulers and facts.file("scheduler.bin") is None:
+    if had_scheduler and not facts.schedulers and facts.file(FileKind.SCHEDULER.file()) is None:
         seeing = reversed(ACCELERATE.spans_of(sees_schedulers=True))
         yield Observation(
             "accelerate",
@@ -94,7 +96,7 @@ def _accelerate(facts: Facts) -> Iterator[Observation]:
 def _random_states(random: RandomFact) -> Iterator[Observation]:
     """What the keys of the first process's random states tell of accelerate."""
     step = ACCELERATE.span_of(restores_step=True)
-    if "step" in random.keys:
+    if RandomKey.STEP in random.keys:
         yield Observation("accelerate", step.specifier, f"{random.file} has a step")
     elif random.keys:
         yield Observation("accelerate", step.excluded, f"{random.file} has no step")
@@ -102,19 +104,13 @@ def _random_states(random: RandomFact) -> Iterator[Observation]:
     if random.cuda == 0:
         seen = f"{random.file} has an empty torch_cuda_manual_seed"
         yield Observation("accelerate", always.specifier, seen)
-    elif random.keys and not any(
-        key.startswith(("torch_", "xm_")) for key in _devices(random.keys)
-    ):
+    elif random.keys and not any(map(is_of_device, random.keys)):
         seen = f"{random.file} has no torch_cuda_manual_seed, and no other device's"
         yield Observation("accelerate", always.excluded, seen)
     for key in random.keys:
         since = device_key_since(key)
         if since is not None:
             yield Observation("accelerate", f">={since}", f"{random.file} has {key}")
-
-
-def _devices(keys: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(key for key in keys if key != "torch_manual_seed")
 
 
 def _names(facts: Facts) -> tuple[str, ...]:
@@ -173,12 +169,8 @@ def _processes(facts: Facts) -> Iterator[Observation]:
     if gpus:
         seen = f"{facts.random[0].file} has {gpus} CUDA states"
         yield Observation("GPUs", f"{gpus} visible to each process", seen)
-    elif gpus == 0 or not _devices_seen(facts):
+    elif gpus == 0 or not any(map(is_of_device, facts.random[0].keys)):
         yield Observation("GPUs", "0", f"{facts.random[0].file} has no CUDA state")
-
-
-def _devices_seen(facts: Facts) -> bool:
-    return any(key.endswith("_manual_seed") for key in _devices(facts.random[0].keys))
 
 
 def problems_of(facts: Facts) -> tuple[str, ...]:
@@ -187,9 +179,9 @@ def problems_of(facts: Facts) -> tuple[str, ...]:
     found += [f"{file.name} {file.problem}" for file in facts.files if file.problem]
     ranks = {random.rank for random in facts.random}
     files = {file.name for file in facts.files}
-    for rank in range(max(ranks, default=0)):
-        if f"random_states_{rank}.pkl" not in files:
-            found.append(f"random_states_{rank}.pkl is missing, though later ranks have theirs")
+    for name in map(FileKind.RANDOM_STATES.file, range(max(ranks, default=0))):
+        if name not in files:
+            found.append(f"{name} is missing, though later ranks have theirs")
     found += _gaps(files)
     found += _outgrown(facts)
     return tuple(found)
@@ -197,25 +189,11 @@ def problems_of(facts: Facts) -> tuple[str, ...]:
 
 def _gaps(files: set[str]) -> Iterator[str]:
     """Numbered files whose predecessors are missing."""
-    for stem, ending in (
-        ("optimizer", ".bin"),
-        ("scheduler", ".bin"),
-        ("custom_checkpoint", ".pkl"),
-    ):
-        numbers = {
-            int(name[len(stem) + 1 : -len(ending)])
-            for name in files
-            if name.startswith(stem + "_")
-            and name[len(stem) + 1 : -len(ending)].isdigit()
-            and len(name) < 60
-        }
-        if not numbers:
-            continue
-        for number in range(min(max(numbers), 1000)):
-            plain = stem != "custom_checkpoint" and number == 0
-            name = f"{stem}{ending}" if plain else f"{stem}_{number}{ending}"
+    for kind in (FileKind.OPTIMIZER, FileKind.SCHEDULER, FileKind.CUSTOM):
+        last = max((index for name in files if (index := kind.index(name))), default=0)
+        for name in map(kind.file, range(min(last, 1000))):
             if name not in files:
-                yield f"{name} is missing, though {stem}_{max(numbers)}{ending} is there"
+                yield f"{name} is missing, though {kind.file(last)} is there"
 
 
 def _outgrown(facts: Facts) -> Iterator[str]:

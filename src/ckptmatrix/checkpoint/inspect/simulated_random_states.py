@@ -1,5 +1,7 @@
 """The imagined load of random_states_N.pkl: generators, `accelerator.step`, swallowed failures."""
 
+from ckptmatrix.checkpoint.format.names import FileKind
+from ckptmatrix.checkpoint.format.random_states import STREAMS, RandomKey
 from ckptmatrix.checkpoint.inspect.facts import RandomFact
 from ckptmatrix.checkpoint.inspect.simulated_load import Load, RaisedError, Reader, open_file
 from ckptmatrix.knowledge.causes import CauseId
@@ -14,8 +16,6 @@ from ckptmatrix.knowledge.releases import (
 from ckptmatrix.model import Verdict
 
 _WITH_CUDA = ACCELERATE.first_with(cuda_key_saved=CudaKeySaved.WITH_CUDA)
-GENERATORS = ("rng.python", "rng.numpy", "rng.torch")
-"""The generators that every checkpoint holds."""
 
 
 def random_states(load: Load) -> None:
@@ -24,7 +24,7 @@ def random_states(load: Load) -> None:
     worst: RaisedError | None = None
     for rank in range(max(ranks, default=0) + 1):
         try:
-            open_file(load, f"random_states_{rank}.pkl", weights_only=load.reader.refuses)
+            open_file(load, FileKind.RANDOM_STATES.file(rank), weights_only=load.reader.refuses)
         except RaisedError as error:
             worst = _swallowed(load, rank, error)
             break
@@ -34,10 +34,10 @@ def random_states(load: Load) -> None:
         return
     if load.reader.release.rng_errors is RngErrors.RAISED:
         raise worst
-    for name in GENERATORS:
+    for name in STREAMS:
         load.verdicts[name] = Verdict.LOST
     if known is not None and known.cuda:
-        load.verdicts["rng.cuda"] = Verdict.LOST
+        load.verdicts[RandomKey.CUDA.component] = Verdict.LOST
     _step(load, known, worst)
 
 
@@ -79,12 +79,12 @@ def _numpy_refused(reader: Reader, error: RaisedError) -> tuple[CauseId, str]:
 def _restored(load: Load, known: RandomFact | None) -> None:
     """The file could be read; what is missing in it may still stop the load."""
     release = load.reader.release
-    if release.step is StepRead.DEMANDED and (known is None or "step" not in known.keys):
+    if release.step is StepRead.DEMANDED and (known is None or RandomKey.STEP not in known.keys):
         # It is asked for first, so that the generators are not set either.
         since = ACCELERATE.first_with(restores_step=True)
         reason = f"random_states_0.pkl has no step; its writer was older than {since}. {_UNGUARDED}"
         raise RaisedError("KeyError: 'step'", CauseId.MISSING_STEP, reason)
-    for name in GENERATORS:
+    for name in STREAMS:
         load.verdicts[name] = Verdict.RESTORED
     if release.rng_errors is RngErrors.RAISED and known is not None and known.cuda is None:
         raise RaisedError(
@@ -93,7 +93,7 @@ def _restored(load: Load, known: RandomFact | None) -> None:
             f"Releases from {_WITH_CUDA} on write no CUDA entry on the CPU; this one needs it.",
         )
     if known is not None and known.cuda:
-        load.verdicts["rng.cuda"] = Verdict.RESTORED
+        load.verdicts[RandomKey.CUDA.component] = Verdict.RESTORED
     _step(load, known, None)
 
 
@@ -111,7 +111,7 @@ _WITHOUT_STEP = {
 def _step(load: Load, known: RandomFact | None, failure: RaisedError | None) -> None:
     """`accelerator.step`, which lies in the file of the random states; then what was swallowed."""
     kind = load.reader.release.step
-    saved = known is not None and "step" in known.keys
+    saved = known is not None and RandomKey.STEP in known.keys
     if kind is StepRead.DEMANDED and failure is not None:
         cause = _WITHOUT_STEP.get(failure.cause, failure.cause)
         raise RaisedError("KeyError: 'step'", cause, f"{failure.reason} {_UNGUARDED}")
@@ -120,12 +120,14 @@ def _step(load: Load, known: RandomFact | None, failure: RaisedError | None) -> 
     if kind is StepRead.NONE:
         return
     if not saved:
-        load.verdicts["step"] = Verdict.UNSAVED
+        load.verdicts[RandomKey.STEP.component] = Verdict.UNSAVED
         if failure is None:
             load.notes.append((CauseId.MISSING_STEP, "accelerator.step is not in the checkpoint."))
         return
     ignored = kind is StepRead.UNSAVED
-    load.verdicts["step"] = Verdict.LOST if ignored or failure else Verdict.RESTORED
+    load.verdicts[RandomKey.STEP.component] = (
+        Verdict.LOST if ignored or failure else Verdict.RESTORED
+    )
     if ignored:
         note = f"accelerate {load.reader.accelerate} does not read accelerator.step."
         load.notes.append((CauseId.STEP_IGNORED, note))
