@@ -183,7 +183,7 @@ class _Accepted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     numpy_below: str = ""
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _ReleasesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`releases.toml`."""
 
     accelerate: list[TableEntry]
@@ -194,7 +194,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _TABLE = msgspec.convert(
-    tomllib.loads(files(__package__).joinpath("releases.toml").read_text("utf-8")), _Table
+    tomllib.loads(files(__package__).joinpath("releases.toml").read_text("utf-8")), _ReleasesTable
 )
 ACCELERATE = Timeline(Release, _TABLE.accelerate)
 """What accelerate does; the first release is the oldest with `save_state`."""

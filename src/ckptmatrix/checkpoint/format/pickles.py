@@ -81,8 +81,6 @@ class PickleStructure:
     """The object: plain `None`, bool, int, float, str, bytes, or one of the classes above."""
     globals: tuple[tuple[str, str], ...]
     """Each (module, name) that it would import, sorted."""
-    protocol: int
-    """Highest protocol that it declares; 0 if none."""
     problem: str = ""
     """Why it could not be followed to its end; what was seen before that point is still here,
     since a real unpickler would have acted on it."""
@@ -101,7 +99,7 @@ _LITERALS = frozenset(
         "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
     }
 )  # fmt: skip
-_IGNORED = frozenset({"FRAME", "READONLY_BUFFER"})
+_IGNORED = frozenset({"PROTO", "FRAME", "READONLY_BUFFER"})
 
 
 class _Machine:
@@ -268,7 +266,6 @@ def read_pickle(data: bytes) -> PickleStructure:
     """
     machine = _Machine()
     stack = machine.stack
-    protocol = 0
     problem = ""
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
@@ -282,8 +279,6 @@ def read_pickle(data: bytes) -> PickleStructure:
                 stack.append(_CONSTANTS[name])
             elif name == "STOP":
                 break
-            elif name == "PROTO":
-                protocol = max(protocol, int(argument or 0))
             elif name not in _IGNORED:
                 _STEPS[name](machine, argument)
         if not problem and (not stack or stack[-1] is _MARK):
@@ -292,7 +287,7 @@ def read_pickle(data: bytes) -> PickleStructure:
         # pickletools and the stack answer a hostile stream with these.
         problem = f"is a broken pickle ({_one_line(error)})"
     value = None if problem else stack[-1]
-    return PickleStructure(value, tuple(sorted(machine.globals)), protocol, problem)
+    return PickleStructure(value, tuple(sorted(machine.globals)), problem)
 
 
 def _one_line(error: Exception) -> str:
@@ -324,12 +319,3 @@ def keys_of(value: Any) -> tuple[str, ...]:
 def members_of(value: Any) -> list[Any]:
     """The members of a list, tuple or set; empty for anything else."""
     return value.values if isinstance(value, Items) else []
-
-
-def is_mapping(value: Any) -> bool:
-    """Whether the value is a dict or an ordered one."""
-    return isinstance(value, Pairs) or (
-        isinstance(value, InertCall)
-        and isinstance(value.function, InertGlobal)
-        and value.function.path in ("collections.OrderedDict", "collections.defaultdict")
-    )

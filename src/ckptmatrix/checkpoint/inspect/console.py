@@ -15,6 +15,7 @@ from ckptmatrix.checkpoint.inspect.facts import Facts, ModelFact
 from ckptmatrix.checkpoint.inspect.inspection import Inspection, oddities
 from ckptmatrix.checkpoint.inspect.outlook import Prospect
 from ckptmatrix.checkpoint.inspect.prediction import Prediction
+from ckptmatrix.checkpoint.inspect.provenance import PACKAGES, About
 from ckptmatrix.model import Status, Verdict
 
 _STYLES = {
@@ -85,8 +86,8 @@ def show_table(inspections: list[Inspection], console: Console) -> None:
             _date(one.facts.modified),
             human(one.facts.bytes),
             "/".join(dict.fromkeys(map(str, steps))) or "-",
-            one.range("accelerate") or "?",
-            one.range("numpy") or "?",
+            one.range(About.ACCELERATE) or "?",
+            one.range(About.NUMPY) or "?",
             one.stack.id,
             Text(clean(said)),
         )
@@ -115,12 +116,12 @@ def _lines(lines: Iterable[str]) -> Text:
 
 def _versions(one: Inspection) -> Table:
     table = Table.grid(padding=(0, 2))
-    for name in ("accelerate", "torch", "numpy"):
+    for name in PACKAGES:
         found = one.range(name)
         because = "; ".join(e.because for e in one.evidence if e.about == name)
         table.add_row(name, found or "unknown", Text(clean(because), style="dim"))
     for item in one.evidence:
-        if item.about in ("processes", "GPUs"):
+        if item.about not in PACKAGES:
             table.add_row(item.about, item.conclusion, Text(clean(item.because), style="dim"))
     return table
 

@@ -1,4 +1,4 @@
-"""Reading a directory into `Facts`: the one place of this package that touches the disk."""
+"""Reading a directory into `Facts`: with `twins`, what touches the disk in this package."""
 
 import os
 import stat
@@ -33,7 +33,7 @@ DESCRIPTION_BUDGET = 256 << 20
 
 
 @dataclass(frozen=True)
-class _Listed:
+class _DirectoryEntry:
     """What the listing of a folder says of one file."""
 
     size: int
@@ -108,9 +108,9 @@ def looks_like_checkpoint(directory: Path) -> bool:
         return False
 
 
-def _walk(root: Path) -> tuple[dict[str, _Listed], list[str], list[str]]:
+def _walk(root: Path) -> tuple[dict[str, _DirectoryEntry], list[str], list[str]]:
     """Names, sizes and kinds, without opening anything and without following folder links."""
-    found: dict[str, _Listed] = {}
+    found: dict[str, _DirectoryEntry] = {}
     folders: list[str] = []
     problems: list[str] = []
     pending = [("", 0)]
@@ -138,7 +138,7 @@ def _walk(root: Path) -> tuple[dict[str, _Listed], list[str], list[str]]:
                 size, problem = _linked(root, name)
             elif not stat.S_ISREG(status.st_mode):
                 problem = "is no regular file"
-            found[name] = _Listed(size, problem, status.st_mtime)
+            found[name] = _DirectoryEntry(size, problem, status.st_mtime)
     return dict(sorted(found.items())), sorted(folders), problems
 
 

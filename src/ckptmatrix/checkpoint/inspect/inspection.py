@@ -12,7 +12,14 @@ from ckptmatrix.checkpoint.format.safety import Rating
 from ckptmatrix.checkpoint.inspect.facts import CounterFact, Facts
 from ckptmatrix.checkpoint.inspect.gathering import gather
 from ckptmatrix.checkpoint.inspect.outlook import Prospect, outlook
-from ckptmatrix.checkpoint.inspect.provenance import Observation, problems_of, provenance, range_of
+from ckptmatrix.checkpoint.inspect.provenance import (
+    PACKAGES,
+    About,
+    Observation,
+    problems_of,
+    provenance,
+    range_of,
+)
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack, recognise
 
 
@@ -40,7 +47,7 @@ class Inspection:
         """Whether this is a checkpoint of any kind that is known here."""
         return self.stack.id != "unknown"
 
-    def range(self, package: str) -> str:
+    def range(self, package: About) -> str:
         """The versions of a package that can have written it; empty if nothing is known."""
         return range_of(self.evidence, package)
 
@@ -149,7 +156,7 @@ def as_json(one: Inspection) -> dict[str, Any]:
             model["parameters"] = fact.numel
             model["dtypes"] = fact.dtypes
             model["shared"] = fact.shared
-    value["writer"] = {name: one.range(name) for name in ("accelerate", "torch", "numpy")}
+    value["writer"] = {name.value: one.range(name) for name in PACKAGES}
     value["outlook"] = [
         {
             "accelerate": str(box.accelerate),

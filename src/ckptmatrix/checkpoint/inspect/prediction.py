@@ -16,7 +16,12 @@ from packaging.version import Version
 from ckptmatrix.checkpoint.format.names import FileKind, WeightFormat
 from ckptmatrix.checkpoint.format.random_states import STREAMS, RandomKey
 from ckptmatrix.checkpoint.inspect.facts import Facts, ModelFact
-from ckptmatrix.checkpoint.inspect.simulated_load import Load, RaisedError, Reader, open_file
+from ckptmatrix.checkpoint.inspect.simulated_load import (
+    RaisedError,
+    Reader,
+    SimulatedLoad,
+    open_file,
+)
 from ckptmatrix.checkpoint.inspect.simulated_random_states import random_states
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack, recognise
 from ckptmatrix.knowledge.causes import CauseId
@@ -63,7 +68,7 @@ def predict(facts: Facts, accelerate: str, torch: str, numpy: str) -> Prediction
     impossible = _impossible(stack, reader)
     if impossible is not None:
         return impossible
-    load = Load(facts, reader, stack)
+    load = SimulatedLoad(facts, reader, stack)
     try:
         for step in _STEPS:
             step(load)
@@ -113,7 +118,7 @@ def _impossible(stack: TrainingStack, reader: Reader) -> Prediction | None:
     return None
 
 
-def _untouched(load: Load) -> dict[str, Verdict]:
+def _untouched(load: SimulatedLoad) -> dict[str, Verdict]:
     """Every component as it is if the load does nothing at all."""
     facts = load.facts
     random = next(iter(facts.random), None)
@@ -131,18 +136,19 @@ def _untouched(load: Load) -> dict[str, Verdict]:
     verdicts = {name: Verdict.LOST for name, there in saved.items() if there}
     if had_scheduler and not saved["scheduler"]:
         verdicts["scheduler"] = Verdict.UNSAVED
-    if not saved["step"] and load.reader.release.step is not StepRead.NONE:
-        verdicts["step"] = Verdict.UNSAVED
+    step = RandomKey.STEP.component
+    if not saved[step] and load.reader.release.step is not StepRead.NONE:
+        verdicts[step] = Verdict.UNSAVED
     return verdicts
 
 
-def _hooks(load: Load) -> None:
-    """Load hooks run before everything else; they are the script's own and no release's matter."""
+def _hooks(load: SimulatedLoad) -> None:
+    """Load hooks run before everything else; they are the script's own, whatever the release."""
     if load.stack.hook_files:
         load.verdicts["hook_files"] = Verdict.RESTORED
 
 
-def _models(load: Load) -> None:
+def _models(load: SimulatedLoad) -> None:
     models = load.facts.models
     if not models:
         if load.stack.hooks:
@@ -163,7 +169,9 @@ def _models(load: Load) -> None:
     load.verdicts.setdefault("model", Verdict.RESTORED)
 
 
-def _model(load: Load, index: int, safe: ModelFact | None, pickled: ModelFact | None) -> None:
+def _model(
+    load: SimulatedLoad, index: int, safe: ModelFact | None, pickled: ModelFact | None
+) -> None:
     """One model: which of its two possible files is read, and whether the other one is newer."""
     release, name = load.reader.release, FileKind.MODEL_BIN.file(index)
     read, other = pickled, safe
@@ -194,7 +202,7 @@ def _model(load: Load, index: int, safe: ModelFact | None, pickled: ModelFact | 
         load.notes.append((CauseId.STALE_FILES, reason))
 
 
-def _open_all(load: Load, component: str, names: list[str], *, weights_only: bool) -> None:
+def _open_all(load: SimulatedLoad, component: str, names: list[str], *, weights_only: bool) -> None:
     """Open the files of one component in turn; stopped on the way, it is half old and half new."""
     for number, name in enumerate(names):
         try:
@@ -207,12 +215,12 @@ def _open_all(load: Load, component: str, names: list[str], *, weights_only: boo
         load.verdicts[component] = Verdict.RESTORED
 
 
-def _optimizers(load: Load) -> None:
+def _optimizers(load: SimulatedLoad) -> None:
     names = _files(load.facts, FileKind.OPTIMIZER)
     _open_all(load, "optimizer", names, weights_only=load.reader.refuses)
 
 
-def _schedulers(load: Load) -> None:
+def _schedulers(load: SimulatedLoad) -> None:
     files = _files(load.facts, FileKind.SCHEDULER)
     had_one = any("initial_lr" in fact.group_keys for fact in load.facts.optimizers)
     old_torch = not TORCH.at(load.reader.torch).new_schedulers
@@ -241,7 +249,7 @@ def _schedulers(load: Load) -> None:
     _open_all(load, "scheduler", files, weights_only=load.reader.refuses)
 
 
-def _dataloaders(load: Load) -> None:
+def _dataloaders(load: SimulatedLoad) -> None:
     """The position of stateful dataloaders, for the releases that know them."""
     if load.reader.release.seedable_sampler is SeedableSampler.ALWAYS:
         load.verdicts["dataloader"] = Verdict.UNSAVED
@@ -265,13 +273,13 @@ def _dataloaders(load: Load) -> None:
     _open_all(load, "dataloader", stateful, weights_only=load.reader.refuses)
 
 
-def _scaler(load: Load) -> None:
+def _scaler(load: SimulatedLoad) -> None:
     if load.facts.scaler:
         open_file(load, FileKind.SCALER.file(), weights_only=load.reader.refuses)
         load.verdicts["scaler"] = Verdict.RESTORED
 
 
-def _custom(load: Load) -> None:
+def _custom(load: SimulatedLoad) -> None:
     """Registered objects; from 1.1.0 on accelerate loads them with `weights_only=False`."""
     release = load.reader.release
     weights_only = load.reader.refuses_by_default and not release.asks_weights_only
@@ -285,7 +293,7 @@ def _files(facts: Facts, kind: FileKind) -> list[str]:
     return [kind.file(index) for index in sorted(i for i in indices if i is not None)]
 
 
-_STEPS: tuple[Callable[[Load], None], ...] = (
+_STEPS: tuple[Callable[[SimulatedLoad], None], ...] = (
     _hooks,
     _models,
     _optimizers,

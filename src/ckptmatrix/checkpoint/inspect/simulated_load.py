@@ -77,7 +77,7 @@ class Reader:
 
 
 @dataclass
-class Load:
+class SimulatedLoad:
     """The imagined load: what has become of each component so far."""
 
     facts: Facts
@@ -92,7 +92,7 @@ class Load:
     """(cause, reason) of what went wrong silently."""
 
 
-def open_file(load: Load, name: str, *, weights_only: bool) -> None:
+def open_file(load: SimulatedLoad, name: str, *, weights_only: bool) -> None:
     """What `torch.load` of one file does; raises as it would."""
     file = load.facts.file(name)
     if file is None:

@@ -3,7 +3,12 @@
 from ckptmatrix.checkpoint.format.names import FileKind
 from ckptmatrix.checkpoint.format.random_states import STREAMS, RandomKey
 from ckptmatrix.checkpoint.inspect.facts import RandomFact
-from ckptmatrix.checkpoint.inspect.simulated_load import Load, RaisedError, Reader, open_file
+from ckptmatrix.checkpoint.inspect.simulated_load import (
+    RaisedError,
+    Reader,
+    SimulatedLoad,
+    open_file,
+)
 from ckptmatrix.knowledge.causes import CauseId
 from ckptmatrix.knowledge.releases import (
     ACCELERATE,
@@ -18,7 +23,7 @@ from ckptmatrix.model import Verdict
 _WITH_CUDA = ACCELERATE.first_with(cuda_key_saved=CudaKeySaved.WITH_CUDA)
 
 
-def random_states(load: Load) -> None:
+def random_states(load: SimulatedLoad) -> None:
     """Random states and step of every rank; one rank that loses them is enough."""
     ranks = {fact.rank: fact for fact in load.facts.random}
     worst: RaisedError | None = None
@@ -41,7 +46,7 @@ def random_states(load: Load) -> None:
     _step(load, known, worst)
 
 
-def _swallowed(load: Load, rank: int, error: RaisedError) -> RaisedError:
+def _swallowed(load: SimulatedLoad, rank: int, error: RaisedError) -> RaisedError:
     """The same failure under the name that it has for random states, with what follows from it."""
     release = load.reader.release
     cause, reason = _OF_RANDOM_STATES.get(error.cause, error.cause), error.reason
@@ -76,7 +81,7 @@ def _numpy_refused(reader: Reader, error: RaisedError) -> tuple[CauseId, str]:
     )
 
 
-def _restored(load: Load, known: RandomFact | None) -> None:
+def _restored(load: SimulatedLoad, known: RandomFact | None) -> None:
     """The file could be read; what is missing in it may still stop the load."""
     release = load.reader.release
     if release.step is StepRead.DEMANDED and (known is None or RandomKey.STEP not in known.keys):
@@ -108,7 +113,7 @@ _WITHOUT_STEP = {
 """What was swallowed -> what the missing `step` then comes from."""
 
 
-def _step(load: Load, known: RandomFact | None, failure: RaisedError | None) -> None:
+def _step(load: SimulatedLoad, known: RandomFact | None, failure: RaisedError | None) -> None:
     """`accelerator.step`, which lies in the file of the random states; then what was swallowed."""
     kind = load.reader.release.step
     saved = known is not None and RandomKey.STEP in known.keys
