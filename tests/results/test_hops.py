@@ -18,7 +18,7 @@ def stops(*releases: str) -> tuple[str, ...]:
     return tuple(f"accelerate-{release}+torch2.4-np1" for release in releases)
 
 
-def test_without_its_environments_a_path_stays_unverified(tmp_path: Path):
+def test_without_its_environments_a_path_stays_unverified(tmp_path: Path) -> None:
     verify = verifier(CONFIG, Home(tmp_path), "cpu", build=False)
     path = verify(MATRIX, stops("0.24.1", "1.15.0", "0.33.0"), ("basic",))
     assert path.verified is None
@@ -26,7 +26,7 @@ def test_without_its_environments_a_path_stays_unverified(tmp_path: Path):
 
 
 @pytest.mark.environments
-def test_hops_that_keep_everything_are_confirmed_and_the_checkpoint_stays_as_it_was():
+def test_hops_that_keep_everything_are_confirmed_and_the_checkpoint_stays_as_it_was() -> None:
     home = Home.of(CONFIG.root)
     verify = verifier(CONFIG, home, "cpu", build=True)
     way = stops("0.24.1", "1.15.0", "0.33.0")
@@ -38,7 +38,7 @@ def test_hops_that_keep_everything_are_confirmed_and_the_checkpoint_stays_as_it_
 
 
 @pytest.mark.environments
-def test_a_stop_that_drops_the_step_is_found_out():
+def test_a_stop_that_drops_the_step_is_found_out() -> None:
     verify = verifier(CONFIG, Home.of(CONFIG.root), "cpu", build=True)
     path = verify(MATRIX, stops("0.33.0", "0.31.0", "1.15.0"), ("basic",))
     assert path.verified is False
