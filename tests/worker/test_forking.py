@@ -42,7 +42,10 @@ def test_a_hang_ends_by_the_time_limit() -> None:
 
 
 def test_values_come_back_in_the_order_of_the_functions() -> None:
-    late = lambda: time.sleep(0.1) or "late"  # noqa: E731
+    def late() -> str:
+        time.sleep(0.1)
+        return "late"
+
     assert run_together([late, lambda: "soon"], 60) == Ended("returned", ["late", "soon"])
 
 
@@ -51,7 +54,10 @@ def test_a_crash_ends_those_that_wait_for_it() -> None:
 
 
 def test_one_that_raises_ends_the_others() -> None:
-    assert run_together([hangs, lambda: {}["x"]], 600).how == "raised"
+    def raises() -> None:
+        raise KeyError("x")
+
+    assert run_together([hangs, raises], 600).how == "raised"
 
 
 def test_no_child_is_left_behind() -> None:

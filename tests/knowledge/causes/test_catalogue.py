@@ -3,6 +3,7 @@
 import importlib.util
 from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,11 @@ REFUSAL = ErrorRecord("_pickle.UnpicklingError", "GLOBAL numpy.core.multiarray._
 
 
 def evidence(
-    record: object, reader: str = "1.15.0", numpy: tuple[str, str] = ("1", "1"), **more: object
+    record: CellRecord, reader: str = "1.15.0", numpy: tuple[str, str] = ("1", "1"), **more: Any
 ) -> Evidence:
-    ends = [EnvironmentRecord("0.33.0", "a", "ready", numpy=f"{numpy[0]}.26")]
-    ends.append(EnvironmentRecord(reader, "b", "ready", numpy=f"{numpy[1]}.4"))
-    return Evidence(record, *ends, CheckpointRecord("w", "basic", "written", **more))  # type: ignore[arg-type]
+    saved = EnvironmentRecord("0.33.0", "a", "ready", numpy=f"{numpy[0]}.26")
+    loaded = EnvironmentRecord(reader, "b", "ready", numpy=f"{numpy[1]}.4")
+    return Evidence(record, saved, loaded, CheckpointRecord("w", "basic", "written", **more))
 
 
 def tool() -> ModuleType:
