@@ -8,7 +8,7 @@ import pytest
 
 from ckptmatrix.errors import UsageError
 from ckptmatrix.knowledge.expectations import Expectation, Expectations, lay_over, read_expectations
-from ckptmatrix.model import Matrix, RunRecord
+from ckptmatrix.model import CellRecord, Matrix, RunRecord
 from tests.support.cells import cell
 from tests.support.places import ROOT
 
@@ -17,9 +17,9 @@ KEYERROR = Expectation("failed", "^KeyError: 'step'", "why", "link", reader=">=0
 KNOWN = Expectations((KEYERROR,))
 
 
-def judged(known: Expectations, *cells: object, tier: str = "") -> Matrix:
+def judged(known: Expectations, *cells: CellRecord, tier: str = "") -> Matrix:
     run = RunRecord("0", "", "", "cpu", "", "eras", "passed")
-    return lay_over(Matrix(run, {}, (), cells), known, tier, TODAY)  # type: ignore[arg-type]
+    return lay_over(Matrix(run, {}, (), cells), known, tier, TODAY)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,8 +41,10 @@ def outcome(kind: int, writer: str, reader: str) -> CellRecord:
 
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=100, max_size=100))
-def test_afterwards_the_file_is_true(tmp_path_factory: object, kinds: list[int]) -> None:
-    path = tmp_path_factory.mktemp("e") / "expectations.toml"  # type: ignore[attr-defined]
+def test_afterwards_the_file_is_true(
+    tmp_path_factory: pytest.TempPathFactory, kinds: list[int]
+) -> None:
+    path = tmp_path_factory.mktemp("e") / "expectations.toml"
     ends = [f"{release}+{stack}" for stack in STACKS for release in RELEASES]
     pairs = [(writer, reader) for writer in ends for reader in ends]
     matrix = matrix_of(*(outcome(k, *pair) for k, pair in zip(kinds, pairs, strict=True)))
