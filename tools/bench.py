@@ -32,7 +32,8 @@ from ckptmatrix.measure.pipeline import write_checkpoints
 from ckptmatrix.measure.pytest_driver import measure_cells
 from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment
 from ckptmatrix.plan.config import read_config
-from ckptmatrix.plan.planning import Selection, make_plan
+from ckptmatrix.plan.planning import make_plan
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import Home
 

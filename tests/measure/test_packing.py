@@ -30,8 +30,9 @@ from ckptmatrix.measure.packing import pack
 from ckptmatrix.measure.unpacking import unpack
 from ckptmatrix.model import Environment
 from ckptmatrix.plan.config import Config
-from ckptmatrix.plan.planning import Selection, make_plan
+from ckptmatrix.plan.planning import make_plan
 from ckptmatrix.plan.selected import Selected
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.util.home import Home
 from tests.support.places import NEWEST
 

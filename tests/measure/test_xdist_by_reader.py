@@ -7,7 +7,7 @@ import pytest
 
 from ckptmatrix.measure.pytest_driver import _arguments
 from ckptmatrix.plan.config import Config
-from ckptmatrix.plan.planning import Selection
+from ckptmatrix.plan.selection import Selection
 from tests.support.places import NEWEST
 
 

@@ -15,7 +15,8 @@ from ckptmatrix.cli import cli
 from ckptmatrix.errors import UsageError
 from ckptmatrix.model import MEASURED, CellRecord, Environment, Matrix, ShardRecord
 from ckptmatrix.plan.config import read_config
-from ckptmatrix.plan.planning import Selection, make_plan
+from ckptmatrix.plan.planning import make_plan
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.plan.shards import deal
 from ckptmatrix.results.assemble import with_causes
 from ckptmatrix.results.merge_shards import merge

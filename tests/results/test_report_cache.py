@@ -14,7 +14,9 @@ from ckptmatrix.knowledge.expectations import Expectations
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.measured import Measured
-from ckptmatrix.plan.planning import Selection, make_plan
+from ckptmatrix.plan.planning import make_plan
+from ckptmatrix.plan.selection import Selection
+from ckptmatrix.results.assemble import inputs_digest
 from ckptmatrix.results.conclusion import Conclusion
 from ckptmatrix.results.report import FORMATS
 from ckptmatrix.results.report_cache import Standing
@@ -92,7 +94,7 @@ def test_it_falls_with_the_remedies(lab: Lab) -> None:
     plan = make_plan(lab.config, selection)
     job = Job(lab.config, selection, plan, Expectations((), "eras"), "cpu")
     other = replace(job, plan=replace(plan, remedies=not plan.remedies))
-    one, another = (Measured(asked, lab, (), {}, "").digest() for asked in (job, other))
+    one, another = (inputs_digest(Measured(asked, lab, (), {}, "")) for asked in (job, other))
     assert one != another
 
 

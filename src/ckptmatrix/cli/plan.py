@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ckptmatrix.cli.options import select, selection_options, shard_option
+from ckptmatrix.cli.options import device_option, select, selection_options, shard_option
 from ckptmatrix.environments.device import find_device
 from ckptmatrix.measure.remaining import work_of
 from ckptmatrix.plan.estimate import Work, in_words
@@ -20,7 +20,7 @@ from ckptmatrix.plan.shards import Shard, sharded
 @click.command(name="plan")
 @selection_options
 @shard_option
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@device_option
 @click.option("--cells", is_flag=True, help="List every cell by its name.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(shard: Shard | None, device: str, cells: bool, as_json: bool, **options: Any) -> None:

@@ -1,7 +1,6 @@
 """`ckptmatrix run`: the main job."""
 
 import json
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,13 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ckptmatrix.cli.options import select, selection_options, shard_option
+from ckptmatrix.cli.options import (
+    device_option,
+    jobs_option,
+    select,
+    selection_options,
+    shard_option,
+)
 from ckptmatrix.environments.device import find_device
 from ckptmatrix.errors import UsageError
 from ckptmatrix.knowledge import expectations_update
@@ -41,13 +46,7 @@ from ckptmatrix.util.home import Home
     metavar="FILE",
     help="Load what `ckptmatrix write` packed, instead of writing it here.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where writers train and readers resume; auto takes a GPU where there is one.",
-)
+@device_option
 @click.option("--fresh", is_flag=True, help="Measure again what is known from earlier runs.")
 @click.option(
     "--update-expectations",
@@ -67,7 +66,7 @@ from ckptmatrix.util.home import Home
     type=click.Path(path_type=Path, dir_okay=False),
     help="A matrix.json to compare with; the committed sample by default.",
 )
-@click.option("-n", "--jobs", type=click.IntRange(1), help="Processes at a time; all cores.")
+@jobs_option
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def command(
     shard: Shard | None,
@@ -77,7 +76,7 @@ def command(
     update_expectations: bool,
     reports: Path,
     baseline: Path | None,
-    jobs: int | None,
+    jobs: int,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -123,7 +122,7 @@ def command(
         fresh,
         selected.expression,
         selected.narrowed or shard is not None,
-        jobs or os.cpu_count() or 1,
+        jobs,
         shard_record(whole, shard) if shard else None,
     )
     compared = baseline or baseline_of(selected.config.root)

@@ -10,7 +10,7 @@ from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.pytest_items import FAILED_ITSELF, cells_of
 from ckptmatrix.model import Cell
 from ckptmatrix.plan.config import Config
-from ckptmatrix.plan.planning import Selection
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.util.progress import Advance, progress
 
 
@@ -67,13 +67,7 @@ def measure_cells(job: Job, cells: tuple[Cell, ...]) -> dict[str, str]:
 
 
 def _arguments(config: Config, selection: Selection, device: str, more: list[str]) -> list[str]:
-    selected = {
-        "accelerate": selection.accelerate,
-        "stack": selection.stacks,
-        "scenario": selection.scenarios,
-        "loader": selection.loaders,
-    }
-    options = [f"--matrix-{name}={','.join(v)}" for name, v in selected.items() if v]
+    options = [f"--matrix-{one.option}={','.join(names)}" for one, names in selection.narrowings()]
     if selection.remedies is not None:
         options.append(f"--matrix-remedies={'yes' if selection.remedies else 'no'}")
     return [

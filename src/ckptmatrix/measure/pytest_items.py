@@ -16,31 +16,27 @@ from ckptmatrix.measure.elsewhere import writers_elsewhere
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import MEASURED, Cell, CellRecord, summary
 from ckptmatrix.plan.config import Config, read_config
-from ckptmatrix.plan.planning import Plan, Selection, make_plan, needs_index
+from ckptmatrix.plan.planning import Plan, make_plan, needs_index
+from ckptmatrix.plan.selection import NARROWINGS, Selection, split_names
 from ckptmatrix.util.home import Home
 
 
 def selection(config: pytest.Config) -> Selection:
     """What the options select."""
     remedies = config.getoption("--matrix-remedies")
-    return Selection(
-        config.getoption("--matrix-tier"),
-        _names(config, "accelerate"),
-        _names(config, "stack"),
-        _names(config, "scenario"),
-        _names(config, "loader"),
-        None if remedies is None else remedies == "yes",
-    )
+    given = {one.option: _given(config, one.option) for one in NARROWINGS}
+    chosen = None if remedies is None else remedies == "yes"
+    return Selection.of(config.getoption("--matrix-tier"), given, chosen)
 
 
-def _names(config: pytest.Config, option: str) -> tuple[str, ...] | None:
+def _given(config: pytest.Config, option: str) -> tuple[str, ...]:
     value = config.getoption(f"--matrix-{option}")
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if value else None
+    return (value,) if value else ()
 
 
 def _between(plan: Plan, config: pytest.Config) -> Plan:
     """The cells between the writers and the readers that the options name."""
-    writers, readers = _names(config, "writer"), _names(config, "reader")
+    writers, readers = (split_names(_given(config, end)) for end in ("writer", "reader"))
     cells = tuple(
         cell
         for cell in plan.cells

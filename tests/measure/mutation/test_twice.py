@@ -8,7 +8,8 @@ import pytest
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import CellRecord, Status
 from ckptmatrix.plan.config import ALL, read_config
-from ckptmatrix.plan.planning import Plan, Selection, make_plan
+from ckptmatrix.plan.planning import Plan, make_plan
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.util.home import Home
 from tests.support.places import NEWEST, ROOT
 
