@@ -6,7 +6,7 @@ from ckptmatrix.environments.worker_process import Answer
 from ckptmatrix.measure import judge
 from ckptmatrix.measure.checkpoints import Written
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell, Environment, Status
+from ckptmatrix.model import Cell, Environment, Status, summary
 from ckptmatrix.plan.config import read_config
 from tests.support.places import NEWEST, ROOT
 
@@ -33,7 +33,7 @@ def cell(request: pytest.FixtureRequest, environment: Environment) -> Cell:
 
 @pytest.fixture
 def written(lab: Lab, cell: Cell) -> Written:
-    found = lab.written(cell.writer, cell.scenario)
+    found = lab.registry.written(cell.writer, cell.scenario)
     if found.record.status != "written":
         assert found.record.reason, "nothing is left out without a reason"
         pytest.skip(f"{found.record.status}: {found.record.reason}")
@@ -66,7 +66,7 @@ def test_a_load_of_nothing_is_noticed_in_every_component(
 
 def test_a_perfect_load_is_exact(lab: Lab, cell: Cell, written: Written) -> None:
     record = judge.outcome(cell, answered(lab, cell, written, "control", control="perfect"), "")
-    assert record.status == Status.EXACT, judge.summary(record)
+    assert record.status == Status.EXACT, summary(record)
 
 
 def test_the_writer_itself_goes_on_as_the_reference_foretells(

@@ -22,7 +22,7 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     default=Path("matrix.toml"),
     show_default=True,
-    help="The declared matrix.",
+    help="The declared matrix; expectations.toml is beside it.",
 )
 
 tier_option = click.option(

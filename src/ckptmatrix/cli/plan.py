@@ -11,7 +11,8 @@ from rich.table import Table
 
 from ckptmatrix.cli.options import device_option, select, selection_options, shard_option
 from ckptmatrix.environments.device import find_device
-from ckptmatrix.measure.remaining import work_of
+from ckptmatrix.environments.site import Site
+from ckptmatrix.measure.remaining import remaining
 from ckptmatrix.plan.estimate import Work, in_words
 from ckptmatrix.plan.selected import Selected
 from ckptmatrix.plan.shards import Shard, sharded
@@ -40,7 +41,7 @@ def command(shard: Shard | None, device: str, cells: bool, as_json: bool, **opti
       3  the package index is needed and could not be asked
     """
     selected = sharded(select(**options), shard)
-    work = work_of(selected, find_device(device))
+    work = remaining(selected.plan, Site.of(selected.config, find_device(device)))
     if as_json:
         click.echo(json.dumps(_as_json(selected, work), indent=2))
         return

@@ -12,12 +12,12 @@ from rich.console import Console
 
 from ckptmatrix.cli.options import device_option, jobs_option, select, selection_options
 from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import NothingRanError
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.mutation import Fate, score, subject
 from ckptmatrix.model import Cell
 from ckptmatrix.results.report.mutation import Row, read_rows, row_of, write_rows
-from ckptmatrix.util.home import Home
 from ckptmatrix.util.parallel import side_by_side
 from ckptmatrix.util.progress import progress
 
@@ -65,7 +65,7 @@ def command(
 
     def some(names: list[tuple[str, str]]) -> list[Row]:
         found = []
-        with Lab(selected.config, Home.of(selected.config.root), found_device) as lab:
+        with Lab(site) as lab:
             for scenario, loader in names:
                 cell = subject(lab, scenario, loader, selected.plan.environments)
                 if cell:
@@ -77,7 +77,7 @@ def command(
                 advance(scenario)
         return found
 
-    found_device = find_device(device)
+    site = Site.of(selected.config, find_device(device))
     cores = jobs
     with progress("scenarios", len(wanted)) as advance:
         # Dealt out like cards: what a scenario costs is alike in its neighbours.

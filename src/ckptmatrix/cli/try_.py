@@ -16,6 +16,7 @@ from ckptmatrix.cli.options import (
     tier_option,
 )
 from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.directory.attempt import Wish
 from ckptmatrix.measure.directory.console import as_markdown, remedies, show, verdict
 from ckptmatrix.measure.directory.row import Row, try_directory
@@ -89,10 +90,9 @@ def command(
     row = try_directory(
         Wish(
             directory,
-            selected.config,
+            Site.of(selected.config, find_device(device)),
             selected.plan.environments,
             loader,
-            find_device(device),
             repaired,
             trust,
             scheduler,

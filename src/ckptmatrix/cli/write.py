@@ -8,12 +8,12 @@ import click
 
 from ckptmatrix.cli.options import device_option, jobs_option, select, selection_options
 from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import UsageError
 from ckptmatrix.knowledge.expectations import Expectations
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.packing import pack
 from ckptmatrix.measure.pipeline import prepare
-from ckptmatrix.util.home import Home
 
 
 @click.command(name="write")
@@ -40,18 +40,10 @@ def command(path: Path, device: str, jobs: int, as_json: bool, **options: Any) -
       3  nothing could be written
     """
     selected = select(**options)
-    home, found_device = Home.of(selected.config.root), find_device(device)
-    job = Job(
-        selected.config,
-        selected.selection,
-        selected.plan,
-        Expectations(()),
-        found_device,
-        jobs=jobs,
-    )
-    built = prepare(job, home)
+    site = Site.of(selected.config, find_device(device))
+    built = prepare(Job(site, selected, Expectations(()), jobs=jobs))
     try:
-        manifest = pack(path, selected, home, found_device, built)
+        manifest = pack(path, selected, site, built)
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {error.strerror or error}", "name another file"

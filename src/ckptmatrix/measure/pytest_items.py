@@ -10,6 +10,7 @@ import pytest
 
 from ckptmatrix.environments.device import find_device
 from ckptmatrix.environments.index import released
+from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import CkptmatrixError
 from ckptmatrix.knowledge.expectations import Expectations, read_expectations
 from ckptmatrix.measure.elsewhere import writers_elsewhere
@@ -18,7 +19,6 @@ from ckptmatrix.model import MEASURED, Cell, CellRecord, summary
 from ckptmatrix.plan.config import Config, read_config
 from ckptmatrix.plan.planning import Plan, make_plan, needs_index
 from ckptmatrix.plan.selection import NARROWINGS, Selection, split_names
-from ckptmatrix.util.home import Home
 
 
 def selection(config: pytest.Config) -> Selection:
@@ -83,9 +83,8 @@ _BENCH = pytest.StashKey[_Bench]()
 def _bench(pytest_config: pytest.Config, config: Config, plan: Plan) -> _Bench:
     if _BENCH not in pytest_config.stash:
         device = find_device(pytest_config.getoption("--matrix-device"))
-        home = Home.of(config.root)
-        elsewhere = writers_elsewhere(plan, config, home, device)
-        lab = Lab(config, home, device, elsewhere, plan.remedies)
+        site = Site.of(config, device)
+        lab = Lab(site, writers_elsewhere(plan, site), plan.remedies)
         expectations = read_expectations(config.root / "expectations.toml")
         pytest_config.stash[_BENCH] = _Bench(lab, expectations)
         pytest_config.add_cleanup(lab.close)
