@@ -123,10 +123,10 @@ def command(tier: str, scenario: str, samples: int, output: Path) -> None:
         cores=os.cpu_count() or 1,
     )
     write_atomically(output, (json.dumps(asdict(found), indent=2) + "\n").encode())
-    console.print(told(found), soft_wrap=True)
+    console.print(in_words(found), soft_wrap=True)
 
 
-def told(found: Bench) -> str:
+def in_words(found: Bench) -> str:
     """The figures in words."""
     return (
         f"plain: {found.plain_cpu_seconds_per_cell:.2f} CPU s a cell "

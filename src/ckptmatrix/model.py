@@ -289,7 +289,7 @@ class CellRecord:
     reason: str = ""
     """For `unsupported` and `not-run`: why."""
     expected: bool | None = None
-    """True if an expectation foretold it (or it is exact and none speaks against); None if not
+    """True if an expectation covers it (or it is exact and none speaks against); None if not
     measured."""
     expectation: str = ""
     """The reason recorded with the expectation, or what the mismatch is."""
@@ -391,7 +391,7 @@ class RunRecord:
 
     @property
     def scope(self) -> str:
-        """The tier, and that it is a shard alone, lest a part be taken for the whole."""
+        """The tier, and that it is a shard alone, so that a part is not taken for the whole."""
         return f"{self.tier}, shard {self.shard.name} alone" if self.shard else self.tier
 
 

@@ -19,7 +19,7 @@ from ckptmatrix.environments.device import find_device
 from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.directory.attempt import Wish
 from ckptmatrix.measure.directory.console import as_markdown, remedies, show, verdict
-from ckptmatrix.measure.directory.row import Row, try_directory
+from ckptmatrix.measure.directory.row import DirectoryRow, try_directory
 
 EPILOG = """\b
 Examples:
@@ -110,7 +110,7 @@ def command(
     sys.exit(0 if len(row.whole) == len(row.measured) else 1)
 
 
-def _answer(row: Row) -> dict[str, object]:
+def _answer(row: DirectoryRow) -> dict[str, object]:
     """The row with its verdict, for programs."""
     return {
         "verdict": verdict(row),

@@ -42,12 +42,12 @@ def as_built(environment: Environment, recorded: Recorded) -> Installation:
 
 
 def keep_record(environment: Environment, site: Site, recorded: Recorded) -> None:
-    """Keep what another machine told of an environment."""
+    """Keep another machine's record of an environment."""
     write_atomically(_place(environment, site), msgspec.json.encode(recorded))
 
 
 def find_record(environment: Environment, site: Site) -> Installation | None:
-    """What another machine told of an environment; None if nothing."""
+    """Another machine's record of an environment; None if there is none."""
     place = _place(environment, site)
     try:
         recorded = msgspec.json.decode(place.read_bytes(), type=Recorded)

@@ -51,7 +51,7 @@ def measure_cells(job: Job, cells: tuple[Cell, ...]) -> dict[str, str]:
     if job.selected.expression:
         arguments += ["-k", job.selected.expression]
     if job.narrowed:
-        # What does not take part is not asked for, lest it were built.
+        # What does not take part is not asked for, so that it is not built.
         for end in ("writer", "reader"):
             names = dict.fromkeys(getattr(cell, end).short for cell in job.plan.cells)
             arguments.append(f"--matrix-{end}={','.join(names)}")

@@ -118,7 +118,7 @@ class CellItem(pytest.Item):
             pytest.skip(f"{records[0].status}: {records[0].reason}")
         today = datetime.now(UTC).date()
         judged = [self.bench.expectations.laid_over(record, today) for record in records]
-        unexpected = [told(record) for record in judged if record.expected is False]
+        unexpected = [describe(record) for record in judged if record.expected is False]
         if unexpected:
             raise UnexpectedOutcomeError("\n\n".join(unexpected))
 
@@ -135,7 +135,7 @@ class CellItem(pytest.Item):
         return self.path, None, self.cell.id
 
 
-def told(record: CellRecord) -> str:
+def describe(record: CellRecord) -> str:
     """An unexpected outcome in a few lines."""
     lines = [f"by {record.loader}, {record.treatment}: {record.status}: {summary(record)}"]
     if record.expectation:

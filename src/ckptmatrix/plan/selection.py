@@ -16,7 +16,7 @@ class Narrowing:
     field: str
     """The field of `Selection` that holds it."""
     help: str
-    """What a user is told of it."""
+    """What `--help` says of it."""
 
 
 NARROWINGS = (

@@ -15,7 +15,7 @@ from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import NothingRanError
 from ckptmatrix.measure.directory.attempt import Wish, make_ready
 from ckptmatrix.measure.directory.console import as_markdown, verdict
-from ckptmatrix.measure.directory.row import Row, try_directory
+from ckptmatrix.measure.directory.row import DirectoryRow, try_directory
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import Device, Status
 from ckptmatrix.plan.config import read_config
@@ -95,7 +95,7 @@ def test_a_repaired_copy_comes_back_whole(ask: Ask, mine: Path) -> None:
     )
 
 
-def try_in_newest(directory: Path) -> Row:
+def try_in_newest(directory: Path) -> DirectoryRow:
     return try_directory(
         Wish(directory, Site.of(read_config(ROOT / "matrix.toml"), Device.CPU), (NEWEST,))
     )

@@ -158,25 +158,25 @@ def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said
             f"{wish.directory} changed while it was copied, so the copy may be of two states",
             "wait until the training has saved, and try again",
         )
-    mended: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
     if wish.repaired:
         repaired = place / "repaired" / subject.name
         repaired.parent.mkdir()
         report = repair(subject, repaired, Options(tied=wish.tied))
-        mended = tuple(f"Repaired: {change.file}: {change.what}." for change in report.changes)
+        repairs = tuple(f"Repaired: {change.file}: {change.what}." for change in report.changes)
         subject = repaired
     found = inspect(subject)
     truth = read_truth(subject, found.facts, hooked_files(found), wish.tied, wish.trust)
-    told = describe(place / "truth", found, truth, wish.scheduler)
+    stand_in = describe(place / "truth", found, truth, wish.scheduler)
     truth.encoder.save(place / "truth", truth.trees)
-    (place / "stand_in.json").write_bytes(msgspec.json.encode(told))
+    (place / "stand_in.json").write_bytes(msgspec.json.encode(stand_in))
     return Attempt(
         wish,
         place,
         subject,
         found,
         frozenset(truth.trees),
-        {**truth.unsaved, **told.missing(found.facts)},
-        (*notes_of(original, told, truth, wish.site.device), *mended),
+        {**truth.unsaved, **stand_in.missing(found.facts)},
+        (*notes_of(original, stand_in, truth, wish.site.device), *repairs),
         size,
     )

@@ -30,7 +30,7 @@ from ckptmatrix.util.progress import progress
 
 
 @dataclass(frozen=True)
-class Row:
+class DirectoryRow:
     """What came of it."""
 
     directory: str
@@ -79,7 +79,7 @@ def unsaved(cell: CellRecord) -> tuple[str, ...]:
     return tuple(name for name, found in cell.components.items() if found == Verdict.UNSAVED)
 
 
-def try_directory(wish: Wish, say: Callable[[str], None] = lambda said: None) -> Row:
+def try_directory(wish: Wish, say: Callable[[str], None] = lambda said: None) -> DirectoryRow:
     """Load a copy of a directory in every environment and judge what came back.
 
     Args:
@@ -101,7 +101,7 @@ def try_directory(wish: Wish, say: Callable[[str], None] = lambda said: None) ->
                 "a loader changed the copy that it loaded, so the others loaded something else",
                 "try one environment at a time, with --accelerate and --stack",
             )
-    row = Row(
+    row = DirectoryRow(
         str(wish.directory),
         attempt.found.stack.title,
         attempt.size,
@@ -132,7 +132,7 @@ def _measured(attempt: Attempt, built: list[Installation]) -> tuple[CellRecord, 
         return tuple(side_by_side(cell, built, at_a_time(attempt.size, wish.jobs)))
 
 
-def _with_causes(row: Row, attempt: Attempt) -> Row:
+def _with_causes(row: DirectoryRow, attempt: Attempt) -> DirectoryRow:
     """The row with the cause of each cell that is not whole, and the causes that occur."""
     found = attempt.found
     numpy = found.range("numpy")
