@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ckptmatrix.knowledge import expectations_update
 from ckptmatrix.knowledge.expectations import lay_over, read_expectations
-from ckptmatrix.model import Cause, CellRecord, Matrix, RunRecord
+from ckptmatrix.model import Cause, CellRecord, ControlsResult, Device, Matrix, RunRecord
 from tests.support.cells import cell
 
 RELEASES = ("0.24.1", "0.31.0", "0.33.0", "1.0.1", "1.15.0")
@@ -18,7 +18,9 @@ CAUSES = {"step": Cause("no step", "", "", ("https://example.org/1",)), "rng": C
 
 
 def matrix_of(*cells: CellRecord) -> Matrix:
-    return Matrix(RunRecord("0", "", "", "cpu", "", "eras", "passed"), {}, (), cells, CAUSES)
+    return Matrix(
+        RunRecord("0", "", "", Device.CPU, "", "eras", ControlsResult.PASSED), {}, (), cells, CAUSES
+    )
 
 
 def settled(path: Path, matrix: Matrix) -> Matrix:
