@@ -124,7 +124,14 @@ class Lab:
 
     def _recall(self, cell: Cell, get: Callable[[str], CellRecord | None]) -> CellRecord | None:
         record = self._unmeasurable(cell) or get(self._keys.of(cell))
-        return record and replace(record, writer=cell.writer.id, treatment=cell.treatment)
+        # The same load may have been measured for another writer, or under other names.
+        return record and replace(
+            record,
+            writer=cell.writer.id,
+            scenario=cell.scenario,
+            loader=cell.loader,
+            treatment=cell.treatment,
+        )
 
     def _remedies_known(self, cell: Cell) -> tuple[Cell, ...]:
         return self._remedies(cell, self.known(cell)) if self._with_remedies else ()
