@@ -27,7 +27,8 @@ from ckptmatrix.environments.building import build_all
 from ckptmatrix.environments.installation import Built
 from ckptmatrix.knowledge.expectations import read_expectations
 from ckptmatrix.measure.job import Job
-from ckptmatrix.measure.lab import CELL_SECONDS, Lab
+from ckptmatrix.measure.lab import Lab
+from ckptmatrix.measure.loading import CELL_SECONDS
 from ckptmatrix.measure.pipeline import write_checkpoints
 from ckptmatrix.measure.pytest_driver import measure_cells
 from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment
@@ -35,6 +36,8 @@ from ckptmatrix.plan.config import read_config
 from ckptmatrix.plan.planning import Selection, make_plan
 from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import Home
+from ckptmatrix.worker.protocol import Hello
+from ckptmatrix.worker.words import Device
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = (
@@ -226,7 +229,7 @@ def _bare_fork(cell: Cell, job: Job, home: Home, built: dict[Environment, Built]
         worker = lab.worker(cell.reader)
         before = _cpu_of(worker.pid)
         for _ in range(_FORKS):
-            worker.ask("hello", CELL_SECONDS, device="cpu", warm=[], rehearse=False)
+            worker.ask(Hello(Device.CPU, warm=(), rehearse=False), CELL_SECONDS)
         return (_cpu_of(worker.pid) - before) / _FORKS
 
 

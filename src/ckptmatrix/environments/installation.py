@@ -54,7 +54,7 @@ class Built:
         bundle = make_bundle(home.bundles)
         worker = Worker(self.python, bundle, log, device, paths, self.warm, not self.rehearsed)
         if self.ready and not self.rehearsed:
-            keep(replace(self, warm=tuple(worker.hello.value["warm"]), rehearsed=True), device)
+            keep(replace(self, warm=worker.introduction.warm, rehearsed=True), device)
         return worker
 
 

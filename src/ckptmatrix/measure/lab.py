@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 from filelock import FileLock
@@ -14,18 +14,18 @@ from filelock import FileLock
 from ckptmatrix.environments import building
 from ckptmatrix.environments.bundle import core_digest, source_digest
 from ckptmatrix.environments.installation import Built
-from ckptmatrix.environments.worker_process import Answer, Worker
+from ckptmatrix.environments.worker_process import Worker
 from ckptmatrix.measure import checkpoints, judge
 from ckptmatrix.measure.checkpoints import Written
-from ckptmatrix.measure.outcome_store import Store, now
+from ckptmatrix.measure.loading import Loading
+from ckptmatrix.measure.outcome_store import Store
 from ckptmatrix.measure.treatments import treated
 from ckptmatrix.model import MEASURED, Cell, CellRecord, ControlRecord, Environment, Status
 from ckptmatrix.plan.config import Config
 from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import Home, digest
-
-CELL_SECONDS = 60
-"""Time limit for one load and the training that follows."""
+from ckptmatrix.worker.protocol import Case
+from ckptmatrix.worker.words import Device
 
 _SAMPLE = 20
 """One in so many scenarios of a reader has the remedies measured where loads are exact as well."""
@@ -221,7 +221,7 @@ class Lab:
         decided = self._foregone(cell)
         if decided:
             return decided
-        return judge.outcome(cell, self.ask(cell, self.treated(cell), "load"), now())
+        return self.loading(cell, self.treated(cell)).outcome()
 
     def _foregone(self, cell: Cell) -> CellRecord | None:
         writer, reader = self.built(cell.writer), self.built(cell.reader)
@@ -229,20 +229,17 @@ class Lab:
         written = self.treated(cell) if ready else None
         return judge.foregone(cell, writer, reader, written)
 
-    def ask(self, cell: Cell, written: Written, op: str, **more: Any) -> Answer:
-        """Send a reader a request about a checkpoint."""
-        return self.worker(cell.reader).ask(
-            op,
-            CELL_SECONDS,
+    def loading(self, cell: Cell, written: Written) -> Loading:
+        """A checkpoint in front of a cell's reader."""
+        case = Case(
             scenario=self.config.scenarios[cell.scenario],
-            loader=self.config.loaders[cell.loader],
-            device=self.device,
+            device=Device(self.device),
             directory=str(written.directory),
             truth=str(written.truth),
             digest=written.digest,
             unsaved=written.record.unsaved,
-            **more,
         )
+        return Loading(cell, self.worker(cell.reader), case, self.config.loaders[cell.loader])
 
     def _lock(self, name: str) -> FileLock:
         folder: Path = self.home.root / "locks"
