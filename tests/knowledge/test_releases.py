@@ -5,6 +5,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,7 +37,7 @@ def test_every_border_is_a_release_and_the_one_before_it_is_named() -> None:
 
 def _spans_between() -> list[Span]:
     """The span that ends at each border of the table."""
-    found = []
+    found: list[Span] = []
     for name in ACCELERATE.at(RELEASED[0]).__struct_fields__:
         for start in ACCELERATE.starts:
             found += ACCELERATE.spans_of(**{name: getattr(ACCELERATE.at(str(start)), name)})
@@ -57,7 +58,7 @@ def test_every_entry_changes_something(timeline: Timeline[releases.Release]) -> 
 
 
 @pytest.mark.parametrize("state", [releases.Release, releases.Torch, releases.Numpy])
-def test_every_field_is_asked_by_someone(state: type) -> None:
+def test_every_field_is_asked_by_someone(state: type[msgspec.Struct]) -> None:
     text = "".join(
         path.read_text("utf-8")
         for folder in ("checkpoint", "knowledge")
@@ -112,7 +113,7 @@ ENTRIES = [
 ]
 
 
-class State(releases.msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True):
     step: StepRead
     weights: WeightsRead
 
