@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from ckptmatrix.checkpoint.explain.lines import load_index
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.knowledge import releases
 from ckptmatrix.knowledge.releases import ACCELERATE, NUMPY, TORCH, StepRead, WeightsRead
 from ckptmatrix.knowledge.timeline import Span, TableEntry, Timeline
@@ -55,6 +56,10 @@ def test_every_entry_changes_something(timeline: Timeline[releases.Release]) -> 
     states = [timeline.at(str(start)) for start in timeline.starts]
     assert list(timeline.starts) == sorted(timeline.starts)
     assert all(one != other for one, other in pairwise(states))
+
+
+def test_numpys_core_is_spelt_as_pickles_are_read() -> None:
+    assert {NUMPY.at(str(start)).core for start in NUMPY.starts} == set(NumpyCore)
 
 
 @pytest.mark.parametrize("state", [releases.Release, releases.Torch, releases.Numpy])

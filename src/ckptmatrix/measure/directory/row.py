@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ckptmatrix import __version__
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.environments.installation import Installation
 from ckptmatrix.errors import NothingRanError
 from ckptmatrix.knowledge.causes import explained
-from ckptmatrix.knowledge.releases import NUMPY, NumpyCore
+from ckptmatrix.knowledge.releases import NUMPY
 from ckptmatrix.measure.directory.attempt import Attempt, Wish, make_ready
 from ckptmatrix.measure.directory.copying import at_a_time, snapshot
 from ckptmatrix.measure.installing import install, refuse_none
