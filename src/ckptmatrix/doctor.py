@@ -34,20 +34,70 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-HARMLESS = re.compile(
-    r"collections\.(OrderedDict|defaultdict|Counter|deque)|_codecs\.encode"
-    r"|(__builtin__|builtins)\.(set|frozenset|complex|bytearray|slice|int|float|bool|str|list|dict)"
-    r"|torch\.(\w*Storage|Size|device|(b?float|u?int|complex)\d+\w*|bool)"
-    r"|torch\.storage\.UntypedStorage"
-    r"|torch\._utils\._rebuild_(tensor(_v2|_v3)?|parameter)|torch\.nn\.parameter\.Parameter"
-    r"|numpy\.(ndarray|dtype)|numpy\._?core\.multiarray\.(_reconstruct|scalar)"
-)
-"""What a file may name to be loaded here."""
+# Facts about checkpoints, each in this one place.
 
+FILE_NAMES: dict[str, tuple[str, ...]] = {
+    "model": ("model[_N].safetensors", "pytorch_model[_N].bin"),
+    "optimizer": ("optimizer[_N].bin",),
+    "scheduler": ("scheduler[_N].bin",),
+    "scaler": ("scaler.pt",),
+    "dataloader": ("dl_state_dict[_N].bin",),
+    "rng": ("random_states_N.pkl",),
+    "custom": ("custom_checkpoint_N.pkl",),
+}
+"""Component -> the names that accelerate gives to its files. `N` counts from 0: it is the number of
+the object, of the process for `rng`. `[_N]` is left out for 0 (accelerate's utils/constants.py)."""
+
+RANDOM_STATE_KEYS = {
+    "rng.python": "random_state",
+    "rng.numpy": "numpy_random_seed",
+    "rng.torch": "torch_manual_seed",
+    "rng.cuda": "torch_cuda_manual_seed",
+    "step": "step",
+}
+"""Component -> its key in `random_states_N.pkl`."""
+
+HARMLESS_NAMES = (
+    "builtins.set", "builtins.frozenset", "builtins.complex", "builtins.bytearray",
+    "builtins.slice", "builtins.int", "builtins.float", "builtins.bool", "builtins.str",
+    "builtins.list", "builtins.dict",
+    "collections.OrderedDict", "collections.defaultdict", "collections.Counter",
+    "collections.deque",
+    "torch.Size", "torch.device", "torch.nn.parameter.Parameter",
+    "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2",
+    "torch._utils._rebuild_tensor_v3", "torch._utils._rebuild_parameter",
+    "torch.storage.UntypedStorage",
+    "_codecs.encode", "numpy.dtype", "numpy.ndarray",
+    "numpy.core.multiarray._reconstruct", "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray._reconstruct", "numpy._core.multiarray.scalar",
+)  # fmt: skip
+"""What a file may name to be loaded here, beside torch's storages and dtypes. numpy spells its own
+names in one way before and in another since numpy 2."""
+
+RELEASES = {
+    "schedulers seen": "0.15.0",
+    "schedulers overlooked again": "0.16.0",
+    "schedulers seen for good": "0.17.0",
+    "safetensors": "0.25.0",
+    "step saved": "0.32.0",
+    "weights only": "1.1.0",
+}
+"""What changed in accelerate -> the first release that has it (schedulers: those of torch 2)."""
+
+HARMLESS = re.compile(
+    "|".join(re.escape(name) for name in HARMLESS_NAMES).replace(
+        "builtins", "(__builtin__|builtins)"
+    )
+    + r"|torch\.(\w*Storage|(b?float|u?int|complex)\d+\w*|bool)"
+)
 NUMPY = re.compile(r"numpy\.(_?core)\.multiarray\._reconstruct")
 PICKLED = re.compile(
-    r"(optimizer|scheduler|dl_state_dict)(_\d+)?\.bin|scaler\.pt"
-    r"|(custom_checkpoint|random_states)_\d+\.pkl"
+    "|".join(
+        re.escape(template).replace(r"\[_N\]", r"(_\d+)?").replace("N", r"\d+")
+        for component, templates in FILE_NAMES.items()
+        for template in templates
+        if component != "model"
+    )
 )
 REPAIR = "`ckptmatrix repair DIR NEW` writes a copy that loads here"
 LOADER = "ckptmatrix.resume.load_state(accelerator, DIR) restores it as it is"
@@ -201,19 +251,13 @@ def peek(*paths: str) -> dict[str, Any]:
                 states = torch.load(path, map_location="cpu", pickle_module=allow_list())
             except ImportError:  # torch 1.13 takes its own pickle, which knows one numpy's names
                 continue
-            saved = {part: states[key] for part, key in KEYS.items() if states.get(key, []) != []}
+            saved = {
+                part: states[key]
+                for part, key in RANDOM_STATE_KEYS.items()
+                if states.get(key, []) != []
+            }
             answer[name]["truth"] = {part: digest(state) for part, state in saved.items()}
     return answer
-
-
-KEYS = {
-    "rng.python": "random_state",
-    "rng.numpy": "numpy_random_seed",
-    "rng.torch": "torch_manual_seed",
-    "rng.cuda": "torch_cuda_manual_seed",
-    "step": "step",
-}
-"""Component -> its key in random_states_N.pkl."""
 
 
 def allow_list() -> Any:
@@ -369,7 +413,8 @@ def _weights(files: dict[str, Path], own: dict[str, Any]) -> list[dict[str, str]
     knows_safe = "model.safetensors" in own["plain"]["files"]
     has_safe, has_bin = "model.safetensors" in files, "pytorch_model.bin" in files
     if has_safe and not knows_safe and not has_bin:
-        cause = "this release looks for pytorch_model.bin alone; safetensors came with 0.25.0"
+        cause = "this release looks for pytorch_model.bin alone; safetensors came with "
+        cause += RELEASES["safetensors"]
         what = "load_state raises FileNotFoundError for pytorch_model.bin"
         findings.append(finding("raises", what, cause, f"{REPAIR}; {LOADER}"))
     if has_safe and knows_safe and own["tied"]["components"]["model"] != "restored":
@@ -426,9 +471,9 @@ def _random(
     if not truth:
         remedy = "the random states can't be made up; `ckptmatrix repair` has --step N for step"
     elif "step" not in truth and not lost:
-        cause = "no step in random_states_0.pkl: saved before accelerate 0.32.0"
+        cause = f"no step in random_states_0.pkl: saved before accelerate {RELEASES['step saved']}"
     elif lost == ["step"] and not error:
-        cause, remedy = "accelerate restores step from 0.32.0 on", LOADER
+        cause, remedy = f"accelerate restores step from {RELEASES['step saved']} on", LOADER
     else:
         freed = child("load", str(graft), TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD="1")["graft"]
         if set(compare(truth, freed).values()) == {"restored"}:

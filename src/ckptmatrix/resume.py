@@ -27,6 +27,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import functools
+import importlib
 import io
 import json
 import math
@@ -39,7 +40,6 @@ import sys
 import types
 import warnings
 import zipfile
-from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -51,6 +51,70 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 __all__ = ["Component", "LoadReport", "ResumeError", "UnsafeFileError", "load_state", "read"]
+
+
+# Facts about checkpoints, each in this one place.
+
+FILE_NAMES: Mapping[str, tuple[str, ...]] = {
+    "model": ("model[_N].safetensors", "pytorch_model[_N].bin"),
+    "optimizer": ("optimizer[_N].bin",),
+    "scheduler": ("scheduler[_N].bin",),
+    "scaler": ("scaler.pt",),
+    "dataloader": ("dl_state_dict[_N].bin",),
+    "sampler": ("sampler[_N].bin",),
+    "rng": ("random_states_N.pkl",),
+    "custom": ("custom_checkpoint_N.pkl",),
+}
+"""Component -> the names that accelerate gives to its files. `N` counts from 0: it is the number of
+the object, of the process for `rng`. `[_N]` is left out for 0 (accelerate's utils/constants.py)."""
+
+RANDOM_STATE_KEYS: Mapping[str, str] = {
+    "rng.python": "random_state",
+    "rng.numpy": "numpy_random_seed",
+    "rng.torch": "torch_manual_seed",
+    "rng.cuda": "torch_cuda_manual_seed",
+    "step": "step",
+}
+"""Component -> its key in `random_states_N.pkl`."""
+
+SAFETENSORS_DTYPES: Mapping[str, str] = {
+    **{f"F{bits}": f"float{bits}" for bits in (16, 32, 64)},
+    **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
+    **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
+    "BF16": "bfloat16",
+    "BOOL": "bool",
+    "C64": "complex64",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+}
+"""Element type in a safetensors header -> its name in torch."""
+
+HARMLESS_NAMES = (
+    "builtins.set", "builtins.frozenset", "builtins.complex", "builtins.bytearray",
+    "builtins.slice", "builtins.int", "builtins.float", "builtins.bool", "builtins.str",
+    "builtins.bytes", "builtins.list", "builtins.tuple", "builtins.dict",
+    "collections.OrderedDict", "collections.defaultdict", "collections.Counter",
+    "collections.deque",
+    "torch.Size", "torch.device", "torch.Tensor", "torch.nn.parameter.Parameter",
+    "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2",
+    "torch._utils._rebuild_tensor_v3", "torch._utils._rebuild_parameter",
+    "torch.storage.UntypedStorage",
+    "_codecs.encode", "numpy.dtype", "numpy.ndarray",
+    "numpy.core.multiarray._reconstruct", "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray._reconstruct", "numpy._core.multiarray.scalar",
+)  # fmt: skip
+"""What a pickle may name, beside torch's dtypes. numpy spells its own names in one way before and
+in another since numpy 2."""
+
+RELEASES: Mapping[str, str] = {
+    "oldest": "0.15.0",
+    "hooks": "0.16.0",
+    "scheduler counts updates": "0.16.0",
+    "custom count raises": "0.21.0",
+    "safetensors": "0.25.0",
+    "step saved": "0.32.0",
+}
+"""What changed in accelerate -> the first release that has it."""
 
 
 class ResumeError(RuntimeError):
@@ -156,22 +220,18 @@ def load_state(
     return report
 
 
-_NAMES = re.compile(
-    r"(?P<kind>optimizer|scheduler|sampler|dl_state_dict|scaler|random_states|custom_checkpoint"
-    r"|model|pytorch_model)(?:_(?P<index>\d+))?\.(?:bin|pkl|pt|safetensors)"
-)
-"""The names that accelerate gives to the files of a state directory."""
-
-_TITLES = {
-    "pytorch_model": "model",
-    "dl_state_dict": "dataloader",
-    "custom_checkpoint": "custom",
-    "random_states": "rng",
+_KINDS = {
+    template.split("[_N]")[0].split("_N")[0].split(".")[0]: component
+    for component, templates in FILE_NAMES.items()
+    for template in templates
 }
+_NAMES = re.compile(
+    rf"(?P<kind>{'|'.join(_KINDS)})(?:_(?P<index>\d+))?\.(?:bin|pkl|pt|safetensors)"
+)
 
 
 def _title(kind: str, index: str | None) -> str:
-    title = _TITLES.get(kind, kind)
+    title = _KINDS[kind]
     return f"{title}_{index}" if index and (title == "custom" or int(index)) else title
 
 
@@ -461,13 +521,13 @@ def _set_cuda(states: Any) -> str:
 
 _STREAMS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], str | None]]] = {
     "rng.python": (
-        "random_state",
+        RANDOM_STATE_KEYS["rng.python"],
         random.getstate,
         lambda state: random.setstate((state[0], tuple(state[1]), state[2])),
     ),
-    "rng.numpy": ("numpy_random_seed", np.random.get_state, np.random.set_state),
-    "rng.torch": ("torch_manual_seed", torch.get_rng_state, torch.set_rng_state),
-    "rng.cuda": ("torch_cuda_manual_seed", torch.cuda.get_rng_state_all, _set_cuda),
+    "rng.numpy": (RANDOM_STATE_KEYS["rng.numpy"], np.random.get_state, np.random.set_state),
+    "rng.torch": (RANDOM_STATE_KEYS["rng.torch"], torch.get_rng_state, torch.set_rng_state),
+    "rng.cuda": (RANDOM_STATE_KEYS["rng.cuda"], torch.cuda.get_rng_state_all, _set_cuda),
 }
 """Component -> its key in `random_states_N.pkl`, how to get it, how to set it."""
 
@@ -487,18 +547,6 @@ def _plain(state: Any) -> Any:
 
 # Weights.
 
-_DTYPES = {
-    **{f"F{bits}": f"float{bits}" for bits in (16, 32, 64)},
-    **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
-    **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
-    "BF16": "bfloat16",
-    "BOOL": "bool",
-    "C64": "complex64",
-    "F8_E4M3": "float8_e4m3fn",
-    "F8_E5M2": "float8_e5m2",
-}
-"""safetensors' names of dtypes -> torch's; releases before 0.25.0 bring no safetensors along."""
-
 
 def _map_safetensors(path: Path) -> dict[str, torch.Tensor]:
     """Tensors of a safetensors file, mapped and not copied: the model copies them."""
@@ -515,7 +563,7 @@ def _map_safetensors(path: Path) -> dict[str, torch.Tensor]:
         raise UnsafeFileError(f"{path} is truncated or damaged: its header") from error
     tensors = {}
     for name, info in entries.items():
-        dtype = getattr(torch, _DTYPES.get(info["dtype"], "?"), None)
+        dtype = getattr(torch, SAFETENSORS_DTYPES.get(info["dtype"], "?"), None)
         if dtype is None:
             raise UnsafeFileError(f"{path}: this torch has no dtype for {info['dtype']} ({name})")
         begin, end = info["data_offsets"]
@@ -650,27 +698,21 @@ def _dtype(code: str, *_: Any) -> Any:
     return np.dtype(code)
 
 
-_PLAIN = (
-    *(set, frozenset, complex, bytearray, slice, int, float, bool, str, bytes, list, tuple, dict),
-    *(OrderedDict, defaultdict, Counter, deque),
-    *(torch.Size, torch.device, torch.nn.Parameter, torch.Tensor),
-)
-_REBUILD = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter")
-
-
 @functools.lru_cache
 def _always_allowed() -> dict[str, Any]:
     """Global name in a pickle -> what it stands for."""
-    allowed: dict[str, Any] = {f"{t.__module__}.{t.__qualname__}": t for t in _PLAIN}
-    allowed.update({f"torch.{n}": v for n, v in vars(torch).items() if isinstance(v, torch.dtype)})
-    allowed.update({f"torch._utils.{n}": v for n, v in vars(torch._utils).items() if n in _REBUILD})
-    allowed["torch.storage.UntypedStorage"] = getattr(torch, "UntypedStorage", None)  # torch 2.0
-    allowed["_codecs.encode"] = _encode
-    allowed["numpy.dtype"] = _dtype
-    allowed["numpy.ndarray"] = np.ndarray
-    for core in ("numpy.core", "numpy._core"):  # before and since numpy 2
-        allowed[core + ".multiarray._reconstruct"] = np.zeros(0).__reduce__()[0]
-        allowed[core + ".multiarray.scalar"] = np.float64(0).__reduce__()[0]
+    allowed = {
+        f"torch.{name}": value for name, value in vars(torch).items() if type(value) is torch.dtype
+    }
+    stand_ins = {"_codecs.encode": _encode, "numpy.dtype": _dtype}
+    for core in ("numpy.core", "numpy._core"):  # this numpy has one of them
+        stand_ins[core + ".multiarray._reconstruct"] = np.zeros(0).__reduce__()[0]
+        stand_ins[core + ".multiarray.scalar"] = np.float64(0).__reduce__()[0]
+    for name in HARMLESS_NAMES:
+        module, _, attribute = name.rpartition(".")
+        value = stand_ins.get(name) or getattr(importlib.import_module(module), attribute, None)
+        if value is not None:  # this torch has it
+            allowed[name] = value
     return allowed
 
 
