@@ -558,13 +558,13 @@ class _Progress(NamedTuple):
 
     updates: int  # what a scheduler counts that steps with every update, by the optimizer's count
     micro_batches: int  # what it counts if it steps with every micro-batch
-    at_update: bool | None  # whether the save was right after an update; None if no file tells
+    at_update: bool | None  # whether the save was right after an update; None if no file says
     saved_early: bool  # whether the release that wrote the directory may count micro-batches
     counted_in_updates: bool  # whether this release counts updates
 
 
 def _recount(count: int, progress: _Progress) -> int | None:
-    """Return a scheduler's count in the unit of this release; None if no file tells it."""
+    """Return a scheduler's count in the unit of this release; None if no file says it."""
     if progress.counted_in_updates:
         in_micro_batches = progress.updates < count <= progress.micro_batches
         return progress.updates if progress.saved_early and in_micro_batches else count
