@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ckptmatrix.checkpoint.format.archive import DIRECTORY_LIMIT, read_archive
@@ -33,7 +33,6 @@ def _on(tmp_path: Path, reader: Callable[[BinaryIO], T], data: bytes) -> T:
 
 def test_a_real_archive(tmp_path: Path) -> None:
     archive = _on(tmp_path, read_archive, OPTIMIZER)
-    assert archive.byteorder == "little"
     assert archive.pickle.startswith(b"\x80\x02")
     assert archive.records["data/0"] == 4
 
@@ -44,6 +43,7 @@ def test_every_truncation_of_an_archive_is_told(tmp_path: Path, cut: int) -> Non
         _on(tmp_path, read_archive, OPTIMIZER[:cut])
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, len(OPTIMIZER) - 1), byte=st.integers(0, 255))
 def test_any_damage_to_an_archive_is_survived(
     tmp_path_factory: pytest.TempPathFactory, at: int, byte: int
@@ -53,6 +53,7 @@ def test_any_damage_to_an_archive_is_survived(
         _on(tmp_path_factory.getbasetemp(), read_archive, data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_as_archive_or_header_are_survived(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
@@ -120,6 +121,7 @@ def test_every_truncation_of_a_header_is_told(tmp_path: Path, cut: int) -> None:
 _NAMES = st.text(min_size=1, max_size=8).filter(lambda name: name != "__metadata__")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(_NAMES, st.lists(st.integers(0, 9), max_size=3), max_size=5))
 def test_headers_come_out_as_they_went_in(
     tmp_path_factory: pytest.TempPathFactory, shapes: dict[str, list[int]]

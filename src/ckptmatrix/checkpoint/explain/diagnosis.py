@@ -14,7 +14,7 @@ from ckptmatrix.checkpoint.explain.catalogue import (
 from ckptmatrix.checkpoint.explain.traces import Failure, Frame, Trace, read_trace
 from ckptmatrix.checkpoint.inspect.facts import Facts
 from ckptmatrix.checkpoint.inspect.outlook import NUMPY_STARTS, TORCH_STARTS
-from ckptmatrix.checkpoint.inspect.prediction import foretell
+from ckptmatrix.checkpoint.inspect.prediction import predict
 from ckptmatrix.knowledge import releases
 from ckptmatrix.model import Status
 
@@ -162,12 +162,12 @@ def foretold_causes(
         raised: whether the load raised; then only environments in which it does so count.
 
     Returns:
-        Causes of `foretell`; `exact` stands for an outcome without one.
+        Causes of `predict`; `exact` stands for an outcome without one.
     """
     wanted = (Status.FAILED,) if raised else (Status.EXACT, Status.DEGRADED)
     outcomes = (
-        foretell(facts, release, torch, numpy)
-        for release in known.get("accelerate") or tuple(map(str, releases.changes()))
+        predict(facts, release, torch, numpy)
+        for release in known.get("accelerate") or tuple(map(str, releases.ACCELERATE.starts))
         for torch in known.get("torch", TORCH_STARTS)
         for numpy in known.get("numpy", NUMPY_STARTS)
     )
