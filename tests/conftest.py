@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
+from ckptmatrix.model import Device
 from ckptmatrix.plan.config import Config, read_config
-from ckptmatrix.util.home import Home
 from tests.support.places import ROOT
 
 
@@ -26,5 +27,5 @@ def project() -> Config:
 @pytest.fixture(scope="session")
 def lab(project: Config) -> Iterator[Lab]:
     """A lab on the CPU, in the project's own home."""
-    with Lab(project, Home.of(ROOT), "cpu") as lab:
+    with Lab(Site.of(project, Device.CPU)) as lab:
         yield lab

@@ -33,7 +33,7 @@ def cell(request: pytest.FixtureRequest, environment: Environment) -> Cell:
 
 @pytest.fixture
 def written(lab: Lab, cell: Cell) -> Written:
-    found = lab.written(cell.writer, cell.scenario)
+    found = lab.registry.written(cell.writer, cell.scenario)
     if found.record.status != "written":
         assert found.record.reason, "nothing is left out without a reason"
         pytest.skip(f"{found.record.status}: {found.record.reason}")

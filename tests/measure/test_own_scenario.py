@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell, Environment, Status, Verdict
+from ckptmatrix.model import Cell, Device, Environment, Status, Verdict
 from ckptmatrix.plan.config import read_config
 from ckptmatrix.util.home import Home
 from tests.support.places import NEWEST, ROOT
@@ -26,7 +27,7 @@ def lab(tmp_path: Path) -> Lab:
     (tmp_path / "matrix.toml").write_text(
         declared.replace("[scenarios]\n", f"[scenarios]\n{entry[0]}\n"), encoding="utf-8"
     )
-    return Lab(read_config(tmp_path / "matrix.toml"), Home.of(ROOT), "cpu")
+    return Lab(Site(read_config(tmp_path / "matrix.toml"), Home.of(ROOT), Device.CPU))
 
 
 def block(language: str) -> str:

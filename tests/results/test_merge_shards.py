@@ -14,9 +14,18 @@ from hypothesis import strategies as st
 
 from ckptmatrix.cli import cli
 from ckptmatrix.errors import UsageError
-from ckptmatrix.model import MEASURED, CellRecord, Environment, Matrix, ShardRecord
+from ckptmatrix.model import (
+    MEASURED,
+    CellRecord,
+    ControlsResult,
+    Environment,
+    Matrix,
+    ShardRecord,
+    Treatment,
+)
 from ckptmatrix.plan.config import read_config
-from ckptmatrix.plan.planning import Selection, make_plan
+from ckptmatrix.plan.planning import make_plan
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.plan.shards import deal
 from ckptmatrix.results.assemble import with_causes
 from ckptmatrix.results.merge_shards import merge
@@ -94,7 +103,7 @@ def test_what_a_reader_added_stays_beside_its_cell() -> None:
             cells.append(cell)
             if cell.status == "degraded":
                 cells.append(replace(cell, loader="ckptmatrix"))
-                cells.append(replace(cell, treatment="repaired"))
+                cells.append(replace(cell, treatment=Treatment.REPAIRED))
         extra[name] = replace(one, cells=tuple(cells))
     merged = merge(extra)
     plain = [
@@ -223,7 +232,7 @@ def test_a_failed_control_stays_failed() -> None:
     name = next(name for name, one in found.items() if one.controls)
     first, *others = found[name].controls
     failed = replace(first, passed=False, detail="it was not seen")
-    run = replace(found[name].run, controls="failed")
+    run = replace(found[name].run, controls=ControlsResult.FAILED)
     found[name] = replace(found[name], run=run, controls=(failed, *others))
     merged = merge(found)
     assert merged.run.controls == "failed"
@@ -298,7 +307,7 @@ def test_the_command_refuses_and_writes_nothing(shards: list[str], tmp_path: Pat
 def test_a_failed_control_ends_with_3(shards: list[str], tmp_path: Path) -> None:
     path = Path(shards[2])
     failed = replace(RUN.controls[0], passed=False)
-    one = run_of(controls="failed")(replace(read_matrix(path), controls=(failed,)))
+    one = run_of(controls=ControlsResult.FAILED)(replace(read_matrix(path), controls=(failed,)))
     path.write_bytes(encode(one))
     assert command(shards, tmp_path, "").exit_code == 3
 

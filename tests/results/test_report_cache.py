@@ -14,7 +14,9 @@ from ckptmatrix.knowledge.expectations import Expectations
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.measured import Measured
-from ckptmatrix.plan.planning import Selection, make_plan
+from ckptmatrix.plan.planning import make_plan
+from ckptmatrix.plan.selected import Selected
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.results.assemble import inputs_digest
 from ckptmatrix.results.conclusion import Conclusion
 from ckptmatrix.results.report import FORMATS
@@ -90,9 +92,10 @@ def run(reports: Path, *more: str) -> tuple[int, dict[str, object], str]:
 def test_it_falls_with_the_remedies(lab: Lab) -> None:
     """Whether they are measured may be changed in `matrix.toml`; the plain loads stay the same."""
     selection = Selection("eras", ("1.15.0",), ("torch2.13-np2",), ("basic",))
-    plan = make_plan(lab.config, selection)
-    job = Job(lab.config, selection, plan, Expectations((), "eras"), "cpu")
-    other = replace(job, plan=replace(plan, remedies=not plan.remedies))
+    plan = make_plan(lab.site.config, selection)
+    selected = Selected(lab.site.config, selection, "", plan)
+    job = Job(lab.site, selected, Expectations((), "eras"))
+    other = replace(job, selected=replace(selected, plan=replace(plan, remedies=not plan.remedies)))
     one, another = (inputs_digest(Measured(asked, lab, (), {}, "")) for asked in (job, other))
     assert one != another
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ckptmatrix.environments.building import find_built
+from ckptmatrix.environments.building import find_installation
 from ckptmatrix.environments.installation import keep
 from ckptmatrix.measure import lab as lab_module
 from ckptmatrix.measure.judge import HarnessError
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell, CellRecord, Status, Verdict
+from ckptmatrix.model import Cell, CellRecord, Device, Status, Verdict
 from ckptmatrix.util.home import Home
 from tests.support.places import NEWEST
 
@@ -107,32 +107,32 @@ def test_an_outcome_is_measured_once(lab: Lab) -> None:
 
 
 def test_an_environment_is_reused_only_while_it_is_what_it_was(lab: Lab, tmp_path: Path) -> None:
-    built = lab.built(NEWEST)
+    built = lab.registry.installed(NEWEST)
     assert built.record.numpy.startswith("2.4")
     assert any(package.startswith("accelerate==1.15.0") for package in built.record.packages)
-    home, stack = Home(tmp_path), lab.config.stacks[NEWEST.stack]
-    copy = home.environments / built.directory.name
+    site = replace(lab.site, home=Home(tmp_path))
+    copy = site.home.environments / built.directory.name
     shutil.copytree(built.directory, copy, copy_function=os.link, symlinks=True)
-    assert find_built(NEWEST, stack, home, "cpu") == replace(built, directory=copy)
-    assert find_built(NEWEST, stack, home, "cuda") is None
+    assert find_installation(NEWEST, site) == replace(built, directory=copy)
+    assert find_installation(NEWEST, replace(site, device=Device.CUDA)) is None
     (package,) = copy.glob("lib/python*/site-packages/safetensors-*.dist-info")
     package.rename(package.with_name("safetensors-9.9.9.dist-info"))
-    assert find_built(NEWEST, stack, home, "cpu") is None
+    assert find_installation(NEWEST, site) is None
 
 
 def test_modules_lent_by_another_environment_are_completed(lab: Lab, tmp_path: Path) -> None:
-    built = lab.built(NEWEST)
-    home, stack = Home(tmp_path), lab.config.stacks[NEWEST.stack]
-    copy = home.environments / built.directory.name
+    built = lab.registry.installed(NEWEST)
+    site = replace(lab.site, home=Home(tmp_path))
+    copy = site.home.environments / built.directory.name
     shutil.copytree(built.directory, copy, copy_function=os.link, symlinks=True)
-    keep(replace(built, directory=copy, warm=built.warm[:9], rehearsed=False), "cpu")
-    lent = find_built(NEWEST, stack, home, "cpu")
+    keep(replace(built, directory=copy, warm=built.warm[:9], rehearsed=False), Device.CPU)
+    lent = find_installation(NEWEST, site)
     assert lent is not None
     assert len(lent.warm) == 9
-    lent.start(home, "cpu").close()
-    own = find_built(NEWEST, stack, home, "cpu")
+    lent.start(site).close()
+    own = find_installation(NEWEST, site)
     assert own is not None
     assert own.rehearsed
     assert len(own.warm) > 9
-    with replace(own, rehearsed=False).start(home, "cpu") as worker:
+    with replace(own, rehearsed=False).start(site) as worker:
         assert worker.hello.value["warm"] == list(own.warm)  # a cell imports nothing else

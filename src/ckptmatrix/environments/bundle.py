@@ -89,7 +89,8 @@ def source_digest(source: str, root: Path) -> str:
     first = _file_of(module, root)
     if first is None:
         raise UsageError(
-            f"there is no module {module} in {root}", "mend [scenarios] or [loaders] in matrix.toml"
+            f"there is no module {module} in {root}",
+            "correct [scenarios] or [loaders] in matrix.toml",
         )
     found, todo = {first}, [first]
     while todo:

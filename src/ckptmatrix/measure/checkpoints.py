@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from ckptmatrix.environments.bundle import core_digest, source_digest
-from ckptmatrix.environments.installation import Built
+from ckptmatrix.environments.installation import Installation
+from ckptmatrix.environments.site import Site
 from ckptmatrix.environments.worker_process import Worker
-from ckptmatrix.model import CheckpointRecord
-from ckptmatrix.plan.config import Config
+from ckptmatrix.model import CheckpointRecord, CheckpointStatus
 from ckptmatrix.util.files import write_atomically
-from ckptmatrix.util.home import Home, digest
+from ckptmatrix.util.home import digest
 
 WRITE_SECONDS = 300
 """Time limit for one checkpoint."""
@@ -59,17 +59,15 @@ class Written:
         return self.place / "truth"
 
 
-def checkpoint_key(config: Config, built: Built, scenario: str, device: str) -> str:
+def checkpoint_key(site: Site, built: Installation, scenario: str) -> str:
     """Digest of everything that a checkpoint depends on."""
-    source = source_digest(config.scenarios[scenario], config.root)
-    return digest(built.frozen, device, core_digest(), source)
+    source = source_digest(site.config.scenarios[scenario], site.config.root)
+    return digest(built.frozen, site.device, core_digest(), source)
 
 
-def find_written(
-    config: Config, home: Home, built: Built, scenario: str, device: str
-) -> Written | None:
+def find_written(site: Site, built: Installation, scenario: str) -> Written | None:
     """The checkpoint that was written before, if it still is what it was."""
-    place = place_of(config, home, built, scenario, device)
+    place = place_of(site, built, scenario)
     try:
         written = msgspec.json.decode((place / _STAMP).read_bytes(), type=_Stamp).written(place)
     except (OSError, msgspec.DecodeError):
@@ -81,19 +79,17 @@ def find_written(
     return written
 
 
-def write(
-    config: Config, home: Home, built: Built, scenario: str, device: str, worker: Worker
-) -> Written:
+def write(site: Site, built: Installation, scenario: str, worker: Worker) -> Written:
     """Let a worker write a checkpoint; it appears whole or not at all."""
-    place = place_of(config, home, built, scenario, device)
+    place = place_of(site, built, scenario)
     place.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(dir=place.parent, prefix=".writing-"))
     try:
         answer = worker.ask(
             "write",
             WRITE_SECONDS,
-            scenario=config.scenarios[scenario],
-            device=device,
+            scenario=site.config.scenarios[scenario],
+            device=site.device,
             target=str(staged),
         )
         if answer.ended == "returned":
@@ -105,13 +101,13 @@ def write(
         record = CheckpointRecord(
             built.environment.id,
             scenario,
-            found["status"],
+            CheckpointStatus(found["status"]),
             found["reason"],
             found.get("files", {}),
             {path: tuple(keys) for path, keys in found.get("keys", {}).items()},
             {name: tuple(paths) for name, paths in found.get("unsaved", {}).items()},
             found.get("directory", ""),
-            checkpoint_key(config, built, scenario, device),
+            checkpoint_key(site, built, scenario),
         )
         stamp = _Stamp(
             record,
@@ -142,7 +138,7 @@ class _Stamp:
         return Written(self.record, place, self.digest, self.trace, self.hashes, self.tied)
 
 
-def place_of(config: Config, home: Home, built: Built, scenario: str, device: str) -> Path:
+def place_of(site: Site, built: Installation, scenario: str) -> Path:
     """The folder of a checkpoint, whether it is there or not."""
-    key = checkpoint_key(config, built, scenario, device)
-    return home.checkpoints / built.environment.short / f"{scenario}-{key[:12]}"
+    key = checkpoint_key(site, built, scenario)
+    return site.home.checkpoints / built.environment.short / f"{scenario}-{key[:12]}"

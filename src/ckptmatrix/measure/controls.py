@@ -10,7 +10,16 @@ from ckptmatrix.measure.checkpoints import Written
 from ckptmatrix.measure.judge import outcome
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.outcome_store import now
-from ckptmatrix.model import Cell, CellRecord, ControlRecord, Environment, Status, Verdict, summary
+from ckptmatrix.model import (
+    Cell,
+    CellRecord,
+    CheckpointStatus,
+    ControlRecord,
+    Environment,
+    Status,
+    Verdict,
+    summary,
+)
 from ckptmatrix.plan.planning import Plan
 from ckptmatrix.util.parallel import side_by_side
 
@@ -68,8 +77,9 @@ def _selves(stack: str, scenario: str, plan: Plan) -> list[Cell]:
 
 def _usable(cell: Cell, lab: Lab) -> bool:
     return (
-        lab.built(cell.writer).ready
-        and lab.written(cell.writer, cell.scenario).record.status == "written"
+        lab.registry.installed(cell.writer).ready
+        and lab.registry.written(cell.writer, cell.scenario).record.status
+        == CheckpointStatus.WRITTEN
     )
 
 
@@ -78,7 +88,7 @@ def _control(cell: Cell, lab: Lab, name: str, **more: Any) -> CellRecord:
 
 
 def _written(cell: Cell, lab: Lab) -> Written:
-    return lab.written(cell.writer, cell.scenario)
+    return lab.registry.written(cell.writer, cell.scenario)
 
 
 def _record(name: str, cell: Cell, passed: bool, detail: str) -> ControlRecord:

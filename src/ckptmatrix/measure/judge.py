@@ -4,11 +4,21 @@ from dataclasses import replace
 
 import msgspec
 
-from ckptmatrix.environments.installation import Built
+from ckptmatrix.environments.installation import Installation
 from ckptmatrix.environments.worker_process import Answer
 from ckptmatrix.errors import CkptmatrixError
 from ckptmatrix.measure.checkpoints import Written
-from ckptmatrix.model import BAD, Cell, CellRecord, Difference, ErrorRecord, Resume, Status, Verdict
+from ckptmatrix.model import (
+    BAD,
+    Cell,
+    CellRecord,
+    CheckpointStatus,
+    Difference,
+    ErrorRecord,
+    Resume,
+    Status,
+    Verdict,
+)
 
 
 class HarnessError(CkptmatrixError):
@@ -28,16 +38,16 @@ def blank(cell: Cell, status: Status, reason: str) -> CellRecord:
     )
 
 
-def foregone(
-    cell: Cell, writer: Built, reader: Built, written: Written | None
+def unmeasurable(
+    cell: Cell, writer: Installation, reader: Installation, written: Written | None
 ) -> CellRecord | None:
     """The outcome of a cell that cannot be measured; None if it can."""
     for role, built in (("writer", writer), ("reader", reader)):
         if not built.ready:
             return blank(cell, Status.NOT_RUN, f"no {role} environment: {built.record.reason}")
-    if written is None or written.record.status == "written":
+    if written is None or written.record.status == CheckpointStatus.WRITTEN:
         return None
-    if written.record.status == "unsupported":
+    if written.record.status == CheckpointStatus.UNSUPPORTED:
         return blank(cell, Status.UNSUPPORTED, written.record.reason)
     return blank(cell, Status.NOT_RUN, f"no checkpoint: {written.record.reason}")
 

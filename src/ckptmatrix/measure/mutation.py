@@ -128,7 +128,7 @@ def score(
         chosen: which alterations, by number and description; all by default.
     """
     plain = lab.measured(cell)
-    written = lab.written(cell.writer, cell.scenario)
+    written = lab.registry.written(cell.writer, cell.scenario)
     empty = Score(cell.scenario, cell.reader.id, cell.loader, plain.status)
     if plain.resume is None:
         return empty
@@ -156,11 +156,11 @@ def score(
 
 def _other_run(lab: Lab, cell: Cell, place: Path) -> str:
     """A checkpoint of the same training from another start; its directory."""
-    answer = lab.worker(cell.writer).ask(
+    answer = lab.registry.worker(cell.writer).ask(
         "write",
         WRITE_SECONDS,
-        scenario=lab.config.scenarios[cell.scenario],
-        device=lab.device,
+        scenario=lab.site.config.scenarios[cell.scenario],
+        device=lab.site.device,
         target=str(place),
         seed=OTHER_SEED,
     )

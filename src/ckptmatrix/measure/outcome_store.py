@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ckptmatrix.model import CellRecord
+from ckptmatrix.model import CellRecord, Status
 
 _TABLE = """
 create table if not exists outcomes (key text primary key, record blob, seconds real, measured text)
@@ -18,7 +18,7 @@ create table if not exists outcomes (key text primary key, record blob, seconds 
 class _Judged(msgspec.Struct):
     """The part of an outcome that says how it came out."""
 
-    status: str
+    status: Status
 
 
 class Store:
@@ -45,7 +45,7 @@ class Store:
         row = (key, msgspec.json.encode(record), record.seconds, record.measured)
         self._database.execute("insert or replace into outcomes values (?,?,?,?)", row)
 
-    def statuses(self) -> dict[str, str]:
+    def statuses(self) -> dict[str, Status]:
         """Key -> status of every outcome here."""
         rows = self._database.execute("select key, record from outcomes")
         decode = msgspec.json.Decoder(_Judged).decode

@@ -12,6 +12,7 @@ from ckptmatrix.model import (
     FirstDifference,
     Resume,
     Status,
+    Treatment,
     Verdict,
 )
 
@@ -21,7 +22,7 @@ PLAIN = CellRecord(
     "r",
     "basic",
     "accelerate",
-    "as-saved",
+    Treatment.AS_SAVED,
     Status.EXACT,
     {
         **dict.fromkeys(("model", "rng.python", "rng.torch", "step"), Verdict.RESTORED),

@@ -24,7 +24,7 @@ def test_a_load_that_does_nothing_is_degraded_in_every_component(
     scenario: str, lab: Lab, own_cell: Callable[[str], Cell]
 ) -> None:
     cell = own_cell(scenario)
-    written = lab.written(cell.writer, scenario)
+    written = lab.registry.written(cell.writer, scenario)
     record = outcome(cell, lab.ask(cell, written, "control", control="nothing"), "")
     there = {name: v for name, v in record.components.items() if v != Verdict.ABSENT}
     assert record.status == Status.DEGRADED
@@ -80,7 +80,7 @@ def test_a_training_that_breaks_down_after_the_load_is_degraded(lab: Lab) -> Non
 def test_sharded_state_is_captured_and_put_back(version: int, lab: Lab) -> None:
     """FSDP itself works on the CPU; it is accelerate that makes something else of it there."""
     cell = Cell(NEWEST, NEWEST, f"fsdp{version}-on-the-cpu")
-    written = lab.written(NEWEST, cell.scenario)
+    written = lab.registry.written(NEWEST, cell.scenario)
     assert written.record.status == "written", written.record.reason
 
     def asked(control: str) -> Any:
@@ -123,6 +123,6 @@ def test_a_cell_measured_twice_agrees(lab: Lab, own_cell: Callable[[str], Cell])
 
 
 def _alterations(lab: Lab, cell: Cell) -> list[dict[str, Any]]:
-    answer = lab.ask(cell, lab.written(cell.writer, cell.scenario), "alterations")
+    answer = lab.ask(cell, lab.registry.written(cell.writer, cell.scenario), "alterations")
     assert answer.ended == "returned", answer.value
     return list(answer.value)

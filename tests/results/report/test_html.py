@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ckptmatrix.model import CellRecord, ErrorRecord, Matrix, Status
+from ckptmatrix.model import CellRecord, Device, ErrorRecord, Matrix, Status
 from ckptmatrix.results.findings.axis import axis_of
 from ckptmatrix.results.findings.folds import folds_of
 from ckptmatrix.results.report import html
@@ -139,11 +139,11 @@ def test_unexpected_outcomes_and_regressions_come_first() -> None:
     assert re.search(r'class="failed [^"]*surprise[^"]*changed', text)
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_the_page_says_on_what_it_was_measured(device: str) -> None:
+@pytest.mark.parametrize("device", Device)
+def test_the_page_says_on_what_it_was_measured(device: Device) -> None:
     matrix = synthetic.matrix(["1.15.0"])
     text = page(replace(matrix, run=replace(matrix.run, device=device, device_name="Some GPU")))
-    assert ("CUDA random states, GradScaler" in text) == (device == "cpu")
+    assert ("CUDA random states, GradScaler" in text) == (device is Device.CPU)
     assert "<strong>1.16.0</strong>" in text
 
 

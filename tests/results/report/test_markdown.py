@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ckptmatrix.model import Matrix, Status
+from ckptmatrix.model import ControlsResult, Matrix, Status
 from ckptmatrix.results.report import markdown
 from ckptmatrix.results.report.page import page_of
 from tests.support import synthetic
@@ -61,7 +61,7 @@ def test_what_is_worse_than_the_baseline_stands_on_top() -> None:
 
 def test_failed_controls_and_problems_stand_on_top() -> None:
     controls = (replace(MATRIX.controls[0], passed=False), *MATRIX.controls[1:])
-    run = replace(MATRIX.run, controls="failed")
+    run = replace(MATRIX.run, controls=ControlsResult.FAILED)
     text = told(replace(MATRIX, run=run, controls=controls, problems=("a stale expectation",)))
     assert text.index("Controls failed (1 of 3)") < text.index("| loaded |")
     assert text.index("a stale expectation") < text.index("| loaded |")

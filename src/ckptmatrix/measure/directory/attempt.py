@@ -10,7 +10,8 @@ import msgspec
 from ckptmatrix.checkpoint.inspect.console import human
 from ckptmatrix.checkpoint.inspect.inspection import Inspection, inspect
 from ckptmatrix.checkpoint.repair import Options, repair
-from ckptmatrix.environments.installation import Built
+from ckptmatrix.environments.installation import Installation
+from ckptmatrix.environments.site import Site
 from ckptmatrix.environments.worker_process import Worker
 from ckptmatrix.errors import CkptmatrixError, NothingRanError
 from ckptmatrix.measure import judge
@@ -21,8 +22,7 @@ from ckptmatrix.measure.directory.stand_in import describe, hooked_files
 from ckptmatrix.measure.directory.truth import read_truth
 from ckptmatrix.measure.lab import CELL_SECONDS
 from ckptmatrix.measure.outcome_store import now
-from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment, Status, Verdict
-from ckptmatrix.plan.config import Config
+from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment, Status, Treatment, Verdict
 
 _SCENARIO = "ckptmatrix.worker.scenarios._stand_in:StandIn"
 _BYTES_A_SECOND = 10_000_000
@@ -35,14 +35,12 @@ class Wish:
 
     directory: Path
     """The user's directory; only read."""
-    config: Config
-    """The declared matrix."""
+    site: Site
+    """The declared matrix, and where it is tried."""
     environments: tuple[Environment, ...]
     """The readers."""
     loader: str = "accelerate"
     """Name of the loader."""
-    device: str = "cpu"
-    """`cpu` or `cuda`."""
     repaired: bool = False
     """Try a repaired copy."""
     trust: bool = False
@@ -77,9 +75,9 @@ class Attempt:
     """Bytes of what readers read."""
 
     @property
-    def treatment(self) -> str:
+    def treatment(self) -> Treatment:
         """What was done to the copy before the load."""
-        return "repaired" if self.wish.repaired else "as-saved"
+        return Treatment.REPAIRED if self.wish.repaired else Treatment.AS_SAVED
 
     def blank(self, reader: Environment, reason: str) -> CellRecord:
         """The outcome where nothing was loaded."""
@@ -103,10 +101,10 @@ class Attempt:
                 raise CkptmatrixError(f"the {control} control came out wrong in {wrong[0]}")
         return record
 
-    def outcome_in(self, built: Built, start: Callable[[Built], Worker]) -> CellRecord:
+    def outcome_in(self, built: Installation) -> CellRecord:
         """The same in a worker of its own; what goes wrong in ckptmatrix itself is `not-run`."""
         try:
-            with start(built) as worker:
+            with built.start(self.wish.site) as worker:
                 return self.outcome(worker, built.environment)
         except CkptmatrixError as error:
             return self.blank(built.environment, f"ckptmatrix failed on it: {error.message}")
@@ -122,8 +120,8 @@ class Attempt:
             op,
             CELL_SECONDS + self.size / _BYTES_A_SECOND,
             scenario=f"{_SCENARIO}@{self.place / 'stand_in.json'}",
-            loader=self.wish.config.loaders[self.wish.loader],
-            device=self.wish.device,
+            loader=self.wish.site.config.loaders[self.wish.loader],
+            device=self.wish.site.device,
             directory=str(self.subject),
             truth=str(self.place / "truth"),
             digest="",
@@ -160,25 +158,25 @@ def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said
             f"{wish.directory} changed while it was copied, so the copy may be of two states",
             "wait until the training has saved, and try again",
         )
-    mended: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
     if wish.repaired:
         repaired = place / "repaired" / subject.name
         repaired.parent.mkdir()
         report = repair(subject, repaired, Options(tied=wish.tied))
-        mended = tuple(f"Repaired: {change.file}: {change.what}." for change in report.changes)
+        repairs = tuple(f"Repaired: {change.file}: {change.what}." for change in report.changes)
         subject = repaired
     found = inspect(subject)
     truth = read_truth(subject, found.facts, hooked_files(found), wish.tied, wish.trust)
-    told = describe(place / "truth", found, truth, wish.scheduler)
+    stand_in = describe(place / "truth", found, truth, wish.scheduler)
     truth.encoder.save(place / "truth", truth.trees)
-    (place / "stand_in.json").write_bytes(msgspec.json.encode(told))
+    (place / "stand_in.json").write_bytes(msgspec.json.encode(stand_in))
     return Attempt(
         wish,
         place,
         subject,
         found,
         frozenset(truth.trees),
-        {**truth.unsaved, **told.missing(found.facts)},
-        (*notes_of(original, told, truth, wish.device), *mended),
+        {**truth.unsaved, **stand_in.missing(found.facts)},
+        (*notes_of(original, stand_in, truth, wish.site.device), *repairs),
         size,
     )
