@@ -16,6 +16,7 @@ from ckptmatrix.model import (
     CheckpointRecord,
     ControlsResult,
     Matrix,
+    ProblemKind,
     RunRecord,
     ShardRecord,
     Treatment,
@@ -26,6 +27,9 @@ Shards = Mapping[str, tuple[ShardRecord, Matrix]]
 """What to call a shard in an error -> what it is; by their number."""
 
 _AGAIN = "take the shards' matrix.json from their runs again; one was cut short or changed"
+_OF_EXPECTATIONS = (ProblemKind.EXPECTATION_EXPIRED, ProblemKind.EXPECTATION_STALE)
+"""Problems that come again with the expectations, which the merged run is compared with."""
+
 _V = TypeVar("_V")
 
 
@@ -67,7 +71,7 @@ def merge(found: Mapping[str, Matrix]) -> Matrix:
                 problem
                 for matrix in matrices
                 for problem in matrix.problems
-                if "ckptmatrix failed" in problem  # the others come again with the expectations
+                if problem.kind not in _OF_EXPECTATIONS
             ),
         )
     )

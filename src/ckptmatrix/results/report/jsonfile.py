@@ -3,13 +3,13 @@
 import gzip
 import json
 import zlib
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import msgspec
 
 from ckptmatrix.errors import UsageError
-from ckptmatrix.model import SCHEMA, Matrix
+from ckptmatrix.model import SCHEMA, Matrix, Problem, ProblemKind
 from ckptmatrix.results.report.page import Page
 
 FILENAME = "matrix.json"
@@ -20,6 +20,22 @@ class _Head(msgspec.Struct):
     """As much of the file as tells whether the rest can be understood."""
 
     schema: str = ""
+
+
+@dataclass(frozen=True)
+class _AsWritten(Matrix):
+    """The whole file, as any version wrote it."""
+
+    # Wider than what it becomes: earlier versions wrote problems as bare texts.
+    problems: tuple[Problem | str, ...] = ()  # type: ignore[assignment]
+
+    def matrix(self) -> Matrix:
+        """The same as this version has it."""
+        problems = tuple(
+            Problem(ProblemKind.OTHER, one) if isinstance(one, str) else one
+            for one in self.problems
+        )
+        return Matrix(**{**vars(self), "problems": problems})
 
 
 def encode(matrix: Matrix) -> bytes:
@@ -71,7 +87,7 @@ def decode(data: bytes, name: str = FILENAME) -> Matrix:
             "Measure again with this version, or render with the version that wrote the file.",
         )
     try:
-        return msgspec.json.decode(data, type=Matrix)
+        return msgspec.json.decode(data, type=_AsWritten).matrix()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{name} does not keep to its schema: {error}",

@@ -88,7 +88,7 @@ class Page:
         problems = self.matrix.problems
         left_out = len(problems) - _PROBLEMS
         more = (f"... and {left_out} more; matrix.json has them all",) * (left_out > 0)
-        return (*found, *problems[:_PROBLEMS], *more)
+        return (*found, *(problem.text for problem in problems[:_PROBLEMS]), *more)
 
 
 def scenarios_text(names: Sequence[str], all_: Sequence[str]) -> str:
