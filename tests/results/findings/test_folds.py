@@ -13,7 +13,8 @@ AXIS = axis_of(MATRIX)
 
 
 def test_every_pair_of_a_folded_cell_has_the_same_outcome() -> None:
-    rows, columns = folds_of(MATRIX, AXIS)
+    folds = folds_of(MATRIX, AXIS)
+    rows, columns = folds.writers, folds.readers
     cells = {(c.writer, c.reader): c for c in MATRIX.cells if c.loader == "accelerate"}
     assert sum(len(row.environments) for row in rows) == len(AXIS.environments)
     assert len(rows) < len(AXIS.environments)
@@ -29,9 +30,9 @@ def test_one_cell_that_differs_takes_its_row_and_column_out_of_their_folds() -> 
         replace(c, status=Status.CRASHED) if (c.writer, c.reader) == odd else c
         for c in MATRIX.cells
     )
-    rows, columns = folds_of(replace(MATRIX, cells=cells), AXIS)
-    assert (odd[0],) in [row.environments for row in rows]
-    assert (odd[1],) in [column.environments for column in columns]
+    folds = folds_of(replace(MATRIX, cells=cells), AXIS)
+    assert (odd[0],) in [row.environments for row in folds.writers]
+    assert (odd[1],) in [column.environments for column in folds.readers]
 
 
 def test_the_newest_release_of_each_stack_says_whose_checkpoints_it_resumes() -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ckptmatrix.model import Matrix, Status
+from ckptmatrix.model import EnvironmentStatus, Matrix, Status
 from ckptmatrix.results.findings.axis import Axis, span
-from ckptmatrix.results.findings.tally import TODAY, Tally, scenarios_of, tally, view_of
+from ckptmatrix.results.findings.tally import Tally, scenarios_of, tally
+from ckptmatrix.results.findings.views import is_today
 
 PLAIN = "basic"
 """The scenario that most trainings have at least."""
@@ -47,7 +48,7 @@ def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
     scenario = PLAIN if PLAIN in names else next(iter(names), "")
     found: dict[tuple[str, str], list[Status]] = {}
     for cell in matrix.cells:
-        if view_of(cell) == TODAY and cell.scenario == scenario:
+        if is_today(cell) and cell.scenario == scenario:
             found.setdefault((cell.writer, cell.reader), []).append(cell.status)
     targets = []
     for stack in axis.stacks:
@@ -55,7 +56,7 @@ def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
             id_
             for id_ in axis.environments
             if matrix.environments[id_].stack == stack
-            and matrix.environments[id_].status == "ready"
+            and matrix.environments[id_].status is EnvironmentStatus.READY
         ]
         if not ready:
             continue
@@ -87,7 +88,7 @@ def environments_text(matrix: Matrix, axis: Axis, ids: Iterable[str]) -> str:
             id_
             for id_ in axis.environments
             if matrix.environments[id_].stack == stack
-            and (id_ in chosen or matrix.environments[id_].status == "ready")
+            and (id_ in chosen or matrix.environments[id_].status is EnvironmentStatus.READY)
         ]
         if any(id_ in chosen for id_ in members):
             by_releases.setdefault(_spans(matrix, members, chosen), []).append(stack)

@@ -17,7 +17,7 @@ FILENAME = "matrix.json"
 
 
 class _Head(msgspec.Struct):
-    """As much of the file as tells whether the rest can be understood."""
+    """As much of the file as shows whether the rest can be understood."""
 
     schema: str = ""
 
