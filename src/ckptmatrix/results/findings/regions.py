@@ -74,7 +74,7 @@ class _Pattern:
     good: int
 
 
-class _Range(NamedTuple):
+class _BoxSide(NamedTuple):
     """One side of a box: a half-open range of releases by index, and a bit set of stacks."""
 
     first: int
@@ -85,17 +85,17 @@ class _Range(NamedTuple):
 class _Box(NamedTuple):
     """A box by its two sides."""
 
-    writer: _Range
-    reader: _Range
+    writer: _BoxSide
+    reader: _BoxSide
 
-    def of(self, side: Side) -> _Range:
+    def of(self, side: Side) -> _BoxSide:
         return self.writer if side is Side.WRITER else self.reader
 
-    def with_(self, side: Side, range_: _Range) -> "_Box":
+    def with_(self, side: Side, part: _BoxSide) -> "_Box":
         """Give the same box with another range on one side."""
         if side is Side.WRITER:
-            return _Box(range_, self.reader)
-        return _Box(self.writer, range_)
+            return _Box(part, self.reader)
+        return _Box(self.writer, part)
 
 
 def regions_of(
@@ -203,7 +203,7 @@ def _cover(pattern: _Pattern) -> Iterator[_Box]:
         yield best
 
 
-_Growth = Callable[[_Pattern, _Box, Side], _Range]
+_Growth = Callable[[_Pattern, _Box, Side], _BoxSide]
 
 
 def _grow(
@@ -221,35 +221,35 @@ def _grow(
     return box
 
 
-def _only(pattern: _Pattern, environment: int) -> _Range:
+def _only(pattern: _Pattern, environment: int) -> _BoxSide:
     """Give the range of one environment."""
     stack, release = divmod(environment, pattern.releases)
-    return _Range(release, release + 1, 1 << stack)
+    return _BoxSide(release, release + 1, 1 << stack)
 
 
-def _stretch(pattern: _Pattern, box: _Box, side: Side) -> _Range:
+def _stretch(pattern: _Pattern, box: _Box, side: Side) -> _BoxSide:
     """Widen a range of releases over slices without a good cell, ending on one with a bad cell."""
     first, end, stacks = box.of(side)
     for step in (-1, 1):
         at = first - 1 if step < 0 else end
         while 0 <= at < pattern.releases:
-            bad, good = _look(pattern, box.with_(side, _Range(at, at + 1, stacks)))
+            bad, good = _look(pattern, box.with_(side, _BoxSide(at, at + 1, stacks)))
             if good:
                 break
             if bad:
                 first, end = min(first, at), max(end, at + 1)
             at += step
-    return _Range(first, end, stacks)
+    return _BoxSide(first, end, stacks)
 
 
-def _spread(pattern: _Pattern, box: _Box, side: Side) -> _Range:
+def _spread(pattern: _Pattern, box: _Box, side: Side) -> _BoxSide:
     """Add every stack with which no cell of the box turns good and some cell is bad."""
     first, end, taken = box.of(side)
     for stack in range(pattern.stacks):
-        bad, good = _look(pattern, box.with_(side, _Range(first, end, 1 << stack)))
+        bad, good = _look(pattern, box.with_(side, _BoxSide(first, end, 1 << stack)))
         if bad and not good:
             taken |= 1 << stack
-    return _Range(first, end, taken)
+    return _BoxSide(first, end, taken)
 
 
 _GROWTHS: tuple[tuple[_Growth, Side], ...] = tuple(
@@ -271,12 +271,12 @@ def _mask(pattern: _Pattern, box: _Box) -> int:
 
 @lru_cache(maxsize=4096)
 def _bits(stacks: int, releases: int, box: _Box) -> int:
-    def run(range_: _Range, step: int) -> int:
+    def run(part: _BoxSide, step: int) -> int:
         return sum(
             1 << (step * (stack * releases + release))
             for stack in range(stacks)
-            if range_.stacks >> stack & 1
-            for release in range(range_.first, range_.end)
+            if part.stacks >> stack & 1
+            for release in range(part.first, part.end)
         )
 
     # A row of readers, repeated in the row of each writer: no two overlap, so a product does it.
@@ -301,11 +301,11 @@ def _extent(axis: Axis, patterns: list[_Pattern], box: _Box, side: Side) -> Exte
     """Put one side of a box into names, with what lies just outside it."""
     first, end, taken = box.of(side)
 
-    def turns(swapped: _Range) -> bool:
+    def turns(swapped: _BoxSide) -> bool:
         return any(_look(pattern, box.with_(side, swapped))[1] for pattern in patterns)
 
     def border(at: Iterable[int]) -> str:
-        return next((axis.releases[i] for i in at if turns(_Range(i, i + 1, taken))), "")
+        return next((axis.releases[i] for i in at if turns(_BoxSide(i, i + 1, taken))), "")
 
     stacks, releases = range(len(axis.stacks)), len(axis.releases)
     return Extent(
@@ -317,7 +317,7 @@ def _extent(axis: Axis, patterns: list[_Pattern], box: _Box, side: Side) -> Exte
         against=tuple(
             axis.stacks[i]
             for i in stacks
-            if not taken >> i & 1 and turns(_Range(first, end, 1 << i))
+            if not taken >> i & 1 and turns(_BoxSide(first, end, 1 << i))
         ),
         oldest=first == 0,
         newest=end == releases,

@@ -13,7 +13,7 @@ from ckptmatrix.results.findings.tally import GLYPHS, Tally, tally
 from ckptmatrix.results.findings.views import TODAY, View, view_of
 
 
-class Mark(StrEnum):
+class CellMark(StrEnum):
     """What is special about a cell beside its status; a class of its style."""
 
     SOME = "some"
@@ -33,10 +33,10 @@ class Mark(StrEnum):
 
 
 MARK_WORDS = {
-    Mark.PARTIAL: "some scenarios not run",
-    Mark.REMEDY: "a remedy makes it whole",
-    Mark.SURPRISE: "unexpected",
-    Mark.CHANGED: "changed since the baseline",
+    CellMark.PARTIAL: "some scenarios not run",
+    CellMark.REMEDY: "a remedy makes it whole",
+    CellMark.SURPRISE: "unexpected",
+    CellMark.CHANGED: "changed since the baseline",
 }
 """What is said of a mark to those who hear a cell; the others are seen in its place and numbers."""
 
@@ -51,7 +51,7 @@ class GridCell:
     """Its sign."""
     tally: str
     """`7/9` scenarios exact; empty if there is but one scenario."""
-    marks: tuple[Mark, ...]
+    marks: tuple[CellMark, ...]
     """What is special about it."""
     label: str
     """The cell in words, for those who hear it."""
@@ -106,7 +106,7 @@ class FoldedGrid:
 
 
 @dataclass(frozen=True)
-class _Loads:
+class _ShownLoads:
     """The loads that a grid shows."""
 
     found: dict[View, dict[tuple[str, str], list[CellRecord]]]
@@ -175,17 +175,17 @@ def grid_of(
     )
 
 
-def _loads_of(matrix: Matrix, diff: Diff | None, scenario: str) -> _Loads:
+def _loads_of(matrix: Matrix, diff: Diff | None, scenario: str) -> _ShownLoads:
     found: dict[View, dict[tuple[str, str], list[CellRecord]]] = {}
     for cell in matrix.cells:
         if scenario in ("", cell.scenario):
             by_pair = found.setdefault(view_of(cell), {})
             by_pair.setdefault((cell.writer, cell.reader), []).append(cell)
     changes = diff.changes if diff else ()
-    return _Loads(found, frozenset(key_of(item.cell) for item in changes))
+    return _ShownLoads(found, frozenset(key_of(item.cell) for item in changes))
 
 
-def _cell(loads: _Loads, row: Fold, column: Fold, edge: bool) -> GridCell:
+def _cell(loads: _ShownLoads, row: Fold, column: Fold, edge: bool) -> GridCell:
     """Work out one cell; the first of the environments that are alike stands for them all."""
     here = loads.today(row.environments[0], column.environments[0])
     counted = tally(cell.status for cell in here)
@@ -201,23 +201,25 @@ def _cell(loads: _Loads, row: Fold, column: Fold, edge: bool) -> GridCell:
     )
 
 
-def _marks(loads: _Loads, row: Fold, column: Fold, edge: bool, counted: Tally) -> Iterator[Mark]:
-    """Mark a cell as `grid.js` does, in the same order: a test compares the two."""
+def _marks(
+    loads: _ShownLoads, row: Fold, column: Fold, edge: bool, counted: Tally
+) -> Iterator[CellMark]:
+    """CellMark a cell as `grid.js` does, in the same order: a test compares the two."""
     pair = (row.environments[0], column.environments[0])
     if 0 < 100 * counted.exact // max(counted.measured, 1) < 100:
-        yield Mark.SOME
+        yield CellMark.SOME
     if counted.measured and counted.by_status.get(Status.NOT_RUN):
-        yield Mark.PARTIAL
+        yield CellMark.PARTIAL
     if loads.have_remedy(*pair):
-        yield Mark.REMEDY
+        yield CellMark.REMEDY
     if set(row.releases) & set(column.releases):
-        yield Mark.SAME
+        yield CellMark.SAME
     if any(cell.expected is False for cell in loads.today(*pair)):
-        yield Mark.SURPRISE
+        yield CellMark.SURPRISE
     if loads.have_changed(row, column):
-        yield Mark.CHANGED
+        yield CellMark.CHANGED
     if edge:
-        yield Mark.EDGE
+        yield CellMark.EDGE
 
 
 def _exact(cell: CellRecord) -> bool:
@@ -228,7 +230,7 @@ def _tally(counted: Tally) -> str:
     return f"{counted.exact}/{counted.measured}" if counted.measured else ""
 
 
-def _label(row: Fold, column: Fold, counted: Tally, marks: tuple[Mark, ...]) -> str:
+def _label(row: Fold, column: Fold, counted: Tally, marks: tuple[CellMark, ...]) -> str:
     """Say what `grid.js` says, word for word: a test compares the two."""
     label = (
         f"saved with {row.name} on {row.stack}, loaded with {column.name} on {column.stack}: "
