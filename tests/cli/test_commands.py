@@ -113,4 +113,4 @@ def test_a_directory_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
     matrix = read_matrix(BASIC_RUN)
     with pytest.raises(UsageError, match="cannot be written to"):
-        RunReport(tmp_path / "file" / "reports", tmp_path / "expectations.toml").write(matrix)
+        RunReport(tmp_path / "file" / "reports", tmp_path / "none").write(matrix)

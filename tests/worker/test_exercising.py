@@ -47,8 +47,7 @@ def test_exercising_leaves_accelerate_the_environment_and_the_threads_alone(
         "PYTHONDONTWRITEBYTECODE": "1",
         "TMPDIR": str(tmp_path),
     }
-    python = lab.registry.installed(NEWEST).python
-    command: list[str | Path] = [python, "-s", "-c", CODE]
+    command: list[str | Path] = [lab.registry.installed(NEWEST).python, "-s", "-c", CODE]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
     before, after = json.loads(done.stdout)
     assert before["states"] == []

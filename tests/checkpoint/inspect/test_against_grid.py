@@ -16,7 +16,7 @@ import pytest
 from ckptmatrix.checkpoint.inspect.facts import Facts
 from ckptmatrix.checkpoint.inspect.gathering import gather
 from ckptmatrix.checkpoint.inspect.prediction import Foretelling, foretell
-from ckptmatrix.model import CellRecord, CheckpointRecord, Matrix, Status, Verdict
+from ckptmatrix.model import CellRecord, CheckpointRecord, Matrix, Status, Treatment, Verdict
 from ckptmatrix.results.report import read_matrix
 from tests.support.places import BY_TRAINING_STACK, FIXTURES, SAMPLE, fixture_of, of_the_run
 
@@ -210,8 +210,10 @@ def test_a_wrong_foretelling_would_be_noticed() -> None:
     facts = gather(BY_TRAINING_STACK / "lora-000030-state")
     foretold = foretell(facts, "1.15.0", "2.13.0", "1.26.4")
     ends = ("accelerate-0.33.0+torch2.4-np1", "accelerate-1.15.0+torch2.13-np1", "kohya-lora")
-    cell = CellRecord(*ends, "accelerate", "as-saved", Status.EXACT, dict(foretold.components))
+    cell = CellRecord(
+        *ends, "accelerate", Treatment.AS_SAVED, Status.EXACT, dict(foretold.components)
+    )
     assert _agrees(cell, foretold, facts)
     lost = {**foretold.components, "step": Verdict.LOST}
-    other = CellRecord(*ends, "accelerate", "as-saved", Status.DEGRADED, lost)
+    other = CellRecord(*ends, "accelerate", Treatment.AS_SAVED, Status.DEGRADED, lost)
     assert not _agrees(other, foretold, facts)

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from ckptmatrix.knowledge.causes import Evidence, cause_of, known_causes
-from ckptmatrix.model import CellRecord, CheckpointRecord, EnvironmentRecord, ErrorRecord
+from ckptmatrix.model import (
+    CellRecord,
+    CheckpointRecord,
+    CheckpointStatus,
+    EnvironmentRecord,
+    EnvironmentStatus,
+    ErrorRecord,
+)
 from tests.support.cells import cell
 from tests.support.places import ROOT
 
@@ -18,9 +25,11 @@ REFUSAL = ErrorRecord("_pickle.UnpicklingError", "GLOBAL numpy.core.multiarray._
 def evidence(
     record: CellRecord, reader: str = "1.15.0", numpy: tuple[str, str] = ("1", "1"), **more: Any
 ) -> Evidence:
-    saved = EnvironmentRecord("0.33.0", "a", "ready", numpy=f"{numpy[0]}.26")
-    loaded = EnvironmentRecord(reader, "b", "ready", numpy=f"{numpy[1]}.4")
-    return Evidence(record, saved, loaded, CheckpointRecord("w", "basic", "written", **more))
+    saved = EnvironmentRecord("0.33.0", "a", EnvironmentStatus.READY, numpy=f"{numpy[0]}.26")
+    loaded = EnvironmentRecord(reader, "b", EnvironmentStatus.READY, numpy=f"{numpy[1]}.4")
+    return Evidence(
+        record, saved, loaded, CheckpointRecord("w", "basic", CheckpointStatus.WRITTEN, **more)
+    )
 
 
 def tool() -> ModuleType:
