@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
+from ckptmatrix.maintenance.mutation import Fate, score
 from ckptmatrix.measure.judge import HarnessError, outcome
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.measure.mutation import Fate, score
 from ckptmatrix.model import Cell, Status, Verdict
-from tests.measure.mutation.conftest import SHIPPED
+from tests.maintenance.conftest import SHIPPED
 from tests.support.places import NEWEST
 
 pytestmark = pytest.mark.environments
 
 SAMPLE = 8
-"""Mutants of each scenario in the everyday test; `ckptmatrix score` makes them all."""
+"""Mutants of each scenario in the everyday test; `nox -s score` makes them all."""
 
 
 @pytest.mark.parametrize("scenario", SHIPPED)
