@@ -79,7 +79,7 @@ def command(
     for name in scenarios:
         if name not in known:
             raise UsageError(
-                f"There is no scenario {name!r} in this run.", f"It has {', '.join(known)}."
+                f"there is no scenario {name!r} in this run", f"it has {', '.join(known)}"
             )
     from_stack, to_stack = from_stack or to_stack, to_stack or from_stack
     writer = resolve(matrix, old, from_stack, new)

@@ -130,13 +130,13 @@ def resolve(matrix: Matrix, release: str, stack: str | None, other: str | None =
     axis = axis_of(matrix)
     if stack is not None and stack not in axis.stacks:
         raise UsageError(
-            f"There is no stack {stack!r} in this run.", f"Its stacks are {', '.join(axis.stacks)}."
+            f"there is no stack {stack!r} in this run", f"its stacks are {', '.join(axis.stacks)}"
         )
     if release not in axis.releases:
         raise NotMeasuredError(
-            f"accelerate {release} is not among the tested releases.",
-            f"{_neighbours(axis, release)}Tested are {', '.join(axis.releases)}. Measure it with "
-            f"`nox -s matrix -- --accelerate {','.join(filter(None, (release, other)))}`.",
+            f"accelerate {release} is not among the tested releases",
+            f"{_neighbours(axis, release)}tested are {', '.join(axis.releases)}; measure it with "
+            f"`nox -s matrix -- --accelerate {','.join(filter(None, (release, other)))}`",
         )
     records = matrix.environments
     for name in [stack] if stack is not None else reversed(axis.stacks):
@@ -149,7 +149,7 @@ def resolve(matrix: Matrix, release: str, stack: str | None, other: str | None =
     reason = records[id_].reason if id_ in records else "it was not asked for"
     raise NotMeasuredError(
         f"accelerate {release} was not run{f' on {stack}' if stack else ''}: {reason}",
-        f"Choose another stack: {', '.join(axis.stacks)}.",
+        f"choose another stack: {', '.join(axis.stacks)}",
     )
 
 
@@ -176,4 +176,4 @@ def _neighbours(axis: Axis, release: str) -> str:
     newer = axis.releases[len(older) :]
     if not older or not newer or axis.era_of(older[-1]) != axis.era_of(newer[0]):
         return ""
-    return f"It lies between {older[-1]} and {newer[0]}, which write alike. "
+    return f"it lies between {older[-1]} and {newer[0]}, which write alike; "
