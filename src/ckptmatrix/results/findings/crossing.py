@@ -61,11 +61,6 @@ class Crossing:
         return frozenset(name for name, where in self.lost.items() if scenario in where)
 
     @property
-    def exact(self) -> int:
-        """Scenarios that resume exactly."""
-        return list(self.ranks.values()).count(Rank.EXACT)
-
-    @property
     def measured(self) -> int:
         """Scenarios with a result."""
         return self.total - len(self.unmeasured)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ckptmatrix.model import EnvironmentStatus, Matrix, Status
 from ckptmatrix.results.findings.axis import Axis, span
-from ckptmatrix.results.findings.tally import Tally, scenarios_of, tally
+from ckptmatrix.results.findings.tally import scenarios_of, tally
 from ckptmatrix.results.findings.views import is_today
 
 PLAIN = "basic"
@@ -24,16 +24,12 @@ def shown_first(scenarios: Sequence[str]) -> str:
 class Target:
     """The newest release on one stack, and what becomes of everybody's checkpoints there."""
 
-    environment: str
-    """Its id."""
     release: str
     """The release."""
     stack: str
     """Name of the stack."""
     writers: dict[Status, str]
     """Status -> the writers it holds for, in words; worst first."""
-    tally: Tally
-    """Writers counted by that status."""
     scenario: str
     """The scenario that it is judged by."""
 
@@ -66,15 +62,14 @@ def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
             for writer in axis.environments
             if (writer, reader) in found
         }
-        counted = tally(worst.values())
         writers = {
             status: environments_text(
                 matrix, axis, [id_ for id_, found_ in worst.items() if found_ is status]
             )
-            for status in counted.by_status
+            for status in tally(worst.values()).by_status
         }
         release = matrix.environments[reader].accelerate
-        targets.append(Target(reader, release, stack, writers, counted, scenario))
+        targets.append(Target(release, stack, writers, scenario))
     return tuple(targets)
 
 

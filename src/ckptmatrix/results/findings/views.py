@@ -42,7 +42,7 @@ _view = cache(View)  # a run has few, and very many cells
 
 def is_today(cell: CellRecord) -> bool:
     """Whether a cell was loaded as it is today."""
-    return cell.loader == TODAY.loader and cell.treatment is TODAY.treatment
+    return cell.loader == TODAY.loader and cell.treatment == TODAY.treatment
 
 
 def views_of(matrix: Matrix) -> tuple[View, ...]:

@@ -75,7 +75,7 @@ def describe(item: CellChange) -> str:
     states = " → ".join(_state(cell) for cell in (item.old, item.new) if cell is not None)
     cell = item.cell
     how = [cell.loader] * (cell.loader != TODAY.loader)
-    how += [cell.treatment] * (cell.treatment is not TODAY.treatment)
+    how += [cell.treatment] * (cell.treatment != TODAY.treatment)
     return f"{states} [{', '.join(how)}]" if how else states
 
 

@@ -6,6 +6,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ckptmatrix.model import MEASURED
 from ckptmatrix.results.findings.tally import GLYPHS, MEANINGS, WORST_FIRST, tally
 from ckptmatrix.results.findings.views import TODAY
 from ckptmatrix.results.report.changes import groups_of
@@ -55,7 +56,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        glyphs=GLYPHS, meanings=MEANINGS, statuses=WORST_FIRST, era_letter=era_letter
+        glyphs=GLYPHS,
+        meanings=MEANINGS,
+        statuses=WORST_FIRST,
+        measured_statuses=MEASURED,
+        era_letter=era_letter,
     )
     environment.filters["number"] = lambda value: f"{value:,}".replace(
         ",", "\N{NARROW NO-BREAK SPACE}"

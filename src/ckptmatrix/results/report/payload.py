@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import groupby
 
-from ckptmatrix.model import MEASURED, EnvironmentStatus, Matrix, Status
+from ckptmatrix.model import BAD, MEASURED, EnvironmentStatus, Matrix, Status
 from ckptmatrix.results.findings.ages import when
 from ckptmatrix.results.findings.axis import Axis
 from ckptmatrix.results.findings.comparison import Diff, key_of
@@ -48,6 +48,7 @@ def payload(matrix: Matrix, axis: Axis, folds: Folds, diff: Diff | None) -> byte
             for status in WORST_FIRST
         ],
         "exact": WORST_FIRST.index(Status.EXACT),
+        "bad": BAD,
         "markWords": MARK_WORDS,
         "limits": {"stops": MOST_STOPS, "message": MESSAGE_LENGTH, "named": NAMED},
         "stacks": axis.stacks,

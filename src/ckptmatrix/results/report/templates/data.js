@@ -27,7 +27,7 @@ const sharing = (make) => {
   };
 };
 const componentsOf = sharing((part) => part.map(read.component));
-const badOf = sharing((part) => part.map(read.component).filter(({ verdict }) => ["lost", "wrong"].includes(verdict)).map(({ name }) => name));
+const badOf = sharing((part) => part.map(read.component).filter(({ verdict }) => raw.bad.includes(verdict)).map(({ name }) => name));
 const differencesOf = sharing((part) => new Map(part.map(read.difference).map((found) => [found.name, found])));
 const errorOf = sharing((part) => part && read.error(part));
 const swallowedOf = sharing((part) => part.map(read.error));
