@@ -61,7 +61,7 @@ def command(
     """
     selected = select(**options)
     site = Site.of(selected.config, find_device(device))
-    kept = _Kept(reports, fresh)
+    kept = _Scores(reports, fresh)
     wanted = list(dict.fromkeys((cell.scenario, cell.loader) for cell in selected.plan.cells))
     with progress("scenarios", len(wanted)) as advance:
 
@@ -86,7 +86,7 @@ def command(
     sys.exit(1 if any(one.faults for one in scored) else 0)
 
 
-class _Kept:
+class _Scores:
     """The scores in a directory; those that still hold are not measured again.
 
     Args:

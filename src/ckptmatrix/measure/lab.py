@@ -4,21 +4,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from ckptmatrix.environments.installation import Installation
 from ckptmatrix.environments.site import Site
-from ckptmatrix.environments.worker_process import Answer
 from ckptmatrix.measure import judge
 from ckptmatrix.measure.checkpoints import Written
 from ckptmatrix.measure.keys import Keys
-from ckptmatrix.measure.outcome_store import Store, now
+from ckptmatrix.measure.loading import Loading
+from ckptmatrix.measure.outcome_store import Store
 from ckptmatrix.measure.registry import Registry
 from ckptmatrix.measure.remedies import remedies_of
 from ckptmatrix.model import Cell, CellRecord, Environment
-
-CELL_SECONDS = 60
-"""Time limit for one load and the training that follows."""
+from ckptmatrix.worker.protocol import Case
+from ckptmatrix.worker.words import Device
 
 
 class Lab:
@@ -111,25 +110,21 @@ class Lab:
 
     def measured(self, cell: Cell) -> CellRecord:
         """The outcome of a cell, measured now."""
-        return self._unmeasurable(cell) or judge.outcome(
-            cell, self.ask(cell, self.registry.treated(cell), "load"), now()
-        )
+        known = self._unmeasurable(cell)
+        return known or self.loading(cell, self.registry.treated(cell)).outcome()
 
-    def ask(self, cell: Cell, written: Written, op: str, **more: Any) -> Answer:
-        """Send a reader a request about a checkpoint."""
+    def loading(self, cell: Cell, written: Written) -> Loading:
+        """A checkpoint in front of a cell's reader."""
         config = self.site.config
-        return self.registry.worker(cell.reader).ask(
-            op,
-            CELL_SECONDS,
+        case = Case(
             scenario=config.scenarios[cell.scenario],
-            loader=config.loaders[cell.loader],
-            device=self.site.device,
+            device=Device(self.site.device),
             directory=str(written.directory),
             truth=str(written.truth),
             digest=written.digest,
             unsaved=written.record.unsaved,
-            **more,
         )
+        return Loading(cell, self.registry.worker(cell.reader), case, config.loaders[cell.loader])
 
     def close(self) -> None:
         """End the workers."""

@@ -21,7 +21,7 @@ FRAMES = 1200
 Text = NewType("Text", int)
 """Number of a text."""
 
-Part = NewType("Part", int)
+SharedPart = NewType("SharedPart", int)
 """Number of what outcomes have in common: a record, a list of records, or None."""
 
 
@@ -69,17 +69,17 @@ class PackedOutcome(NamedTuple):
     expected: bool | None
     change: Text
     """Since the baseline; empty for none."""
-    components: Part
+    components: SharedPart
     """List of `PackedComponent`."""
-    differences: Part
+    differences: SharedPart
     """List of `PackedDifference`."""
-    error: Part
+    error: SharedPart
     """`PackedError`, or None."""
-    swallowed: Part
+    swallowed: SharedPart
     """List of `PackedError`."""
     steps: int
     """Steps compared after the load; 0 if there were none."""
-    first: Part
+    first: SharedPart
     """`PackedFirst`, or None."""
     reason: Text
     expectation: Text
@@ -98,7 +98,7 @@ _RECORDS = {
 
 def packed_fields() -> dict[str, dict[str, str]]:
     """Give kind of record -> name of a field -> `text`, `part` or `value`, in the arrays' order."""
-    meanings = {Text: "text", Part: "part"}
+    meanings = {Text: "text", SharedPart: "part"}
     return {
         kind: {name: meanings.get(type_, "value") for name, type_ in record.__annotations__.items()}
         for kind, record in _RECORDS.items()
@@ -164,15 +164,15 @@ class Packer:
     def _text(self, text: str) -> Text:
         return Text(self.texts.of(text))
 
-    def _part(self, part: Hashable) -> Part:
-        return Part(self.parts.of(part))
+    def _part(self, part: Hashable) -> SharedPart:
+        return SharedPart(self.parts.of(part))
 
-    def _pack_components(self, components: tuple[tuple[str, Verdict], ...]) -> Part:
+    def _pack_components(self, components: tuple[tuple[str, Verdict], ...]) -> SharedPart:
         return self._part(
             tuple(PackedComponent(self._text(name), self._text(v)) for name, v in components)
         )
 
-    def _pack_differences(self, differences: tuple[tuple[str, Difference], ...]) -> Part:
+    def _pack_differences(self, differences: tuple[tuple[str, Difference], ...]) -> SharedPart:
         return self._part(
             tuple(
                 PackedDifference(
