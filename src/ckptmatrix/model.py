@@ -319,6 +319,29 @@ class ControlRecord:
     """What it answered instead."""
 
 
+class ProblemKind(StrEnum):
+    """What makes a run fail beside its cells."""
+
+    HARNESS_FAILED = "harness-failed"
+    """ckptmatrix itself failed on a cell, which therefore has no outcome."""
+    EXPECTATION_EXPIRED = "expectation-expired"
+    """The day until which an expectation counts is over."""
+    EXPECTATION_STALE = "expectation-stale"
+    """No outcome is as an expectation says any more."""
+    OTHER = "other"
+    """Written by a version that knew no kinds."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that makes a run fail beside its cells."""
+
+    kind: ProblemKind
+    """What it is; exit codes depend on this alone."""
+    text: str
+    """One sentence, to be read."""
+
+
 @dataclass(frozen=True)
 class Cause:
     """Why cells come out as they do; the explanation is written by hand, the cells are measured."""
@@ -411,7 +434,7 @@ class Matrix:
     """Cause id -> explanation, for the causes that occur."""
     controls: tuple[ControlRecord, ...] = ()
     """Every control of the run."""
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     """What makes the run fail beside its cells, such as an expectation that nothing matched."""
     schema: str = SCHEMA
     """Always `SCHEMA`."""

@@ -23,6 +23,8 @@ from ckptmatrix.model import (
     CheckpointRecord,
     ControlsResult,
     Matrix,
+    Problem,
+    ProblemKind,
     RunRecord,
     Status,
 )
@@ -72,7 +74,8 @@ def _assembled(measured: Measured) -> Matrix:
     for cell, record in lab.recalled(job.plan.cells):
         if record is None:
             failure = measured.failures.get(cell.id, "it was never measured")
-            problems.append(f"ckptmatrix failed on {cell.id}: {failure}")
+            said = f"ckptmatrix failed on {cell.id}: {failure}"
+            problems.append(Problem(ProblemKind.HARNESS_FAILED, said))
             record = blank(cell, Status.NOT_RUN, f"ckptmatrix failed on it: {failure}")
         cells.append(record)
     loaded = [record for record in cells if record.status in MEASURED]

@@ -16,6 +16,7 @@ from ckptmatrix.model import (
     CheckpointRecord,
     ControlsResult,
     Matrix,
+    ProblemKind,
     RunRecord,
     ShardRecord,
     Treatment,
@@ -26,11 +27,14 @@ Shards = Mapping[str, tuple[ShardRecord, Matrix]]
 """What to call a shard in an error -> what it is; by their number."""
 
 _AGAIN = "take the shards' matrix.json from their runs again; one was cut short or changed"
+_OF_EXPECTATIONS = (ProblemKind.EXPECTATION_EXPIRED, ProblemKind.EXPECTATION_STALE)
+"""Problems that come again with the expectations, which the merged run is compared with."""
+
 _V = TypeVar("_V")
 
 
 def merge(found: Mapping[str, Matrix]) -> Matrix:
-    """Put shards together, with the causes found again; expectations are not laid over it yet.
+    """Put shards together, with the causes found again; not compared with what is expected yet.
 
     Args:
         found: what to call it in an error (its path) -> what the shard found out.
@@ -67,7 +71,7 @@ def merge(found: Mapping[str, Matrix]) -> Matrix:
                 problem
                 for matrix in matrices
                 for problem in matrix.problems
-                if "ckptmatrix failed" in problem  # the others come again with the expectations
+                if problem.kind not in _OF_EXPECTATIONS
             ),
         )
     )

@@ -28,7 +28,7 @@ class _Kept:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ReportCache:
     """The last report in one directory."""
 
     home: Home

@@ -8,9 +8,9 @@ from ckptmatrix.measure.measured import Measured
 from ckptmatrix.model import Matrix
 from ckptmatrix.results.assemble import inputs_digest, judged_matrix
 from ckptmatrix.results.conclusion import Conclusion, concluded
-from ckptmatrix.results.findings.diff import on_common_ground
+from ckptmatrix.results.findings.comparison import on_common_ground
 from ckptmatrix.results.report import read_matrix, write_reports
-from ckptmatrix.results.report_cache import Standing
+from ckptmatrix.results.report_cache import ReportCache
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,6 @@ class RunReport:
             ) from error
         return concluded(matrix, next(file for file in files if file.suffix == ".html"))
 
-    def _cache(self, measured: Measured) -> Standing:
+    def _cache(self, measured: Measured) -> ReportCache:
         inputs = (self.expectations, *((self.baseline,) if self.baseline else ()))
-        return Standing(measured.job.site.home, self.directory, inputs)
+        return ReportCache(measured.job.site.home, self.directory, inputs)
