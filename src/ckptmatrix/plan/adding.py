@@ -79,8 +79,8 @@ def _with(text: str, tier: str, new: tuple[str, ...]) -> str:
         if _reads(written) == wanted:
             return written
     raise UsageError(
-        f"{', '.join(new)} cannot be put into [tiers.{tier}] without harm to how it is written",
-        "add to `accelerate` by hand",
+        f"the list of [tiers.{tier}] is laid out so that {', '.join(new)} cannot be put in safely",
+        "add them to its `accelerate` by hand",
     )
 
 
