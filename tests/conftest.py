@@ -16,8 +16,10 @@ from tests.support.places import ROOT
 def project() -> Config:
     """The declared matrix, with the scenarios that only tests need."""
     config = read_config(ROOT / "matrix.toml")
-    odd = ("Crashing", "Hanging", "Raising", "Noisy", "Constant", "Stepless", "Straying")
-    odd += ("Unsupported", "Misbuilt", "Unsavable")
+    odd = [
+        *("Crashing", "Hanging", "Raising", "Noisy", "Constant", "Stepless", "Straying"),
+        *("Unsupported", "Misbuilt", "Unsavable"),
+    ]
     more = {name.lower(): f"tests.worker.states:{name}" for name in odd}
     return replace(config, scenarios={**config.scenarios, **more})
 

@@ -27,7 +27,8 @@ from ckptmatrix.environments.installation import Installation
 from ckptmatrix.environments.site import Site
 from ckptmatrix.knowledge.expectations import read_expectations
 from ckptmatrix.measure.job import Job
-from ckptmatrix.measure.lab import CELL_SECONDS, Lab
+from ckptmatrix.measure.lab import Lab
+from ckptmatrix.measure.loading import CELL_SECONDS
 from ckptmatrix.measure.pipeline import prepare
 from ckptmatrix.measure.pytest_driver import measure_cells
 from ckptmatrix.model import MEASURED, Cell, CellRecord, Device, Environment
@@ -37,6 +38,8 @@ from ckptmatrix.plan.selected import Selected
 from ckptmatrix.plan.selection import Selection
 from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import Home
+from ckptmatrix.worker import words
+from ckptmatrix.worker.protocol import Hello
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = (
@@ -227,7 +230,7 @@ def _bare_fork(cell: Cell, site: Site, built: dict[Environment, Installation]) -
         worker = lab.registry.worker(cell.reader)
         before = _cpu_of(worker.pid)
         for _ in range(_FORKS):
-            worker.ask("hello", CELL_SECONDS, device="cpu", warm=[], rehearse=False)
+            worker.ask(Hello(words.Device.CPU, warm=(), rehearse=False), CELL_SECONDS)
         return (_cpu_of(worker.pid) - before) / _FORKS
 
 

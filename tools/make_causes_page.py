@@ -1,4 +1,4 @@
-"""Write docs/causes.md from the catalogue in src/ckptmatrix/causes/.
+"""Write docs/causes.md from the catalogue in src/ckptmatrix/knowledge/causes/.
 
 python tools/make_causes_page.py
 """

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,7 +71,7 @@ def random_loads(path: str) -> None:
 
 
 def numpy_learning_rate(path: str) -> None:
-    def change(state: dict) -> None:
+    def change(state: dict[str, Any]) -> None:
         state["param_groups"][0]["lr"] = np.float64(0.01)
 
     Run().load(rewritten(saved(path), "optimizer.bin", change))
@@ -174,7 +175,7 @@ class _Views(torch.nn.Module):
         self.register_buffer("one", torch.empty(0))
         self.register_buffer("other", torch.empty(0))
 
-    def forward(self, inputs):
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return inputs @ self.weight
 
 
@@ -199,10 +200,10 @@ def assign(path: str) -> None:
 
 
 class _Extra(Net):
-    def get_extra_state(self) -> dict:
+    def get_extra_state(self) -> dict[str, Any]:
         return {"count": 3}
 
-    def set_extra_state(self, state: dict) -> None:
+    def set_extra_state(self, state: dict[str, Any]) -> None:
         pass
 
 

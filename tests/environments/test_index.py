@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def test_without_settings_it_is_the_index_that_pip_asks(monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch):
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     with serving() as index:
         ask_only(monkeypatch, index.url)
         yield index

@@ -1,6 +1,7 @@
 """The index is asked once a day, and a run goes on without it."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch):
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     with serving() as index:
         ask_only(monkeypatch, index.url)
         for package in PACKAGES:

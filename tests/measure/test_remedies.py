@@ -1,7 +1,9 @@
 """Remedies: what is measured beside a plain load, from a checkpoint that is really repaired."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +19,7 @@ from tests.support.places import NEWEST
 
 
 @pytest.fixture(scope="module")
-def remedying(project: Config):
+def remedying(project: Config) -> Iterator[Lab]:
     with Lab(Site.of(project, Device.CPU), remedies=True) as lab:
         yield lab
 
@@ -75,7 +77,7 @@ def test_a_checkpoint_is_repaired_once_and_the_original_stays(lab: Lab) -> None:
     assert treated(written, Treatment.AS_SAVED, lab.site.home) is written
 
 
-def test_what_repair_refuses_is_told_as_such(lab: Lab, tmp_path) -> None:
+def test_what_repair_refuses_is_told_as_such(lab: Lab, tmp_path: Path) -> None:
     written = lab.registry.written(NEWEST, "basic")
     place = tmp_path / "damaged"
     damaged = replace(written, place=place, hashes={"optimizer.bin": "another"})

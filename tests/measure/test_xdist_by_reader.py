@@ -19,7 +19,7 @@ class Places:
         self.of_reader: dict[str, set[str]] = defaultdict(set)
         self.cells = 0
 
-    def pytest_runtest_logreport(self, report) -> None:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "setup":
             self.of_reader[report.nodeid.partition("/loaded-")[2]].add(report.node.gateway.id)
             self.cells += 1

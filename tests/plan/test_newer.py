@@ -1,6 +1,7 @@
 """What counts as newer than measured, and the sentence about it."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ckptmatrix.model import EnvironmentRecord, EnvironmentStatus, Stack
 from ckptmatrix.plan.config import Config, Tier
@@ -32,7 +33,7 @@ RECORDS = (
 )
 
 
-def declared(tmp_path, *packages: str) -> Config:
+def declared(tmp_path: Path, *packages: str) -> Config:
     tiers = {"some": Tier(["1.9.0", "1.10.0"]), "full": Tier(">=0.10")}
     return Config(tmp_path, {"s": Stack("s", "3.11", packages)}, tiers, {}, {})
 
@@ -47,7 +48,7 @@ def test_measured_is_what_environments_really_had() -> None:
     }
 
 
-def test_declared_is_what_is_named(tmp_path) -> None:
+def test_declared_is_what_is_named(tmp_path: Path) -> None:
     found = declared_versions(
         declared(tmp_path, "torch==2.13.0", "numpy==2.*", "safetensors>=0.4", "torchdata==0.11.0")
     )
@@ -89,7 +90,7 @@ def test_the_sentence() -> None:
     assert listing({"numpy": many}) == "numpy 2.0 to 2.6 (7 releases)"
 
 
-def test_coverage_of_a_package(tmp_path) -> None:
+def test_coverage_of_a_package(tmp_path: Path) -> None:
     config = declared(tmp_path, "torch==2.14.0")
     index = {
         "torch": (

@@ -20,7 +20,7 @@ def stops(*releases: str) -> tuple[str, ...]:
     return tuple(f"accelerate-{release}+torch2.4-np1" for release in releases)
 
 
-def test_without_its_environments_a_path_stays_unverified(tmp_path: Path):
+def test_without_its_environments_a_path_stays_unverified(tmp_path: Path) -> None:
     verify = verifier(Site(CONFIG, Home(tmp_path), Device.CPU), build=False)
     path = verify(MATRIX, stops("0.24.1", "1.15.0", "0.33.0"), ("basic",))
     assert path.verified is None
@@ -28,7 +28,7 @@ def test_without_its_environments_a_path_stays_unverified(tmp_path: Path):
 
 
 @pytest.mark.environments
-def test_hops_that_keep_everything_are_confirmed_and_the_checkpoint_stays_as_it_was():
+def test_hops_that_keep_everything_are_confirmed_and_the_checkpoint_stays_as_it_was() -> None:
     home = Home.of(CONFIG.root)
     verify = verifier(Site(CONFIG, home, Device.CPU), build=True)
     way = stops("0.24.1", "1.15.0", "0.33.0")
@@ -40,7 +40,7 @@ def test_hops_that_keep_everything_are_confirmed_and_the_checkpoint_stays_as_it_
 
 
 @pytest.mark.environments
-def test_a_stop_that_drops_the_step_is_found_out():
+def test_a_stop_that_drops_the_step_is_found_out() -> None:
     verify = verifier(Site.of(CONFIG, Device.CPU), build=True)
     path = verify(MATRIX, stops("0.33.0", "0.31.0", "1.15.0"), ("basic",))
     assert path.verified is False

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -155,14 +156,14 @@ def test_an_added_cell_does_not_hide_a_hole() -> None:
     assert first.reader == others[0].reader
 
 
-def run_of(**changed: object) -> Callable[[Matrix], Matrix]:
-    return lambda one: replace(one, run=replace(one.run, **changed))  # type: ignore[arg-type]
+def run_of(**changed: Any) -> Callable[[Matrix], Matrix]:
+    return lambda one: replace(one, run=replace(one.run, **changed))
 
 
-def shard_of(**changed: object) -> Callable[[Matrix], Matrix]:
+def shard_of(**changed: Any) -> Callable[[Matrix], Matrix]:
     def change(one: Matrix) -> Matrix:
         assert one.run.shard
-        shard = replace(one.run.shard, **changed)  # type: ignore[arg-type]
+        shard = replace(one.run.shard, **changed)
         return replace(one, run=replace(one.run, shard=shard))
 
     return change
@@ -200,9 +201,9 @@ PACKAGES = RUN.environments[NEWEST].packages
         ({"status": "unavailable", "reason": "no network"}, "no network"),
     ],
 )
-def test_environments_that_differ_are_refused(changed: dict[str, object], told: str) -> None:
+def test_environments_that_differ_are_refused(changed: dict[str, Any], told: str) -> None:
     found = apart(3)
-    record = replace(RUN.environments[NEWEST], **changed)  # type: ignore[arg-type]
+    record = replace(RUN.environments[NEWEST], **changed)
     environments = {**RUN.environments, NEWEST: record}
     found["shard-3"] = replace(found["shard-3"], environments=environments)
     message = refused(found)
@@ -221,8 +222,8 @@ def test_checkpoints_that_differ_are_refused() -> None:
 @pytest.mark.parametrize("gone", ["environments", "checkpoints"])
 def test_what_cells_need_and_no_shard_describes_is_a_hole(gone: str) -> None:
     found = apart(2)
-    empty = {} if gone == "environments" else ()
-    found = {n: replace(one, **{gone: empty}) for n, one in found.items()}  # type: ignore[arg-type]
+    empty: Any = {} if gone == "environments" else ()
+    found = {n: replace(one, **{gone: empty}) for n, one in found.items()}
     assert "a hole: no shard describes" in refused(found)
 
 

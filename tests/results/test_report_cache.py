@@ -14,6 +14,7 @@ from ckptmatrix.knowledge.expectations import Expectations
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.measured import Measured
+from ckptmatrix.model import Cell
 from ckptmatrix.plan.planning import make_plan
 from ckptmatrix.plan.selected import Selected
 from ckptmatrix.plan.selection import Selection
@@ -22,7 +23,7 @@ from ckptmatrix.results.conclusion import Conclusion
 from ckptmatrix.results.report import FORMATS
 from ckptmatrix.results.report_cache import Standing
 from ckptmatrix.util.home import Home
-from tests.support.places import ROOT
+from tests.support.places import NEWEST, ROOT
 
 SAID = Conclusion({"cells": 3}, ("a line",), "passed (36)", 3, "2026-01-01T00:00:00Z", "page", 1)
 
@@ -98,6 +99,21 @@ def test_it_falls_with_the_remedies(lab: Lab) -> None:
     other = replace(job, selected=replace(selected, plan=replace(plan, remedies=not plan.remedies)))
     one, another = (inputs_digest(Measured(asked, lab, (), {}, "")) for asked in (job, other))
     assert one != another
+
+
+@pytest.mark.environments
+def test_it_stands_whatever_other_runs_measure(lab: Lab) -> None:
+    """They may share a home; an outcome of its own that is measured again makes it fall."""
+    cell = Cell(NEWEST, NEWEST, "basic")
+    own = lab.outcome(cell)
+    before = lab.times([cell])
+    assert list(before) == [lab.key(cell)]
+    lab.store.put("of another run", own)
+    assert lab.times([cell]) == before
+    lab.store.forget(["of another run"])
+    lab.store.put(lab.key(cell), replace(own, measured="2000-01-01T00:00:00Z"))
+    assert lab.times([cell]) != before
+    lab.store.put(lab.key(cell), own)
 
 
 @pytest.mark.environments

@@ -2,18 +2,20 @@
 
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from ckptmatrix.environments.building import find_installation
 from ckptmatrix.environments.installation import keep
-from ckptmatrix.measure import lab as lab_module
+from ckptmatrix.environments.worker_process import WorkerError
 from ckptmatrix.measure.judge import HarnessError
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import Cell, CellRecord, Device, Status, Verdict
 from ckptmatrix.util.home import Home
+from ckptmatrix.worker import words
+from ckptmatrix.worker.protocol import Request, Unsupported
 from tests.support.places import NEWEST
 
 pytestmark = pytest.mark.environments
@@ -49,9 +51,10 @@ def test_a_crash_is_that_cells_outcome_alone(lab: Lab) -> None:
     assert measured(lab, "basic").status == Status.EXACT
 
 
-def test_a_hang_ends_at_the_time_limit(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab_module, "CELL_SECONDS", 5)
-    assert measured(lab, "hanging").status == Status.TIMEOUT
+def test_a_hang_ends_at_the_time_limit(lab: Lab) -> None:
+    cell = Cell(NEWEST, NEWEST, "hanging")
+    loading = replace(lab.loading(cell, lab.registry.treated(cell)), seconds=5)
+    assert loading.outcome().status == Status.TIMEOUT
     assert measured(lab, "basic").status == Status.EXACT
 
 
@@ -135,4 +138,31 @@ def test_modules_lent_by_another_environment_are_completed(lab: Lab, tmp_path: P
     assert own.rehearsed
     assert len(own.warm) > 9
     with replace(own, rehearsed=False).start(site) as worker:
-        assert worker.hello.value["warm"] == list(own.warm)  # a cell imports nothing else
+        assert worker.introduction.warm == own.warm  # a cell imports nothing else
+
+
+@dataclass(frozen=True)
+class Shout(Request[None]):
+    """Nothing that a worker knows."""
+
+
+def test_a_worker_that_is_asked_what_it_does_not_know_says_what_it_was(lab: Lab) -> None:
+    told = r"question\.request is Shout, not one of Hello"
+    installed = lab.registry.installed(NEWEST)
+    with installed.start(lab.site) as worker, pytest.raises(WorkerError, match=told):
+        worker.ask(Shout(), 60)
+
+
+def test_an_answer_to_something_else_is_not_taken(lab: Lab) -> None:
+    @dataclass(frozen=True)
+    class Hello(Request[Unsupported]):
+        """Asks as the real one does, and expects another answer."""
+
+        device: words.Device = words.Device.CPU
+        warm: tuple[str, ...] = ()
+        rehearse: bool = False
+
+    told = r"answer\.value is Introduction, not Unsupported"
+    installed = lab.registry.installed(NEWEST)
+    with installed.start(lab.site) as worker, pytest.raises(WorkerError, match=told):
+        worker.ask(Hello(), 60)

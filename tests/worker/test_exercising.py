@@ -3,6 +3,7 @@
 import json
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +39,7 @@ print(json.dumps([before, seen()]))
 
 
 def test_exercising_leaves_accelerate_the_environment_and_the_threads_alone(
-    lab: Lab, tmp_path
+    lab: Lab, tmp_path: Path
 ) -> None:
     variables = {
         "PYTHONPATH": str(ROOT / "src"),
@@ -46,7 +47,7 @@ def test_exercising_leaves_accelerate_the_environment_and_the_threads_alone(
         "PYTHONDONTWRITEBYTECODE": "1",
         "TMPDIR": str(tmp_path),
     }
-    command = [lab.registry.installed(NEWEST).python, "-s", "-c", CODE]
+    command: list[str | Path] = [lab.registry.installed(NEWEST).python, "-s", "-c", CODE]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
     before, after = json.loads(done.stdout)
     assert before["states"] == []

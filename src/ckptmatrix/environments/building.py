@@ -181,19 +181,19 @@ def _verified(
         with Installation(environment, empty, directory, rehearsed=bool(lent)).start(
             site
         ) as worker:
-            hello = worker.hello.value
+            found = worker.introduction
     except WorkerError as error:
         raise InstallError(f"it was installed but does not start: {error.message}") from None
     record = EnvironmentRecord(
-        hello["accelerate"],
+        found.accelerate,
         environment.stack,
         EnvironmentStatus.READY,
-        hello["python"],
-        hello["torch"],
-        hello["numpy"],
-        hello["safetensors"],
+        found.python,
+        found.torch,
+        found.numpy,
+        found.safetensors,
         reason=added,
         packages=packages,
     )
-    warm = lent or tuple(hello["warm"])
-    return Installation(environment, record, directory, warm, hello["device_name"], not lent)
+    warm = lent or found.warm
+    return Installation(environment, record, directory, warm, found.device_name, not lent)

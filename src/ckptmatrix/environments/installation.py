@@ -55,7 +55,7 @@ class Installation:
         bundle, paths = make_bundle(site.home.bundles), (site.config.root,)
         worker = Worker(self.python, bundle, log, site.device, paths, self.warm, not self.rehearsed)
         if self.ready and not self.rehearsed:
-            keep(replace(self, warm=tuple(worker.hello.value["warm"]), rehearsed=True), site.device)
+            keep(replace(self, warm=worker.introduction.warm, rehearsed=True), site.device)
         return worker
 
 

@@ -5,7 +5,6 @@ import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -16,6 +15,17 @@ from ckptmatrix.environments.worker_process import Worker
 from ckptmatrix.model import CheckpointRecord, CheckpointStatus
 from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import digest
+from ckptmatrix.worker.protocol import (
+    Answer,
+    Returned,
+    Saved,
+    SaveFailed,
+    Trace,
+    Unsupported,
+    Write,
+    WriteAnswer,
+)
+from ckptmatrix.worker.words import Device
 
 WRITE_SECONDS = 300
 """Time limit for one checkpoint."""
@@ -33,7 +43,7 @@ class Written:
     """Folder that holds the checkpoint's directory and the truth beside it."""
     digest: str = ""
     """Digest of the neutral state: writers that leave the very same state share it."""
-    trace: tuple[dict[str, Any], ...] = ()
+    trace: Trace = ()
     """The writer's own training after the save."""
     hashes: dict[str, str] = field(default_factory=dict)
     """Path -> SHA-256 of each file."""
@@ -85,37 +95,10 @@ def write(site: Site, built: Installation, scenario: str, worker: Worker) -> Wri
     place.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(dir=place.parent, prefix=".writing-"))
     try:
-        answer = worker.ask(
-            "write",
-            WRITE_SECONDS,
-            scenario=site.config.scenarios[scenario],
-            device=site.device,
-            target=str(staged),
-        )
-        if answer.ended == "returned":
-            found = answer.value
-        else:
-            reason = str(answer.value).strip().splitlines()[-1]
-            reason = reason.replace(str(built.directory), built.environment.id)
-            found = {"status": "failed", "reason": f"the writer {answer.ended}: {reason}"}
-        record = CheckpointRecord(
-            built.environment.id,
-            scenario,
-            CheckpointStatus(found["status"]),
-            found["reason"],
-            found.get("files", {}),
-            {path: tuple(keys) for path, keys in found.get("keys", {}).items()},
-            {name: tuple(paths) for name, paths in found.get("unsaved", {}).items()},
-            found.get("directory", ""),
-            checkpoint_key(site, built, scenario),
-        )
-        stamp = _Stamp(
-            record,
-            found.get("digest", ""),
-            tuple(found.get("trace", ())),
-            found.get("hashes", {}),
-            found.get("tied", {}),
-        )
+        request = Write(site.config.scenarios[scenario], Device(site.device), str(staged))
+        found = _found(worker.ask(request, WRITE_SECONDS), built)
+        key = checkpoint_key(site, built, scenario)
+        stamp = _stamp_of(found, built.environment.id, scenario, key)
         write_atomically(staged / _STAMP, msgspec.json.encode(stamp))
         shutil.rmtree(place, ignore_errors=True)
         staged.rename(place)
@@ -124,18 +107,45 @@ def write(site: Site, built: Installation, scenario: str, worker: Worker) -> Wri
     return stamp.written(place)
 
 
+def _found(answer: Answer[WriteAnswer], built: Installation) -> WriteAnswer:
+    """What came of the writing, also where the writer gave no answer."""
+    if isinstance(answer, Returned):
+        return answer.value
+    reason = answer.detail.strip().splitlines()[-1]
+    reason = reason.replace(str(built.directory), built.environment.id)
+    return SaveFailed(f"the writer {answer.how}: {reason}")
+
+
 @dataclass(frozen=True)
 class _Stamp:
     """What is kept beside a checkpoint: `Written` without its place."""
 
     record: CheckpointRecord
-    digest: str
-    trace: tuple[dict[str, Any], ...]
-    hashes: dict[str, str]
-    tied: dict[str, str]
+    digest: str = ""
+    trace: Trace = ()
+    hashes: dict[str, str] = field(default_factory=dict)
+    tied: dict[str, str] = field(default_factory=dict)
 
     def written(self, place: Path) -> Written:
         return Written(self.record, place, self.digest, self.trace, self.hashes, self.tied)
+
+
+def _stamp_of(found: WriteAnswer, writer: str, scenario: str, key: str) -> _Stamp:
+    if isinstance(found, Saved):
+        record = CheckpointRecord(
+            writer,
+            scenario,
+            CheckpointStatus.WRITTEN,
+            files=found.files,
+            keys=found.keys,
+            unsaved=found.unsaved,
+            directory=found.directory,
+            key=key,
+        )
+        return _Stamp(record, found.digest, found.trace, found.hashes, found.tied)
+    unsupported = isinstance(found, Unsupported)
+    status = CheckpointStatus.UNSUPPORTED if unsupported else CheckpointStatus.FAILED
+    return _Stamp(CheckpointRecord(writer, scenario, status, found.reason, key=key))
 
 
 def place_of(site: Site, built: Installation, scenario: str) -> Path:

@@ -4,21 +4,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from ckptmatrix.environments.installation import Installation
 from ckptmatrix.environments.site import Site
-from ckptmatrix.environments.worker_process import Answer
 from ckptmatrix.measure import judge
 from ckptmatrix.measure.checkpoints import Written
 from ckptmatrix.measure.keys import Keys
-from ckptmatrix.measure.outcome_store import Store, now
+from ckptmatrix.measure.loading import Loading
+from ckptmatrix.measure.outcome_store import Store
 from ckptmatrix.measure.registry import Registry
 from ckptmatrix.measure.remedies import remedies_of
 from ckptmatrix.model import Cell, CellRecord, Environment
-
-CELL_SECONDS = 60
-"""Time limit for one load and the training that follows."""
+from ckptmatrix.worker.protocol import Case
+from ckptmatrix.worker.words import Device
 
 
 class Lab:
@@ -62,6 +61,20 @@ class Lab:
 
         return tuple(reversed([cell for key, cell in first.items() if not settled(key, cell)]))
 
+    def times(self, cells: Iterable[Cell]) -> dict[str, str]:
+        """Key -> when it was measured, of each cell that has an outcome and of its remedies.
+
+        Another one whenever any of them is measured again, and no other: several runs may share one
+        store.
+        """
+        statuses, times = self.store.statuses(), self.store.times()
+        found: dict[str, str] = {}
+        for key, cell in {self.key(cell): cell for cell in cells}.items():
+            if key in statuses:
+                beside = remedies_of(cell, statuses[key]) if self._with_remedies else ()
+                found |= {one: times.get(one, "") for one in (key, *map(self.key, beside)) if one}
+        return found
+
     def forget(self, cells: Iterable[Cell]) -> None:
         """Drop what is known of cells and their remedies, so that they are measured again."""
         every = [one for cell in cells for one in (cell, *self._remedies_known(cell))]
@@ -97,25 +110,21 @@ class Lab:
 
     def measured(self, cell: Cell) -> CellRecord:
         """The outcome of a cell, measured now."""
-        return self._unmeasurable(cell) or judge.outcome(
-            cell, self.ask(cell, self.registry.treated(cell), "load"), now()
-        )
+        known = self._unmeasurable(cell)
+        return known or self.loading(cell, self.registry.treated(cell)).outcome()
 
-    def ask(self, cell: Cell, written: Written, op: str, **more: Any) -> Answer:
-        """Send a reader a request about a checkpoint."""
+    def loading(self, cell: Cell, written: Written) -> Loading:
+        """A checkpoint in front of a cell's reader."""
         config = self.site.config
-        return self.registry.worker(cell.reader).ask(
-            op,
-            CELL_SECONDS,
+        case = Case(
             scenario=config.scenarios[cell.scenario],
-            loader=config.loaders[cell.loader],
-            device=self.site.device,
+            device=Device(self.site.device),
             directory=str(written.directory),
             truth=str(written.truth),
             digest=written.digest,
             unsaved=written.record.unsaved,
-            **more,
         )
+        return Loading(cell, self.registry.worker(cell.reader), case, config.loaders[cell.loader])
 
     def close(self) -> None:
         """End the workers."""
@@ -124,7 +133,14 @@ class Lab:
 
     def _recall(self, cell: Cell, get: Callable[[str], CellRecord | None]) -> CellRecord | None:
         record = self._unmeasurable(cell) or get(self._keys.of(cell))
-        return record and replace(record, writer=cell.writer.id, treatment=cell.treatment)
+        # The same load may have been measured for another writer, or under other names.
+        return record and replace(
+            record,
+            writer=cell.writer.id,
+            scenario=cell.scenario,
+            loader=cell.loader,
+            treatment=cell.treatment,
+        )
 
     def _remedies_known(self, cell: Cell) -> tuple[Cell, ...]:
         return self._remedies(cell, self.known(cell)) if self._with_remedies else ()

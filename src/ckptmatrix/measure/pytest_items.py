@@ -66,6 +66,12 @@ class GridCollector(pytest.Collector):
         for cell in cells:
             yield CellItem.from_parent(self, name=cell.id, cell=cell, bench=bench)
 
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """A wrong `matrix.toml` or option in its own words, without the frames of this plugin."""
+        if isinstance(excinfo.value, CkptmatrixError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
 
 @dataclass(frozen=True)
 class _Bench:

@@ -43,7 +43,7 @@ def inputs_digest(measured: Measured) -> str:
         [asdict(checkpoint) for checkpoint in measured.checkpoints()],
         job.plan.remedies,
         [(cell.id, lab.key(cell)) for cell in job.plan.cells],
-        lab.store.state(),  # another one whenever anything is measured again
+        lab.times(job.plan.cells),
         [asdict(control) for control in measured.controls],
         measured.failures,
         _newer(measured),

@@ -6,15 +6,14 @@ shows at the next one, also where each hop on its own is exact.
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from ckptmatrix.environments import building
 from ckptmatrix.environments.site import Site
-from ckptmatrix.errors import CkptmatrixError
-from ckptmatrix.measure import judge
 from ckptmatrix.measure.checkpoints import Written
-from ckptmatrix.measure.lab import CELL_SECONDS, Lab
-from ckptmatrix.measure.outcome_store import now
+from ckptmatrix.measure.judge import HarnessError
+from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import Cell, CheckpointStatus, Environment, Matrix, Status, summary
 from ckptmatrix.results.findings.detours import Path as Way
 from ckptmatrix.results.findings.detours import Verify
@@ -83,20 +82,11 @@ def _load(
     """Load at one stop and judge; gives what was not exact."""
     if not lab.registry.installed(reader).ready:
         return f"{reader.short}: {lab.registry.installed(reader).record.reason}"
-    answer = lab.registry.worker(reader).ask(
-        "load",
-        CELL_SECONDS,
-        scenario=lab.site.config.scenarios[scenario],
-        loader=loader,
-        device=lab.site.device,
-        directory=str(directory),
-        truth=str(written.truth),
-        digest=written.digest,
-        unsaved=written.record.unsaved,
-    )
+    plain = lab.loading(Cell(writer, reader, scenario), written)
+    case = replace(plain.case, directory=str(directory))
     try:
-        record = judge.outcome(Cell(writer, reader, scenario), answer, now())
-    except CkptmatrixError as error:
+        record = replace(plain, case=case, loader=loader).outcome()
+    except HarnessError as error:
         return error.message
     if record.status in (Status.EXACT, Status.UNSUPPORTED):
         return ""

@@ -1,9 +1,10 @@
 """From a text to the cause: what speaks for and against each."""
 
+from inspect import getsource
 from pathlib import Path
 
 from ckptmatrix.checkpoint.explain.catalogue import catalogue
-from ckptmatrix.checkpoint.explain.diagnosis import diagnose
+from ckptmatrix.checkpoint.explain.diagnosis import Diagnosis, diagnose
 from ckptmatrix.checkpoint.inspect.gathering import gather
 from tests.support.places import BY_TRAINING_STACK
 
@@ -14,18 +15,18 @@ def _example(name: str) -> str:
     return next(EXAMPLES.glob(f"{name}--*.txt")).read_text()
 
 
-def _titles(found, verdict):
+def _titles(found: Diagnosis, verdict: str) -> list[str]:
     return [w.cause.title for w in found.causes if w.verdict == verdict]
 
 
-def test_founding_case_is_0_33_0_and_no_other():
+def test_founding_case_is_0_33_0_and_no_other() -> None:
     first = diagnose(_example("step-keyerror/founding"))[0]
     assert first.releases == ("0.33.0",)
     assert first.modes == ("step-keyerror",)
     assert len(first.causes) == 3
 
 
-def test_versions_rule_causes_out_and_leave_the_remedy():
+def test_versions_rule_causes_out_and_leave_the_remedy() -> None:
     text = _example("random-states-not-loaded/random_loads")
     new = diagnose(text, {"accelerate": "1.15.0", "torch": "2.13.0", "numpy": "2.4.1"})[0]
     assert "a false alarm" in " ".join(_titles(new, "ruled out"))
@@ -34,7 +35,7 @@ def test_versions_rule_causes_out_and_leave_the_remedy():
     assert any("refuses numpy" in title for title in _titles(old, "ruled out"))
 
 
-def test_pip_freeze_in_the_same_text_counts():
+def test_pip_freeze_in_the_same_text_counts() -> None:
     text = (
         _example("step-keyerror/founding") + "\naccelerate==0.33.0\ntorch==2.5.1\nnumpy==1.26.4\n"
     )
@@ -42,7 +43,7 @@ def test_pip_freeze_in_the_same_text_counts():
     assert any("torch 2.6" in title for title in _titles(first, "ruled out"))
 
 
-def test_the_inner_exception_shows_the_cause():
+def test_the_inner_exception_shows_the_cause() -> None:
     text = (
         _example("step-keyerror/founding")
         + "\nWeightsUnpickler error: Unsupported global: GLOBAL numpy.core\n"
@@ -52,13 +53,14 @@ def test_the_inner_exception_shows_the_cause():
     assert "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD" in first.remedy
 
 
-def test_a_later_rank_means_its_file_is_missing():
+def test_a_later_rank_means_its_file_is_missing() -> None:
     first = diagnose(_example("step-keyerror/ranks"))[0]
+    assert first.failure is not None
     assert first.failure.rank == 1
     assert "this process is missing" in _titles(first, "shown")[0]
 
 
-def test_log_with_an_info_line_only():
+def test_log_with_an_info_line_only() -> None:
     log = "step 10 loss 0.3\nINFO:accelerate.checkpointing:Could not load random states\nstep 11\n"
     (only,) = diagnose(log)
     assert only.failure is None
@@ -66,7 +68,7 @@ def test_log_with_an_info_line_only():
     assert only.line.endswith("Could not load random states")
 
 
-def test_the_checkpoint_itself_tells_the_causes_apart():
+def test_the_checkpoint_itself_tells_the_causes_apart() -> None:
     text = _example("step-keyerror/founding")
     sound = diagnose(text, facts=gather(BY_TRAINING_STACK / "lora-000030-state"))[0]
     assert _titles(sound, "shown") == ["torch 2.6 or newer refuses to unpickle the random states"]
@@ -80,36 +82,34 @@ def test_the_checkpoint_itself_tells_the_causes_apart():
     ]
 
 
-def test_causes_name_what_is_foretold():
+def test_causes_name_what_is_foretold() -> None:
     """Every word that ties a cause to a foretelling is one that foretelling says."""
     from ckptmatrix.checkpoint.inspect import prediction, simulated_load, simulated_random_states
 
-    said = "".join(
-        Path(module.__file__).read_text()
-        for module in (prediction, simulated_load, simulated_random_states)
-    )
+    said = "".join(map(getsource, (prediction, simulated_load, simulated_random_states)))
     for mode in catalogue().values():
         for cause in mode.cause:
             for word in cause.foretold:
                 assert word == "exact" or f'"{word.removeprefix("step-")}"' in said
 
 
-def test_unknown_failure_is_said_to_be_unknown():
+def test_unknown_failure_is_said_to_be_unknown() -> None:
     text = (
         'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    g()\nFooError: bar\n'
     )
     (only,) = diagnose(text)
+    assert only.failure is not None
     assert only.failure.type == "FooError"
     assert only.modes == ()
     assert only.causes == ()
     assert only.remedy == ""
 
 
-def test_nothing_in_the_text():
+def test_nothing_in_the_text() -> None:
     assert diagnose("all went well\nepoch 3 of 10\n") == ()
 
 
-def test_an_edited_file_fits_no_release():
+def test_an_edited_file_fits_no_release() -> None:
     text = (
         "Traceback (most recent call last):\n"
         '  File "/x/accelerate/accelerator.py", line 3156, in load_state\n'

@@ -21,19 +21,21 @@ def _id(file: Path) -> str:
     return f"{file.parent.name}/{file.stem}"
 
 
-def test_every_mode_has_an_example_and_every_example_a_mode():
+def test_every_mode_has_an_example_and_every_example_a_mode() -> None:
     assert {file.parent.name for file in FILES} == set(catalogue())
 
 
 @pytest.mark.parametrize("file", FILES, ids=_id)
-def test_recognised_first(file):
+def test_recognised_first(file: Path) -> None:
     first = diagnose(file.read_text())[0]
     assert first.modes[0] == file.parent.name
 
 
 @pytest.mark.parametrize("file", RAISED, ids=_id)
-def test_release_is_among_the_ones_named(file):
-    version = re.search(r"accelerate-([\d.]+)-", file.name)[1]
+def test_release_is_among_the_ones_named(file: Path) -> None:
+    named = re.search(r"accelerate-([\d.]+)-", file.name)
+    assert named is not None
+    version = named[1]
     first = diagnose(file.read_text())[0]
     if first.located:
         assert version in first.releases
@@ -41,20 +43,20 @@ def test_release_is_among_the_ones_named(file):
         assert len(first.releases) <= 4
 
 
-def test_enough_of_them_were_raised_for_real():
+def test_enough_of_them_were_raised_for_real() -> None:
     located = [file for file in RAISED if diagnose(file.read_text())[0].located]
     assert len(located) > 30
 
 
 @pytest.mark.parametrize("file", RAISED, ids=_id)
-def test_the_true_versions_never_rule_every_cause_out(file):
+def test_the_true_versions_never_rule_every_cause_out(file: Path) -> None:
     versions = dict(re.findall(r"(accelerate|torch|numpy)-([\d.]+\d)", file.name))
     first = diagnose(file.read_text(), versions)[0]
     assert any(weighed.verdict != "ruled out" for weighed in first.causes)
 
 
 @pytest.mark.parametrize("mode", sorted(catalogue()))
-def test_entry_is_complete(mode):
+def test_entry_is_complete(mode: str) -> None:
     entry = catalogue()[mode]
     assert entry.match
     assert entry.cause

@@ -3,11 +3,19 @@
 import importlib.util
 from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from ckptmatrix.knowledge.causes import Evidence, cause_of, known_causes
-from ckptmatrix.model import CellRecord, CheckpointRecord, EnvironmentRecord, ErrorRecord
+from ckptmatrix.model import (
+    CellRecord,
+    CheckpointRecord,
+    CheckpointStatus,
+    EnvironmentRecord,
+    EnvironmentStatus,
+    ErrorRecord,
+)
 from tests.support.cells import cell
 from tests.support.places import ROOT
 
@@ -15,11 +23,13 @@ REFUSAL = ErrorRecord("_pickle.UnpicklingError", "GLOBAL numpy.core.multiarray._
 
 
 def evidence(
-    record: object, reader: str = "1.15.0", numpy: tuple[str, str] = ("1", "1"), **more: object
+    record: CellRecord, reader: str = "1.15.0", numpy: tuple[str, str] = ("1", "1"), **more: Any
 ) -> Evidence:
-    ends = [EnvironmentRecord("0.33.0", "a", "ready", numpy=f"{numpy[0]}.26")]
-    ends.append(EnvironmentRecord(reader, "b", "ready", numpy=f"{numpy[1]}.4"))
-    return Evidence(record, *ends, CheckpointRecord("w", "basic", "written", **more))  # type: ignore[arg-type]
+    saved = EnvironmentRecord("0.33.0", "a", EnvironmentStatus.READY, numpy=f"{numpy[0]}.26")
+    loaded = EnvironmentRecord(reader, "b", EnvironmentStatus.READY, numpy=f"{numpy[1]}.4")
+    return Evidence(
+        record, saved, loaded, CheckpointRecord("w", "basic", CheckpointStatus.WRITTEN, **more)
+    )
 
 
 def tool() -> ModuleType:

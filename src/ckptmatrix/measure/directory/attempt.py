@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import msgspec
-
 from ckptmatrix.checkpoint.inspect.console import human
 from ckptmatrix.checkpoint.inspect.inspection import Inspection, inspect
 from ckptmatrix.checkpoint.repair import Options, repair
@@ -18,11 +16,13 @@ from ckptmatrix.measure import judge
 from ckptmatrix.measure.directory.copying import check_room, copy, snapshot, wanted
 from ckptmatrix.measure.directory.notes import notes_of
 from ckptmatrix.measure.directory.refusals import refuse
-from ckptmatrix.measure.directory.stand_in import describe, hooked_files
+from ckptmatrix.measure.directory.stand_in import describe, hooked_files, missing
 from ckptmatrix.measure.directory.truth import read_truth
-from ckptmatrix.measure.lab import CELL_SECONDS
-from ckptmatrix.measure.outcome_store import now
+from ckptmatrix.measure.loading import CELL_SECONDS, Loading
 from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment, Status, Treatment, Verdict
+from ckptmatrix.worker.protocol import Case
+from ckptmatrix.worker.wire import encode
+from ckptmatrix.worker.words import ControlKind, Device
 
 _SCENARIO = "ckptmatrix.worker.scenarios._stand_in:StandIn"
 _BYTES_A_SECOND = 10_000_000
@@ -90,11 +90,15 @@ class Attempt:
         Raises:
             CkptmatrixError: the judge failed, or the worker died.
         """
-        record = self._asked(worker, reader, "load")
+        loading = self._loading(worker, reader)
+        record = self._of_user(loading.outcome())
         if record.status not in MEASURED:
             return record
-        for control, verdict in (("nothing", Verdict.LOST), ("perfect", Verdict.RESTORED)):
-            components = self._asked(worker, reader, "control", control=control).components
+        for control, verdict in (
+            (ControlKind.NOTHING, Verdict.LOST),
+            (ControlKind.PERFECT, Verdict.RESTORED),
+        ):
+            components = loading.control(control).components
             judged = {name: v for name, v in components.items() if name in self.compared}
             wrong = [n for n, found in judged.items() if found not in (verdict, Verdict.ABSENT)]
             if wrong:
@@ -115,20 +119,18 @@ class Attempt:
     def _of_user(self, record: CellRecord) -> CellRecord:
         return replace(record, writer=str(self.wish.directory))
 
-    def _asked(self, worker: Worker, reader: Environment, op: str, **more: str) -> CellRecord:
-        answer = worker.ask(
-            op,
-            CELL_SECONDS + self.size / _BYTES_A_SECOND,
+    def _loading(self, worker: Worker, reader: Environment) -> Loading:
+        case = Case(
             scenario=f"{_SCENARIO}@{self.place / 'stand_in.json'}",
-            loader=self.wish.site.config.loaders[self.wish.loader],
-            device=self.wish.site.device,
+            device=Device(self.wish.site.device),
             directory=str(self.subject),
             truth=str(self.place / "truth"),
             digest="",
             unsaved=self.unsaved,
-            **more,
         )
-        return self._of_user(judge.outcome(self._cell(reader), answer, now()))
+        loader = self.wish.site.config.loaders[self.wish.loader]
+        seconds = CELL_SECONDS + self.size / _BYTES_A_SECOND
+        return Loading(self._cell(reader), worker, case, loader, seconds)
 
 
 def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said: None) -> Attempt:
@@ -169,14 +171,14 @@ def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said
     truth = read_truth(subject, found.facts, hooked_files(found), wish.tied, wish.trust)
     stand_in = describe(place / "truth", found, truth, wish.scheduler)
     truth.encoder.save(place / "truth", truth.trees)
-    (place / "stand_in.json").write_bytes(msgspec.json.encode(stand_in))
+    (place / "stand_in.json").write_text(encode(stand_in), encoding="utf-8")
     return Attempt(
         wish,
         place,
         subject,
         found,
         frozenset(truth.trees),
-        {**truth.unsaved, **stand_in.missing(found.facts)},
+        {**truth.unsaved, **missing(stand_in, found.facts)},
         (*notes_of(original, stand_in, truth, wish.site.device), *repairs),
         size,
     )

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 
 from ckptmatrix.checkpoint.inspect.inspection import Inspection
-from ckptmatrix.measure.directory.stand_in import StandIn, overlooked
+from ckptmatrix.measure.directory.stand_in import overlooked
 from ckptmatrix.measure.directory.truth import Truth
 from ckptmatrix.model import Device
+from ckptmatrix.worker.stand_in import StandIn
 
 _EMBEDDING = re.compile(r"embed|\bwte\b|\bshared\.weight")
 
