@@ -78,6 +78,12 @@ def test_releases_have_the_date_of_their_first_file(index: Index) -> None:
     assert released("torch") == ("2.9.0", "2.14.0")
 
 
+def test_an_index_may_be_sloppy(index: Index) -> None:
+    index.release("torch", "2.14.0", "2026-09-02T13:00:00", requires="3.10 or so")
+    index.release("torch", "2.14.0", "2026-09-02T12:00:00Z", platform="cp311-cp311-win_amd64")
+    assert releases("torch") == (Release("2.14.0", datetime(2026, 9, 2, 12, tzinfo=UTC)),)
+
+
 @pytest.mark.parametrize("html_only", [False, True])
 def test_withdrawn_and_pre_releases_do_not_count(index: Index, html_only: bool) -> None:
     index.html_only = html_only

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -160,9 +162,22 @@ def _version_of(filename: str, package: NormalizedName) -> Version | None:
 
 
 def _release(version: Version, files: Iterable[ListedFile]) -> Release:
-    uploaded = [file.upload_time for file in files if file.upload_time]
-    requires = next((file.requires_python for file in files if file.requires_python), "")
-    return Release(str(version), min(uploaded, default=None), requires)
+    uploaded = [
+        # Times are in UTC (PEP 700), also where an index forgets to say so.
+        time if time.tzinfo else time.replace(tzinfo=UTC)
+        for time in (file.upload_time for file in files)
+        if time
+    ]
+    requires = (file.requires_python for file in files if _is_specifier(file.requires_python))
+    return Release(str(version), min(uploaded, default=None), next(requires, "") or "")
+
+
+def _is_specifier(text: str | None) -> bool:
+    """Whether Pythons can be compared with it; old releases have what cannot."""
+    try:
+        return bool(text and SpecifierSet(text))
+    except InvalidSpecifier:
+        return False
 
 
 def _unasked(package: str, why: str, url: str = "") -> CkptmatrixError:
