@@ -408,7 +408,10 @@ class RunRecord:
     processes: int = 1
     """Most processes that any scenario of the run trained with."""
     newer: tuple[str, ...] = ()
-    """Releases on the index that are newer than the newest one tested."""
+    """Releases of accelerate on the index that are newer than the newest one measured."""
+    newer_packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The same of what accelerate ran on: package, or `python` for its minor versions -> releases,
+    oldest first. Empty if the index has never answered."""
     shard: ShardRecord | None = None
     """Which part of a plan it is; None for a whole run, merged ones included."""
 

@@ -241,6 +241,24 @@ def test_a_failed_control_stays_failed() -> None:
     assert [one for one in merged.controls if not one.passed] == [failed]
 
 
+def test_a_release_that_any_shard_knew_of_is_out() -> None:
+    found = apart(3)  # the third could not ask the index
+    known: list[dict[str, tuple[str, ...]]] = [
+        {"torch": ("2.9.0", "2.14.0"), "numpy": ()},
+        {"torch": ("2.10.0", "2.14.0"), "numpy": (), "python": ("3.14",)},
+        {},
+    ]
+    found = {
+        name: run_of(newer_packages=packages)(one)
+        for (name, one), packages in zip(found.items(), known, strict=True)
+    }
+    assert merge(found).run.newer_packages == {
+        "torch": ("2.9.0", "2.10.0", "2.14.0"),
+        "numpy": (),
+        "python": ("3.14",),
+    }
+
+
 def test_what_failed_in_ckptmatrix_itself_is_kept_and_old_problems_are_not() -> None:
     found = apart(2)
     itself = Problem(ProblemKind.HARNESS_FAILED, "basic/a/b was never measured")

@@ -38,7 +38,7 @@ def cli() -> None:
     """Know before you upgrade: will your accelerate checkpoints still resume?
 
     \b
-    Before an upgrade   plan, run, report, upgrade, diff
+    Before an upgrade   plan, run, report, upgrade, diff, versions
     On many machines    write, run --shard, merge
     A broken checkpoint inspect, explain, doctor, try, repair
 

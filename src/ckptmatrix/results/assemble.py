@@ -2,17 +2,14 @@
 
 import platform
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-
-from packaging.version import Version
 
 from ckptmatrix import __version__
 from ckptmatrix.checkpoint.format.names import FileKind
 from ckptmatrix.environments.bundle import package_digest
-from ckptmatrix.environments.index import released
-from ckptmatrix.errors import CkptmatrixError, NothingRanError
+from ckptmatrix.environments.index_of_the_day import index_of_the_day
+from ckptmatrix.errors import NothingRanError
 from ckptmatrix.knowledge.causes import explained
 from ckptmatrix.knowledge.expectations import lay_over
 from ckptmatrix.measure.judge import blank
@@ -28,7 +25,7 @@ from ckptmatrix.model import (
     RunRecord,
     Status,
 )
-from ckptmatrix.plan.planning import Plan
+from ckptmatrix.plan.newer import ACCELERATE, not_measured
 from ckptmatrix.util.home import digest
 
 
@@ -51,7 +48,7 @@ def inputs_digest(measured: Measured) -> str:
         lab.times(job.plan.cells),
         [asdict(control) for control in measured.controls],
         measured.failures,
-        _newer(job.plan),
+        _newer(measured),
     )
 
 
@@ -83,6 +80,7 @@ def _assembled(measured: Measured) -> Matrix:
         reasons = Counter(record.reason for record in cells).most_common(1)
         raise NothingRanError(f"no cell could be measured: {reasons[0][0]}", "widen the selection")
     built = [lab.registry.installed(environment) for environment in job.plan.environments]
+    newer = _newer(measured)
     checkpoints = measured.checkpoints()
     judged = bool(measured.controls) or not loaded
     passed = judged and all(control.passed for control in measured.controls)
@@ -99,7 +97,8 @@ def _assembled(measured: Measured) -> Matrix:
             measured=sum(record.measured >= measured.started for record in loaded),
             device_name=next((one.device_name for one in built if one.device_name), ""),
             processes=max(map(_processes, checkpoints), default=1),
-            newer=_newer(job.plan),
+            newer=newer.get(ACCELERATE, ()),
+            newer_packages={name: newer[name] for name in newer if name != ACCELERATE},
             shard=job.shard,
         ),
         {one.environment.id: one.record for one in built},
@@ -122,11 +121,8 @@ def with_causes(matrix: Matrix) -> Matrix:
     return replace(matrix, cells=cells, causes=causes)
 
 
-def _newer(plan: Plan) -> tuple[str, ...]:
-    """Releases on the index beyond the newest one tested; none if the index cannot be asked."""
-    newest = max(Version(environment.accelerate) for environment in plan.environments)
-    try:
-        index: Iterable[str] = released("accelerate")
-    except CkptmatrixError:
-        return ()
-    return tuple(release for release in index if Version(release) > newest)
+def _newer(measured: Measured) -> dict[str, tuple[str, ...]]:
+    """Package -> releases beyond the newest one measured; nothing if the index never answered."""
+    registry, home = measured.lab.registry, measured.job.site.home
+    records = (registry.installed(one).record for one in measured.job.plan.environments)
+    return not_measured(records, index_of_the_day(home))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ckptmatrix.model import ControlsResult, Matrix, ProblemKind, Status, summary
+from ckptmatrix.plan.newer import sentence_of
 
 _SHOWN = 20
 
@@ -27,6 +28,8 @@ class Conclusion:
     """The page to read."""
     exit_code: int
     """0 all as expected, 1 unexpected outcomes, 3 a control failed or cells have no outcome."""
+    newer: str = ""
+    """Which releases are out and not measured, a sentence; empty if none is known of."""
 
 
 def concluded(matrix: Matrix, report: Path) -> Conclusion:
@@ -58,6 +61,7 @@ def concluded(matrix: Matrix, report: Path) -> Conclusion:
         matrix.run.finished,
         str(report),
         exit_code(matrix),
+        sentence_of(matrix.run),
     )
 
 

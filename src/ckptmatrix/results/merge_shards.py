@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NoReturn, TypeVar
 
+from packaging.version import Version
+
 from ckptmatrix.environments.other_machine import unlike
 from ckptmatrix.errors import NothingRanError, UsageError
 from ckptmatrix.model import (
@@ -210,8 +212,18 @@ def _run(matrices: list[Matrix]) -> RunRecord:
         device_name="; ".join(dict.fromkeys(run.device_name for run in runs if run.device_name)),
         processes=max(run.processes for run in runs),
         newer=tuple(dict.fromkeys(release for run in runs for release in run.newer)),
+        newer_packages=_newer_packages(runs),
         shard=None,
     )
+
+
+def _newer_packages(runs: list[RunRecord]) -> dict[str, tuple[str, ...]]:
+    """What any shard knows of; each has the environments of the whole plan to compare with."""
+    known: dict[str, set[str]] = {}
+    for run in runs:
+        for name, versions in run.newer_packages.items():
+            known.setdefault(name, set()).update(versions)
+    return {name: tuple(sorted(versions, key=Version)) for name, versions in known.items()}
 
 
 def _refuse(message: str, remedy: str) -> NoReturn:

@@ -47,8 +47,8 @@ def _lines(page: Page) -> Iterator[str]:
     yield from _grids(page)
     yield from _scenarios(page)
     yield from _causes(page)
-    if run.newer:
-        yield f"Newer releases that are not covered: {escape(', '.join(run.newer))}."
+    if page.newer:
+        yield f"Newer releases: {escape(page.newer)}."
 
 
 def _counts(page: Page) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ckptmatrix.model import CellRecord, ControlsResult, Matrix, Status
+from ckptmatrix.plan.newer import sentence_of
 from ckptmatrix.results.findings.ages import ages
 from ckptmatrix.results.findings.axis import Axis, axis_of
 from ckptmatrix.results.findings.cause_areas import Finding, findings_of
@@ -56,6 +57,11 @@ class Page:
     def ages(self) -> str:
         """How many loads were measured in this run, and when the others were."""
         return ages(self.matrix)
+
+    @property
+    def newer(self) -> str:
+        """Which releases were out and not measured, a sentence; empty if none was known of."""
+        return sentence_of(self.matrix.run)
 
     @property
     def regressions(self) -> int:
