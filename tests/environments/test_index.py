@@ -13,7 +13,7 @@ import pytest
 
 from ckptmatrix.environments.index import places, released, releases, uv_settings
 from ckptmatrix.errors import CkptmatrixError
-from ckptmatrix.plan.newer import Release
+from ckptmatrix.plan.newer import IndexRelease
 from tests.support.index import JSON, Index, ask_only, html, serving
 
 
@@ -72,8 +72,8 @@ def test_releases_have_the_date_of_their_first_file(index: Index) -> None:
     index.release("torch", "2.14.0", "2026-09-02T13:42:48.266558Z", ">=3.10")
     index.release("torch", "2.9.0", "2025-10-15")
     assert releases("torch") == (
-        Release("2.9.0", datetime(2025, 10, 15, 12, tzinfo=UTC)),
-        Release("2.14.0", datetime(2026, 9, 2, 13, 42, 48, 266558, tzinfo=UTC), ">=3.10"),
+        IndexRelease("2.9.0", datetime(2025, 10, 15, 12, tzinfo=UTC)),
+        IndexRelease("2.14.0", datetime(2026, 9, 2, 13, 42, 48, 266558, tzinfo=UTC), ">=3.10"),
     )
     assert released("torch") == ("2.9.0", "2.14.0")
 
@@ -81,7 +81,7 @@ def test_releases_have_the_date_of_their_first_file(index: Index) -> None:
 def test_an_index_may_be_sloppy(index: Index) -> None:
     index.release("torch", "2.14.0", "2026-09-02T13:00:00", requires="3.10 or so")
     index.release("torch", "2.14.0", "2026-09-02T12:00:00Z", platform="cp311-cp311-win_amd64")
-    assert releases("torch") == (Release("2.14.0", datetime(2026, 9, 2, 12, tzinfo=UTC)),)
+    assert releases("torch") == (IndexRelease("2.14.0", datetime(2026, 9, 2, 12, tzinfo=UTC)),)
 
 
 @pytest.mark.parametrize("html_only", [False, True])
@@ -98,16 +98,16 @@ def test_withdrawn_and_pre_releases_do_not_count(index: Index, html_only: bool) 
     index.files["torch"] += index.files["torchvision"]  # a page may list anything
     index.files["torch"].append({**index.files["torch"][0], "filename": "torch-9.exe"})
     assert releases("torch") == (
-        Release("2.13.0"),
-        Release("2.14.0", requires_python=">=3.10"),
-        Release("2.14.1", requires_python=">=3.11"),
+        IndexRelease("2.13.0"),
+        IndexRelease("2.14.0", requires_python=">=3.10"),
+        IndexRelease("2.14.1", requires_python=">=3.11"),
     )
 
 
 def test_the_older_form_gives_no_dates(index: Index) -> None:
     index.html_only = True
     index.release("torch", "2.14.0", "2026-09-02")
-    assert releases("torch") == (Release("2.14.0"),)
+    assert releases("torch") == (IndexRelease("2.14.0"),)
 
 
 def test_several_places_are_put_together(

@@ -7,7 +7,7 @@ from ckptmatrix.model import EnvironmentRecord, EnvironmentStatus, Stack
 from ckptmatrix.plan.config import Config, Tier
 from ckptmatrix.plan.coverage import coverage
 from ckptmatrix.plan.newer import (
-    Release,
+    IndexRelease,
     declared_versions,
     listing,
     measured_versions,
@@ -62,16 +62,16 @@ def test_declared_is_what_is_named(tmp_path: Path) -> None:
 
 
 def test_newer_is_beyond_the_newest_and_in_order() -> None:
-    releases = [Release(version) for version in ("2.10.0", "2.9.0", "2.8.0", "2.7.9")]
+    releases = [IndexRelease(version) for version in ("2.10.0", "2.9.0", "2.8.0", "2.7.9")]
     assert [one.version for one in newer_than(("2.8.0", "1.0"), releases)] == ["2.9.0", "2.10.0"]
     assert len(newer_than((), releases)) == 4
 
 
 def test_a_run_records_what_its_environments_do_not_reach() -> None:
     index = {
-        "accelerate": (Release("1.10.0"), Release("1.15.0")),
-        "torch": (Release("2.13.0"),),
-        "python": (Release("3.10"), Release("3.14")),
+        "accelerate": (IndexRelease("1.10.0"), IndexRelease("1.15.0")),
+        "torch": (IndexRelease("2.13.0"),),
+        "python": (IndexRelease("3.10"), IndexRelease("3.14")),
     }
     found = not_measured(RECORDS, index)
     assert found == {"accelerate": ("1.15.0",), "torch": (), "python": ("3.14",)}
@@ -94,10 +94,10 @@ def test_coverage_of_a_package(tmp_path: Path) -> None:
     config = declared(tmp_path, "torch==2.14.0")
     index = {
         "torch": (
-            Release("2.13.0", datetime(2026, 7, 8, tzinfo=UTC)),
-            Release("2.14.0", datetime(2026, 11, 12, 12, tzinfo=UTC), ">=3.10"),
-            Release("2.14.1"),
-            Release("2.15.0", datetime(2026, 11, 25, tzinfo=UTC), ">=3.12"),
+            IndexRelease("2.13.0", datetime(2026, 7, 8, tzinfo=UTC)),
+            IndexRelease("2.14.0", datetime(2026, 11, 12, 12, tzinfo=UTC), ">=3.10"),
+            IndexRelease("2.14.1"),
+            IndexRelease("2.15.0", datetime(2026, 11, 25, tzinfo=UTC), ">=3.12"),
         ),
         "python": (),
     }
@@ -116,6 +116,6 @@ def test_coverage_of_a_package(tmp_path: Path) -> None:
 
 
 def test_a_patch_release_of_python_is_no_reason_against_its_minor() -> None:
-    assert Release("1", requires_python=">=3.9.2,<3.12").installable(["3.9"])
-    assert not Release("1", requires_python=">=3.12").installable(["3.9", "3.11"])
-    assert Release("1").installable(["3.9"])
+    assert IndexRelease("1", requires_python=">=3.9.2,<3.12").installable(["3.9"])
+    assert not IndexRelease("1", requires_python=">=3.12").installable(["3.9", "3.11"])
+    assert IndexRelease("1").installable(["3.9"])

@@ -13,7 +13,7 @@ import pytest
 from ckptmatrix.knowledge.expectations import Expectations
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.measure.measured import Measured
+from ckptmatrix.measure.measured_run import MeasuredRun
 from ckptmatrix.model import Cell
 from ckptmatrix.plan.planning import make_plan
 from ckptmatrix.plan.selected import Selected
@@ -97,7 +97,7 @@ def test_it_falls_with_the_remedies(lab: Lab) -> None:
     selected = Selected(lab.site.config, selection, "", plan)
     job = Job(lab.site, selected, Expectations((), "eras"))
     other = replace(job, selected=replace(selected, plan=replace(plan, remedies=not plan.remedies)))
-    one, another = (inputs_digest(Measured(asked, lab, (), {}, "")) for asked in (job, other))
+    one, another = (inputs_digest(MeasuredRun(asked, lab, (), {}, "")) for asked in (job, other))
     assert one != another
 
 

@@ -17,7 +17,15 @@ from ckptmatrix.errors import CkptmatrixError, UsageError
 from ckptmatrix.plan.adding import Added, add_releases
 from ckptmatrix.plan.config import Config, read_config
 from ckptmatrix.plan.coverage import Coverage, NewerRelease, coverage
-from ckptmatrix.plan.newer import ACCELERATE, PACKAGES, PYTHON, Release, listing, sentence, title
+from ckptmatrix.plan.newer import (
+    ACCELERATE,
+    PACKAGES,
+    PYTHON,
+    IndexRelease,
+    listing,
+    sentence,
+    title,
+)
 from ckptmatrix.results.which_matrix import finished_matrix
 from ckptmatrix.util.files import write_atomically
 
@@ -102,7 +110,7 @@ def command(
     sys.exit(_exit_code(found, limit))
 
 
-def _add(config: Config, releases: tuple[Release, ...]) -> Added:
+def _add(config: Config, releases: tuple[IndexRelease, ...]) -> Added:
     """Write what is new into `matrix.toml`.
 
     Raises:

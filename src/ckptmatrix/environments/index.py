@@ -28,7 +28,7 @@ from pip._internal.models.index import PyPI  # the only place that names pip's d
 
 from ckptmatrix.environments.simple_page import ListedFile, PageError, files_at
 from ckptmatrix.errors import CkptmatrixError
-from ckptmatrix.plan.newer import Release
+from ckptmatrix.plan.newer import IndexRelease
 
 _FOR_UV = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -111,7 +111,7 @@ def places(environ: Mapping[str, str]) -> Places:
     return Places(tuple(dict.fromkeys(urls)), tuple(filter(None, links)), certificates)
 
 
-def releases(package: str, timeout: float = 30) -> tuple[Release, ...]:
+def releases(package: str, timeout: float = 30) -> tuple[IndexRelease, ...]:
     """Every release of a package, wherever uv would look for it, oldest first.
 
     Pre-releases, and releases of which every file was withdrawn, do not count.
@@ -161,7 +161,7 @@ def _version_of(filename: str, package: NormalizedName) -> Version | None:
     return Version(version.public) if name == package else None
 
 
-def _release(version: Version, files: Iterable[ListedFile]) -> Release:
+def _release(version: Version, files: Iterable[ListedFile]) -> IndexRelease:
     uploaded = [
         # Times are in UTC (PEP 700), also where an index forgets to say so.
         time if time.tzinfo else time.replace(tzinfo=UTC)
@@ -169,7 +169,7 @@ def _release(version: Version, files: Iterable[ListedFile]) -> Release:
         if time
     ]
     requires = (file.requires_python for file in files if _is_specifier(file.requires_python))
-    return Release(str(version), min(uploaded, default=None), next(requires, "") or "")
+    return IndexRelease(str(version), min(uploaded, default=None), next(requires, "") or "")
 
 
 def _is_specifier(text: str | None) -> bool:

@@ -10,12 +10,12 @@ import msgspec
 from ckptmatrix.environments.index import places, releases
 from ckptmatrix.environments.pythons import pythons
 from ckptmatrix.errors import CkptmatrixError
-from ckptmatrix.plan.newer import PACKAGES, PYTHON, Release
+from ckptmatrix.plan.newer import PACKAGES, PYTHON, IndexRelease
 from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import Home, digest
 from ckptmatrix.util.parallel import side_by_side
 
-Index = dict[str, tuple[Release, ...]]
+Index = dict[str, tuple[IndexRelease, ...]]
 """Package -> its releases, oldest first."""
 
 _DAY = timedelta(days=1)
@@ -57,7 +57,7 @@ def ask_index(packages: tuple[str, ...] = (*PACKAGES, PYTHON), timeout: float = 
     places(os.environ)  # once, and not in each thread
     settings = dict(os.environ)
 
-    def one(package: str) -> tuple[Release, ...]:
+    def one(package: str) -> tuple[IndexRelease, ...]:
         return pythons(settings) if package == PYTHON else releases(package, timeout)
 
     return dict(zip(packages, side_by_side(one, packages, len(packages)), strict=True))

@@ -7,7 +7,7 @@ import msgspec
 from packaging.version import Version
 
 from ckptmatrix.environments.uv import InstallError, run_uv
-from ckptmatrix.plan.newer import Release
+from ckptmatrix.plan.newer import IndexRelease
 
 _LIST = ["python", "list", "--all-versions", "--only-downloads", "--output-format", "json"]
 
@@ -26,7 +26,7 @@ class _Build(msgspec.Struct):
         return [datetime.strptime(day[1], "%Y%m%d").replace(tzinfo=UTC)] if day else []
 
 
-def pythons(settings: dict[str, str]) -> tuple[Release, ...]:
+def pythons(settings: dict[str, str]) -> tuple[IndexRelease, ...]:
     """Minor versions of CPython that uv can fetch for this machine, oldest first.
 
     uv brings the list along, so no network is asked, and it is as new as uv itself. It has no dates
@@ -48,4 +48,6 @@ def pythons(settings: dict[str, str]) -> tuple[Release, ...]:
         version = Version(build.version)
         if build.implementation == "cpython" and not version.is_prerelease:
             found.setdefault(Version(f"{version.major}.{version.minor}"), []).extend(build.made)
-    return tuple(Release(str(minor), min(found[minor], default=None)) for minor in sorted(found))
+    return tuple(
+        IndexRelease(str(minor), min(found[minor], default=None)) for minor in sorted(found)
+    )

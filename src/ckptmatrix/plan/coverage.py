@@ -8,7 +8,7 @@ from ckptmatrix.model import EnvironmentRecord
 from ckptmatrix.plan.config import Config
 from ckptmatrix.plan.newer import (
     PYTHON,
-    Release,
+    IndexRelease,
     declared_versions,
     measured_versions,
     newer_than,
@@ -68,7 +68,7 @@ class Coverage:
 def coverage(
     config: Config,
     records: Iterable[EnvironmentRecord],
-    index: Mapping[str, tuple[Release, ...]],
+    index: Mapping[str, tuple[IndexRelease, ...]],
     now: datetime,
 ) -> tuple[Coverage, ...]:
     """Work out how far measurements reach.
@@ -82,7 +82,7 @@ def coverage(
     measured, declared = measured_versions(records), declared_versions(config)
     pythons = (*measured[PYTHON], *declared[PYTHON])
 
-    def one(release: Release, named: tuple[str, ...]) -> NewerRelease:
+    def one(release: IndexRelease, named: tuple[str, ...]) -> NewerRelease:
         fits = release.installable(pythons)
         return NewerRelease(
             release.version,

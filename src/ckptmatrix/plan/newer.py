@@ -25,7 +25,7 @@ _NAMED = 4
 
 
 @dataclass(frozen=True)
-class Release:
+class IndexRelease:
     """One release on the index."""
 
     version: str
@@ -78,7 +78,7 @@ def declared_versions(config: Config) -> dict[str, tuple[str, ...]]:
     return _sorted(found)
 
 
-def newer_than(known: Sequence[str], releases: Iterable[Release]) -> tuple[Release, ...]:
+def newer_than(known: Sequence[str], releases: Iterable[IndexRelease]) -> tuple[IndexRelease, ...]:
     """The releases beyond the newest one that is known, oldest first; all if none is known."""
     newest = max(map(Version, known), default=None)
     beyond = (one for one in releases if newest is None or Version(one.version) > newest)
@@ -86,7 +86,7 @@ def newer_than(known: Sequence[str], releases: Iterable[Release]) -> tuple[Relea
 
 
 def not_measured(
-    records: Iterable[EnvironmentRecord], index: Mapping[str, Iterable[Release]]
+    records: Iterable[EnvironmentRecord], index: Mapping[str, Iterable[IndexRelease]]
 ) -> dict[str, tuple[str, ...]]:
     """Package -> versions on the index that are newer than any of these environments has.
 

@@ -13,7 +13,7 @@ from ckptmatrix.errors import NothingRanError
 from ckptmatrix.knowledge.causes import explained
 from ckptmatrix.knowledge.expectations import lay_over
 from ckptmatrix.measure.judge import blank
-from ckptmatrix.measure.measured import Measured
+from ckptmatrix.measure.measured_run import MeasuredRun
 from ckptmatrix.measure.outcome_store import now
 from ckptmatrix.model import (
     MEASURED,
@@ -29,7 +29,7 @@ from ckptmatrix.plan.newer import ACCELERATE, not_measured
 from ckptmatrix.util.home import digest
 
 
-def inputs_digest(measured: Measured) -> str:
+def inputs_digest(measured: MeasuredRun) -> str:
     """Digest of everything that the matrix is made from, but for the expectations and the time."""
     job, lab = measured.job, measured.lab
     return digest(
@@ -52,7 +52,7 @@ def inputs_digest(measured: Measured) -> str:
     )
 
 
-def judged_matrix(measured: Measured) -> Matrix:
+def judged_matrix(measured: MeasuredRun) -> Matrix:
     """Everything that was found out, and what of it was expected.
 
     Raises:
@@ -64,7 +64,7 @@ def judged_matrix(measured: Measured) -> Matrix:
     return lay_over(_assembled(measured), job.expectations, tier, today)
 
 
-def _assembled(measured: Measured) -> Matrix:
+def _assembled(measured: MeasuredRun) -> Matrix:
     job, lab = measured.job, measured.lab
     cells = []
     problems = []
@@ -121,7 +121,7 @@ def with_causes(matrix: Matrix) -> Matrix:
     return replace(matrix, cells=cells, causes=causes)
 
 
-def _newer(measured: Measured) -> dict[str, tuple[str, ...]]:
+def _newer(measured: MeasuredRun) -> dict[str, tuple[str, ...]]:
     """Package -> releases beyond the newest one measured; nothing if the index never answered."""
     registry, home = measured.lab.registry, measured.job.site.home
     records = (registry.installed(one).record for one in measured.job.plan.environments)
