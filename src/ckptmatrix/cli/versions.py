@@ -159,8 +159,8 @@ def _lines(
 ) -> Iterator[str]:
     """Give what is said below the table."""
     yield ""
-    told = sentence({one.package: one.versions for one in found})
-    yield told or "nothing newer is out"
+    said = sentence({one.package: one.versions for one in found})
+    yield said or "nothing newer is out"
     if limit is not None:
         late = listing({one.package: one.out(limit) for one in found})
         yield f"out {limit} days or longer: {late or 'none of them'}"

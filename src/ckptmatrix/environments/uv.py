@@ -105,7 +105,7 @@ def run_uv(arguments: list[str], settings: dict[str, str]) -> str:
     """Run uv and give what it printed.
 
     Args:
-        arguments: what it is told.
+        arguments: of the command.
         settings: its whole environment.
 
     Raises:

@@ -21,7 +21,7 @@ PACKAGES = (ACCELERATE, "torch", "numpy", "safetensors")
 """What an environment is described by, beside Python; names as the index has them."""
 
 _NAMED = 4
-"""So many releases are named; of more the first, the last and the number are told."""
+"""So many releases are named; of more the first, the last and the number are given."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def sentence(newer: Mapping[str, Sequence[str]]) -> str:
         newer: package -> versions, oldest first.
     """
     one = sum(map(len, newer.values())) == 1
-    told = listing(newer)
-    return f"{told} {'is' if one else 'are'} out and not measured" if told else ""
+    named = listing(newer)
+    return f"{named} {'is' if one else 'are'} out and not measured" if named else ""
 
 
 def listing(newer: Mapping[str, Sequence[str]]) -> str:
