@@ -207,6 +207,7 @@ def test_names_and_tied_weights_are_fitted(pieces):
         "prefix taken": [["x", "y"], prefix],
         "prefix given": [compiled, f"{prefix}, tied: _orig_mod.head"],
         "unknown": [["z"], ""],
+        "without memory": [["x"], ""],
     }
 
 
