@@ -440,7 +440,7 @@ def look_through(path: Path) -> PickledFile:
 
 def is_harmless(name: str) -> bool:
     """Return whether a global may be named by a file that is loaded here."""
-    name = re.sub(r"^__builtin__\.", "builtins.", name)
+    name = name.replace("__builtin__.", "builtins.")  # as Python 2 spells it
     return name in HARMLESS_NAMES or TORCH_TYPES.fullmatch(name) is not None
 
 

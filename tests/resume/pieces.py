@@ -329,6 +329,7 @@ def weights_fitted() -> dict[str, Any]:
         "prefix taken": fit({"_orig_mod.x": a, "_orig_mod.y": b}, {"x": a, "y": b}),
         "prefix given": fit({"x": a, "y": b}, compiled),
         "unknown": fit({"z": a}, {"x": a}),
+        "without memory": fit({"x": a}, {n: torch.ones(2, device="meta") for n in ("x", "y")}),
     }
 
 

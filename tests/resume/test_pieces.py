@@ -209,6 +209,7 @@ def test_names_and_tied_weights_are_fitted(pieces: dict[str, Any]) -> None:
         "prefix taken": [["x", "y"], prefix],
         "prefix given": [compiled, f"{prefix}, tied: _orig_mod.head"],
         "unknown": [["z"], ""],
+        "without memory": [["x"], ""],
     }
 
 
