@@ -13,7 +13,7 @@ from ckptmatrix.checkpoint.inspect.gathering import gather
 from ckptmatrix.checkpoint.inspect.inspection import as_json, inspect, oddities
 from ckptmatrix.checkpoint.inspect.outlook import NUMPY_STARTS, TORCH_STARTS, alike, outlook
 from ckptmatrix.checkpoint.inspect.prediction import predict
-from ckptmatrix.checkpoint.inspect.provenance import Evidence, range_of
+from ckptmatrix.checkpoint.inspect.provenance import Observation, range_of
 from ckptmatrix.knowledge import releases
 from tests.support.places import BY_TRAINING_STACK, LORA
 
@@ -48,7 +48,7 @@ def test_the_true_writer_lies_in_the_range_found(directory, accelerate, torch, n
 
 
 def test_contradicting_evidence_is_said():
-    both = (Evidence("torch", ">=2.7", "a"), Evidence("torch", "<2.1", "b"))
+    both = (Observation("torch", ">=2.7", "a"), Observation("torch", "<2.1", "b"))
     assert range_of(both, "torch") == "contradictory"
     assert range_of((), "torch") == ""
 
@@ -130,7 +130,7 @@ def test_random_states_missing_for_a_later_rank(tmp_path):
 
 
 def test_every_change_of_a_release_is_a_difference():
-    described = [releases.release(str(version)) for version in releases.changes()]
+    described = [releases.ACCELERATE.at(str(start)) for start in releases.ACCELERATE.starts]
     assert all(one != other for one, other in pairwise(described))
 
 
@@ -139,7 +139,7 @@ def test_the_outlook_says_what_each_environment_would(directory):
     """Each environment lies in exactly one box, and the box says the same as asking directly."""
     facts = gather(directory)
     boxes = outlook(facts)
-    for release in map(str, releases.changes()):
+    for release in map(str, releases.ACCELERATE.starts):
         for torch in TORCH_STARTS:
             for numpy in NUMPY_STARTS:
                 pins = {"accelerate": release, "torch": torch, "numpy": numpy}

@@ -11,7 +11,7 @@ import msgspec
 from ckptmatrix.checkpoint.inspect.facts import CounterFact, Facts
 from ckptmatrix.checkpoint.inspect.gathering import gather
 from ckptmatrix.checkpoint.inspect.outlook import Prospect, outlook
-from ckptmatrix.checkpoint.inspect.provenance import Evidence, problems_of, provenance, range_of
+from ckptmatrix.checkpoint.inspect.provenance import Observation, problems_of, provenance, range_of
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack, recognise
 
 
@@ -23,7 +23,7 @@ class Inspection:
     """What was read."""
     stack: TrainingStack
     """Who wrote it."""
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[Observation, ...]
     """What can be told about the writer's versions, processes and GPUs."""
     counters: tuple[CounterFact, ...]
     """Where each count of steps lives."""
@@ -140,7 +140,7 @@ def _kinds(one: Inspection) -> set[str]:
 
 def as_json(one: Inspection) -> dict[str, Any]:
     """A value for `--json`: the facts without the list of tensors, and the conclusions."""
-    value = msgspec.to_builtins(one)
+    value = msgspec.to_builtins(one, enc_hook=str)
     assert isinstance(value, dict)
     for kind in ("models", "nested"):
         for model, fact in zip(value["facts"][kind], getattr(one.facts, kind), strict=True):

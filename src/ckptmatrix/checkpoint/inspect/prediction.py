@@ -17,7 +17,13 @@ from ckptmatrix.checkpoint.inspect.facts import Facts, ModelFact
 from ckptmatrix.checkpoint.inspect.simulated_load import Load, RaisedError, Reader, open_file
 from ckptmatrix.checkpoint.inspect.simulated_random_states import GENERATORS, random_states
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack, recognise
-from ckptmatrix.knowledge import releases
+from ckptmatrix.knowledge.releases import (
+    ACCELERATE,
+    TORCH,
+    SeedableSampler,
+    StepRead,
+    WeightsRead,
+)
 from ckptmatrix.model import Status, Verdict
 
 
@@ -98,7 +104,7 @@ def _impossible(stack: TrainingStack, reader: Reader) -> Prediction | None:
         reason = f"{stack.title} does not load it with Accelerator.load_state."
         return Prediction(Status.UNSUPPORTED, cause="other-loader", reason=reason)
     if stack.hooks and not release.hooks:
-        first = releases.first_with(hooks=True)
+        first = ACCELERATE.first_with(hooks=True)
         reason = f"{stack.title} needs load hooks; accelerate has them from {first} on."
         return Prediction(Status.UNSUPPORTED, cause="hooks-missing", reason=reason)
     return None
@@ -122,7 +128,7 @@ def _untouched(load: Load) -> dict[str, Verdict]:
     verdicts = {name: Verdict.LOST for name, there in saved.items() if there}
     if had_scheduler and not saved["scheduler"]:
         verdicts["scheduler"] = Verdict.UNSAVED
-    if not saved["step"] and load.reader.release.step != "none":
+    if not saved["step"] and load.reader.release.step is not StepRead.NONE:
         verdicts["step"] = Verdict.UNSAVED
     return verdicts
 
@@ -157,10 +163,10 @@ def _model(load: Load, index: int, safe: ModelFact | None, pickled: ModelFact | 
     """One model: which of its two possible files is read, and whether the other one is newer."""
     release, name = load.reader.release, f"pytorch_model{f'_{index}' if index else ''}.bin"
     read, other = pickled, safe
-    if safe is not None and (release.weights != "bin" or pickled is None):
+    if safe is not None and (release.weights is not WeightsRead.BIN or pickled is None):
         read, other = safe, pickled
-    if read is None or (read is safe and release.weights == "bin"):
-        first = releases.first_with(weights="safetensors by name")
+    if read is None or (read is safe and release.weights is WeightsRead.BIN):
+        first = ACCELERATE.first_with(weights=WeightsRead.BY_NAME)
         raise RaisedError(
             f"FileNotFoundError: [Errno 2] No such file or directory: '.../{name}'",
             "safetensors-unknown",
@@ -205,7 +211,7 @@ def _optimizers(load: Load) -> None:
 def _schedulers(load: Load) -> None:
     files = _indexed(load.facts, "scheduler")
     had_one = any("initial_lr" in fact.group_keys for fact in load.facts.optimizers)
-    old_torch = Version(load.reader.torch) < releases.TORCH_NEW_SCHEDULERS
+    old_torch = not TORCH.at(load.reader.torch).new_schedulers
     if not load.reader.release.sees_schedulers and not old_torch:
         if files or had_one:
             load.verdicts["scheduler"] = Verdict.LOST if files else Verdict.UNSAVED
@@ -229,7 +235,7 @@ def _schedulers(load: Load) -> None:
 
 def _dataloaders(load: Load) -> None:
     """The position of stateful dataloaders, for the releases that know them."""
-    if load.reader.release.own_shuffling:
+    if load.reader.release.seedable_sampler is SeedableSampler.ALWAYS:
         load.verdicts["dataloader"] = Verdict.UNSAVED
         reason = (
             f"accelerate {load.reader.accelerate} shuffles by a sampler of its own, whose position "
@@ -257,7 +263,7 @@ def _scaler(load: Load) -> None:
 def _custom(load: Load) -> None:
     """Registered objects; from 1.1.0 on accelerate loads them with `weights_only=False`."""
     release = load.reader.release
-    weights_only = load.reader.refuses_by_default and not release.weights_only
+    weights_only = load.reader.refuses_by_default and not release.asks_weights_only
     names = [f"custom_checkpoint_{index}.pkl" for index in load.facts.custom]
     _open_all(load, "custom", names, weights_only=weights_only)
 

@@ -6,8 +6,14 @@ from packaging.version import Version
 
 from ckptmatrix.checkpoint.inspect.facts import Facts, FileFact
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack
-from ckptmatrix.knowledge import releases
-from ckptmatrix.knowledge.releases import Release
+from ckptmatrix.knowledge.releases import (
+    ACCELERATE,
+    NUMPY,
+    TORCH,
+    NumpyCore,
+    Release,
+    refused_globals,
+)
 from ckptmatrix.model import Verdict
 
 
@@ -33,29 +39,29 @@ class Reader:
     @property
     def release(self) -> Release:
         """What its accelerate does."""
-        return releases.release(self.accelerate)
+        return ACCELERATE.at(self.accelerate)
 
     @property
     def refuses(self) -> bool:
         """Whether files of tensors and random states are loaded with `weights_only`."""
-        if self.release.weights_only:
-            return Version(self.torch) >= releases.TORCH_WEIGHTS_ONLY
+        if self.release.asks_weights_only:
+            return Version(self.torch) >= Version(self.release.weights_only_from)
         return self.refuses_by_default
 
     @property
     def refuses_by_default(self) -> bool:
         """Whether a `torch.load` that says nothing is `weights_only`."""
-        return Version(self.torch) >= releases.TORCH_REFUSES_BY_DEFAULT
+        return TORCH.at(self.torch).refuses_by_default
 
     def refused(self, file: FileFact, weights_only: bool) -> tuple[str, ...]:
         """Names in the pickle that stop this reader from loading it."""
         names = tuple(file.globals)
         if weights_only:
-            return releases.refused_globals(
+            return refused_globals(
                 names, accelerate=self.accelerate, torch=self.torch, numpy=self.numpy
             )
-        if Version(self.numpy) < releases.NUMPY_KNOWS_NEW_SPELLING:
-            return tuple(name for name in names if name.startswith("numpy._core."))
+        if not NUMPY.at(self.numpy).knows_new_core:
+            return tuple(name for name in names if name.startswith(f"{NumpyCore.NUMPY_2}."))
         return ()
 
 

@@ -163,7 +163,7 @@ def _with_causes(row: Row, attempt: Attempt) -> Row:
         "",
         "ready",
         torch=found.range("torch"),
-        numpy="1" if numpy == "<2" else "2" if numpy else "",
+        numpy="1" if numpy.startswith("<2") else "2" if numpy else "",
     )
     sizes = {file.name: file.bytes for file in found.facts.files}
     checkpoint = CheckpointRecord(
