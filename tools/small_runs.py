@@ -6,6 +6,7 @@ Runs inside an environment with torch and accelerate and needs nothing else.
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ class Run:
     """One training with everything that accelerate saves."""
 
     def __init__(
-        self, model=None, optimizer=None, groups=1, custom=0, scaler=False, **kwargs
+        self, model=None, optimizer=None, groups=1, custom=0, scaler=False, scheduler=None, **kwargs
     ) -> None:
         self.accelerator = Accelerator(cpu=True, **kwargs)
         self.raw = model if model is not None else Net()
@@ -53,7 +54,8 @@ class Run:
             parameters = [{"params": parameters[:1]}, {"params": parameters[1:]}]
         make = optimizer or torch.optim.AdamW
         optimizer = make(parameters, lr=0.01)
-        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+        make_scheduler = scheduler or (lambda o: torch.optim.lr_scheduler.StepLR(o, 1))
+        scheduler = make_scheduler(optimizer)
         self.model, self.optimizer, self.scheduler = self.accelerator.prepare(
             self.raw, optimizer, scheduler
         )
@@ -88,3 +90,11 @@ def rewritten(path: str, name: str, change) -> str:
     change(value)
     torch.save(value, file)
     return path
+
+
+def rename_in_zip(file: Path, old: bytes, new: bytes) -> None:
+    with zipfile.ZipFile(file) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in records.items():
+            archive.writestr(name, data.replace(old, new) if name.endswith("data.pkl") else data)

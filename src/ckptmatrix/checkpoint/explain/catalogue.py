@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import msgspec
 
-from ckptmatrix.checkpoint.explain.words import with_releases
+from ckptmatrix.checkpoint.explain.words import with_versions
 
 
 class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,11 +84,11 @@ class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def catalogue() -> dict[str, Mode]:
-    """Every mode by id, the name of its file; releases stand in its texts as numbers."""
+    """Every mode by id, the name of its file; versions stand in its texts as numbers."""
     folder = files(__package__).joinpath("modes")
     return {
         entry.name.removesuffix(".toml"): msgspec.convert(
-            tomllib.loads(with_releases(entry.read_text("utf-8"))), Mode
+            tomllib.loads(with_versions(entry.read_text("utf-8"))), Mode
         )
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
         if entry.name.endswith(".toml")

@@ -231,13 +231,15 @@ class _Case:
 def _telling(chain: tuple[Failure, ...], fits: list[Recognised]) -> int:
     """Which exception of a chain tells most.
 
-    The last known one; what directly caused it, if that is known too; without a known one the
-    last that is no echo.
+    The last known one; what directly caused it, if that is known too and not covered; without a
+    known one the last that is no echo.
     """
     known = [at for at, fit in enumerate(fits) if fit.modes]
     if known:
         at = known[-1]
         while at and chain[at].link is Link.CAUSE and fits[at - 1].modes:
+            if fits[at - 1].modes[0] in catalogue()[fits[at].modes[0]].covers:
+                break
             at -= 1
         return at
     own = [at for at, failure in enumerate(chain) if echo_of(failure) is None]

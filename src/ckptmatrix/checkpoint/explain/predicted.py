@@ -4,7 +4,7 @@ from ckptmatrix.checkpoint.explain.weighing import Known
 from ckptmatrix.checkpoint.inspect.facts import Facts
 from ckptmatrix.checkpoint.inspect.outlook import NUMPY_STARTS, TORCH_STARTS
 from ckptmatrix.checkpoint.inspect.prediction import predict
-from ckptmatrix.knowledge import releases
+from ckptmatrix.knowledge.releases import ACCELERATE
 from ckptmatrix.model import Status
 
 
@@ -22,7 +22,7 @@ def predicted_causes(facts: Facts, known: Known, *, raised: bool) -> frozenset[s
     wanted = (Status.FAILED,) if raised else (Status.EXACT, Status.DEGRADED)
     outcomes = (
         predict(facts, release, torch, numpy)
-        for release in known.get("accelerate") or tuple(map(str, releases.changes()))
+        for release in known.get("accelerate") or tuple(map(str, ACCELERATE.starts))
         for torch in known.get("torch", TORCH_STARTS)
         for numpy in known.get("numpy", NUMPY_STARTS)
     )

@@ -190,7 +190,8 @@ class _Reader:
             match = _EXCEPTION.match(bare[_LOGGED.match(bare).end() :])  # type: ignore[union-attr]  # it can be empty, so it always matches
         if match is None:
             return 0
-        parts = [match["message"] or "", *self._more(at + 1, pytest is not None)]
+        first = match["message"] or ""
+        parts = [first, *self._more(at + 1, first, pytest is not None)]
         message = "\n".join(parts).strip()
         failure = Failure(match["type"], message, tuple(self.frames), self.rank, self.link)
         self.below_frame, self.frames = False, []
@@ -211,8 +212,9 @@ class _Reader:
                 return taken.frames[0]
         return None
 
-    def _more(self, start: int, pytest: bool) -> Iterator[str]:
-        """The lines that continue a message."""
+    def _more(self, start: int, first: str, pytest: bool) -> Iterator[str]:
+        """The lines that continue a message; a blank one does after a colon, or at its beginning."""
+        last = first.strip()
         for at in range(start, min(start + MESSAGE_LINES, len(self.lines))):
             line = self.lines[at]
             if pytest:
@@ -221,8 +223,11 @@ class _Reader:
                     return
                 line = match["rest"]
             bare = line.strip()
-            if not bare or is_head(line) or _ENDS_MESSAGE.search(line) or _EXCEPTION.match(bare):
+            if is_head(line) or _ENDS_MESSAGE.search(line) or _EXCEPTION.match(bare):
                 return
+            if not bare and last and not last.endswith(":"):
+                return
+            last = bare or last
             yield line
 
     def _unended(self) -> None:

@@ -1,38 +1,61 @@
-"""Placeholders of the texts of modes: releases by what they do, and what a message carries."""
+"""Placeholders of the texts of modes: versions by what they do, and what a message carries."""
 
 import re
 import shlex
 from collections.abc import Mapping
+from typing import Any
 
-from ckptmatrix.knowledge import releases
+from ckptmatrix.knowledge.releases import ACCELERATE, NUMPY, TORCH
+from ckptmatrix.knowledge.timeline import Timeline
 
-_RELEASE = re.compile(r"\{from (?P<field>\w+)=(?P<value>[^}]+)\}")
-_BORDER = re.compile(r"\{(?P<name>(?:torch|numpy)_\w+)\}")
+_TIMELINES: dict[str, Timeline[Any]] = {"accelerate": ACCELERATE, "torch": TORCH, "numpy": NUMPY}
+_VERSION = re.compile(
+    r"\{(?P<form>from|span|spec|value) (?P<package>accelerate|torch|numpy) (?P<wanted>[^}]+)\}"
+)
 _CARRIED = re.compile(r"\{(?P<name>[a-z]+)\}")
 
 
-def with_releases(text: str) -> str:
-    """Put releases where a text names them by what they do.
+def with_versions(text: str) -> str:
+    """Put versions where a text names them by what they do, as `knowledge.releases` knows it.
 
-    `{from step=demanded}` is the first accelerate with that setting in `knowledge.releases`,
-    `{torch_refuses_by_default}` the constant of that name there.
+    `{from accelerate step=demanded}` is the first version of which that holds, `{span accelerate
+    step=demanded}` all of them in words, `{spec torch refuses_by_default=true}` as a specifier;
+    several conditions are separated by semicolons. `{value accelerate weights_only_from}` is what
+    the newest version has there.
 
     Raises:
-        StopIteration: no release has that setting.
-        AttributeError: there is no such setting or constant.
+        AttributeError: there is no such setting.
+        ValueError: it holds of no version.
     """
-    text = _RELEASE.sub(lambda m: _short(str(_first_with(m["field"], m["value"]))), text)
-    return _BORDER.sub(lambda m: str(getattr(releases, m["name"].upper())), text)
+    return _VERSION.sub(_answer, text)
 
 
-def _first_with(field: str, value: str) -> object:
-    wanted: str | bool = {"true": True, "false": False}.get(value, value)
-    return releases.first_with(**{field: wanted})
+def _answer(match: re.Match[str]) -> str:
+    timeline, wanted = _TIMELINES[match["package"]], match["wanted"]
+    if match["form"] == "value":
+        return str(getattr(timeline.at(str(timeline.starts[-1])), wanted))
+    pairs = (pair.strip().split("=", 1) for pair in wanted.split(";"))
+    conditions = {name: _value(value) for name, value in pairs}
+    if match["form"] == "from":
+        return _short(str(timeline.first_with(**conditions)))
+    spans = timeline.spans_of(**conditions)
+    if match["form"] == "span":
+        return ", ".join(span.words for span in spans)
+    if len(spans) > 1:
+        raise ValueError(f"{match[0]} is no single span of versions")
+    return spans[0].specifier
 
 
-def _short(release: str) -> str:
+def _value(text: str) -> bool | int | str:
+    """A setting as it stands in the table."""
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if text.isdigit() else text
+
+
+def _short(version: str) -> str:
     """`0.32` for `0.32.0`."""
-    return release.removesuffix(".0") if release.count(".") > 1 else release
+    return version.removesuffix(".0") if version.count(".") > 1 else version
 
 
 def filled(text: str, carried: Mapping[str, str], defaults: Mapping[str, str]) -> str:
