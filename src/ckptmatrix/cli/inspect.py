@@ -9,6 +9,7 @@ import msgspec
 from packaging.version import InvalidVersion, Version
 from rich.console import Console
 
+from ckptmatrix.checkpoint.format.safety import Rating
 from ckptmatrix.checkpoint.inspect.console import (
     clean,
     newest_first,
@@ -75,7 +76,7 @@ def _console() -> Console:
 
 
 def _wrong(one: Inspection) -> bool:
-    return bool(one.problems or one.globals["dangerous"] or not one.is_checkpoint)
+    return bool(one.problems or one.globals[Rating.DANGEROUS] or not one.is_checkpoint)
 
 
 def _expand(directories: tuple[Path, ...]) -> list[Path]:

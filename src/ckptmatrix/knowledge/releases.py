@@ -91,6 +91,11 @@ class NumpyCore(StrEnum):
     NUMPY_1 = "numpy.core"
     NUMPY_2 = "numpy._core"
 
+    @property
+    def multiarray(self) -> str:
+        """The module of the functions that make arrays and scalars."""
+        return f"{self}.multiarray"
+
 
 class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one accelerate release does."""
@@ -130,6 +135,11 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def restores_step(self) -> bool:
         """Whether it saves `accelerator.step` and reads it again."""
         return self.step in (StepRead.DEMANDED, StepRead.ACCEPTED)
+
+    @property
+    def knows_shared_tensors(self) -> bool:
+        """Whether it loads safetensors that leave out all but one name of a shared tensor."""
+        return self.weights is WeightsRead.BY_STORAGE
 
     @property
     def asks_weights_only(self) -> bool:
@@ -173,7 +183,7 @@ class _Accepted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     numpy_below: str = ""
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _ReleasesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`releases.toml`."""
 
     accelerate: list[TableEntry]
@@ -184,7 +194,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _TABLE = msgspec.convert(
-    tomllib.loads(files(__package__).joinpath("releases.toml").read_text("utf-8")), _Table
+    tomllib.loads(files(__package__).joinpath("releases.toml").read_text("utf-8")), _ReleasesTable
 )
 ACCELERATE = Timeline(Release, _TABLE.accelerate)
 """What accelerate does; the first release is the oldest with `save_state`."""
@@ -253,3 +263,18 @@ def refused_globals(
     if not NUMPY.at(numpy).dtype_classes:
         accepted.discard("numpy.dtype")
     return tuple(name for name in names if name not in accepted and not _BUILT_IN.fullmatch(name))
+
+
+def refused_by_torch_alone(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Which names a weights-only load of the newest torch refuses where nobody adds to its list.
+
+    Args:
+        names: `module.name` of each global in the pickle; `__builtin__` is protocol 2's `builtins`.
+    """
+    accepted = {path for entry in _TABLE.globals if entry.torch for path in entry.paths}
+
+    def refused(name: str) -> bool:
+        path = name.replace("__builtin__.", "builtins.", 1)
+        return path not in accepted and not _BUILT_IN.fullmatch(path)
+
+    return tuple(filter(refused, names))

@@ -63,6 +63,11 @@ class Span:
             return str(self.first)
         return f"{self.first} to {self.last}" if self.last else f"{self.first} to before {self.end}"
 
+    @property
+    def up_to(self) -> str:
+        """The same by its last version, where it has no first: `up to 0.24.1`."""
+        return f"up to {self.last}" if self.first is None and self.last else self.words
+
     def __str__(self) -> str:
         return self.specifier or "any"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from ckptmatrix.checkpoint.repair import Options, repair
+from ckptmatrix.checkpoint.repair import RepairOptions, repair
 from ckptmatrix.environments.bundle import repair_digest
 from ckptmatrix.errors import CkptmatrixError
 from ckptmatrix.measure.checkpoints import Written
@@ -62,7 +62,7 @@ def _repaired(written: Written, place: Path) -> _Stamp:
         target.parent.mkdir(parents=True, exist_ok=True)
         reason = ""
         try:
-            repair(written.directory, target, Options(tied=written.tied))
+            repair(written.directory, target, RepairOptions(tied=written.tied))
         except CkptmatrixError as error:
             reason = f"repair refuses it: {error.message}".replace(f"{written.directory}", "it")
         files = [path for path in sorted(target.rglob("*")) if path.is_file()]

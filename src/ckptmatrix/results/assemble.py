@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 from packaging.version import Version
 
 from ckptmatrix import __version__
+from ckptmatrix.checkpoint.format.names import FileKind
 from ckptmatrix.environments.bundle import package_digest
 from ckptmatrix.environments.index import released
 from ckptmatrix.errors import CkptmatrixError, NothingRanError
-from ckptmatrix.knowledge.causes import Evidence, cause_of, known_causes
+from ckptmatrix.knowledge.causes import explained
 from ckptmatrix.knowledge.expectations import lay_over
 from ckptmatrix.measure.judge import blank
 from ckptmatrix.measure.measured import Measured
 from ckptmatrix.measure.outcome_store import now
-from ckptmatrix.model import MEASURED, CellRecord, CheckpointRecord, Matrix, RunRecord, Status
+from ckptmatrix.model import MEASURED, CheckpointRecord, Matrix, RunRecord, Status
 from ckptmatrix.plan.planning import Plan
 from ckptmatrix.util.home import digest
 
@@ -99,23 +100,12 @@ def _assembled(measured: Measured) -> Matrix:
 
 def _processes(checkpoint: CheckpointRecord) -> int:
     """How many processes saved it: each leaves its random states."""
-    return sum(name.startswith("random_states_") for name in checkpoint.files) or 1
+    return sum(FileKind.RANDOM_STATES.index(name) is not None for name in checkpoint.files) or 1
 
 
 def with_causes(matrix: Matrix) -> Matrix:
     """The matrix with the cause of each cell that is not exact, and the causes that occur."""
-    checkpoints = {(record.writer, record.scenario): record for record in matrix.checkpoints}
-
-    def caused(record: CellRecord) -> CellRecord:
-        if record.status not in MEASURED or record.status == Status.EXACT:
-            return record
-        writer, reader = matrix.environments[record.writer], matrix.environments[record.reader]
-        checkpoint = checkpoints[record.writer, record.scenario]
-        return replace(record, cause=cause_of(Evidence(record, writer, reader, checkpoint)))
-
-    cells = tuple(caused(record) for record in matrix.cells)
-    occurring = {record.cause for record in cells if record.cause}
-    causes = {name: known.cause for name, known in known_causes().items() if name in occurring}
+    cells, causes = explained(matrix.cells, matrix.environments, matrix.checkpoints)
     return replace(matrix, cells=cells, causes=causes)
 
 

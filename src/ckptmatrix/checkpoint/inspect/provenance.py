@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from ckptmatrix.checkpoint.format.names import FSDP_WEIGHTS, FileKind, WeightFormat
+from ckptmatrix.checkpoint.format.random_states import RandomKey, is_of_device
 from ckptmatrix.checkpoint.inspect.facts import Facts, RandomFact
 from ckptmatrix.knowledge.releases import (
     ACCELERATE,
@@ -18,12 +21,26 @@ from ckptmatrix.knowledge.releases import (
 )
 
 
+class About(StrEnum):
+    """What is concluded on."""
+
+    ACCELERATE = "accelerate"
+    TORCH = "torch"
+    NUMPY = "numpy"
+    PROCESSES = "processes"
+    GPUS = "GPUs"
+
+
+PACKAGES = (About.ACCELERATE, About.TORCH, About.NUMPY)
+"""What has versions."""
+
+
 @dataclass(frozen=True)
 class Observation:
-    """One observation and what follows from it."""
+    """Something that was seen and what follows from it."""
 
-    about: str
-    """`accelerate`, `torch`, `numpy`, `processes` or `GPUs`."""
+    about: About
+    """What it tells of."""
     conclusion: str
     """A version range such as `>=0.32.0`, or a plain statement."""
     because: str
@@ -40,7 +57,7 @@ def provenance(facts: Facts) -> tuple[Observation, ...]:
     )
 
 
-def range_of(evidence: tuple[Observation, ...], package: str) -> str:
+def range_of(evidence: tuple[Observation, ...], package: About) -> str:
     """The narrowest version range that all evidence on one package leaves; empty if none does.
 
     Returns:
@@ -63,23 +80,23 @@ def range_of(evidence: tuple[Observation, ...], package: str) -> str:
 
 
 def _accelerate(facts: Facts) -> Iterator[Observation]:
-    if any(model.format == "safetensors" for model in facts.models):
+    if any(model.format is WeightFormat.SAFETENSORS for model in facts.models):
         since = ACCELERATE.first_with(weights=WeightsRead.BY_NAME)
-        yield Observation("accelerate", f">={since}", "save_state wrote model.safetensors")
+        yield Observation(About.ACCELERATE, f">={since}", "save_state wrote model.safetensors")
     for random in facts.random[:1]:
         yield from _random_states(random)
-    if any(name.startswith("dl_state_dict") for name in facts.samplers):
+    if any(FileKind.DATALOADER.index(name) is not None for name in facts.samplers):
         stateful = ACCELERATE.span_of(stateful=True)
-        yield Observation("accelerate", stateful.specifier, "there is a dl_state_dict.bin")
-    if any("pytorch_model_fsdp" in name for name in (*facts.folders, *_names(facts))):
+        yield Observation(About.ACCELERATE, stateful.specifier, "there is a dl_state_dict.bin")
+    if any(FSDP_WEIGHTS in name for name in (*facts.folders, *_names(facts))):
         named = ACCELERATE.span_of(names_fsdp_weights=True)
-        seen = "FSDP's weights are called pytorch_model_fsdp"
-        yield Observation("accelerate", named.specifier, seen)
+        seen = f"FSDP's weights are called {FSDP_WEIGHTS}"
+        yield Observation(About.ACCELERATE, named.specifier, seen)
     had_scheduler = any("initial_lr" in fact.group_keys for fact in facts.optimizers)
-    if had_scheduler and not facts.schedulers and facts.file("scheduler.bin") is None:
+    if had_scheduler and not facts.schedulers and facts.file(FileKind.SCHEDULER.file()) is None:
         seeing = reversed(ACCELERATE.spans_of(sees_schedulers=True))
         yield Observation(
-            "accelerate",
+            About.ACCELERATE,
             ",".join(span.excluded for span in seeing),
             "the optimizer keeps a scheduler's initial_lr, but no scheduler.bin was written "
             "(unless the script did not prepare its scheduler)",
@@ -88,33 +105,27 @@ def _accelerate(facts: Facts) -> Iterator[Observation]:
         if random.numpy == NumpyCore.NUMPY_2:
             older = ACCELERATE.span_of(numpy_below="2")
             seen = f"written under numpy 2, which {' and '.join(older.series)} exclude"
-            yield Observation("accelerate", older.excluded, seen)
+            yield Observation(About.ACCELERATE, older.excluded, seen)
 
 
 def _random_states(random: RandomFact) -> Iterator[Observation]:
     """What the keys of the first process's random states tell of accelerate."""
     step = ACCELERATE.span_of(restores_step=True)
-    if "step" in random.keys:
-        yield Observation("accelerate", step.specifier, f"{random.file} has a step")
+    if RandomKey.STEP in random.keys:
+        yield Observation(About.ACCELERATE, step.specifier, f"{random.file} has a step")
     elif random.keys:
-        yield Observation("accelerate", step.excluded, f"{random.file} has no step")
+        yield Observation(About.ACCELERATE, step.excluded, f"{random.file} has no step")
     always = ACCELERATE.span_of(cuda_key_saved=CudaKeySaved.ALWAYS)
     if random.cuda == 0:
         seen = f"{random.file} has an empty torch_cuda_manual_seed"
-        yield Observation("accelerate", always.specifier, seen)
-    elif random.keys and not any(
-        key.startswith(("torch_", "xm_")) for key in _devices(random.keys)
-    ):
+        yield Observation(About.ACCELERATE, always.specifier, seen)
+    elif random.keys and not any(map(is_of_device, random.keys)):
         seen = f"{random.file} has no torch_cuda_manual_seed, and no other device's"
-        yield Observation("accelerate", always.excluded, seen)
+        yield Observation(About.ACCELERATE, always.excluded, seen)
     for key in random.keys:
         since = device_key_since(key)
         if since is not None:
-            yield Observation("accelerate", f">={since}", f"{random.file} has {key}")
-
-
-def _devices(keys: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(key for key in keys if key != "torch_manual_seed")
+            yield Observation(About.ACCELERATE, f">={since}", f"{random.file} has {key}")
 
 
 def _names(facts: Facts) -> tuple[str, ...]:
@@ -134,26 +145,26 @@ def _torch(facts: Facts) -> Iterator[Observation]:
     else:
         record, seen = "", f"has no record {older}"
     span = TORCH.span_of(newest_record=record)
-    yield Observation("torch", span.specifier, f"{first.name} {seen}")
+    yield Observation(About.TORCH, span.specifier, f"{first.name} {seen}")
     for optimizer in facts.optimizers[:1]:
         if "decoupled_weight_decay" in optimizer.group_keys and any(
             "Adam" in name for name in optimizer.candidates
         ):
             seen = f"{optimizer.file}: its groups have decoupled_weight_decay"
             span = TORCH.span_of(adam_decouples=True)
-            yield Observation("torch", span.specifier, seen)
+            yield Observation(About.TORCH, span.specifier, seen)
     for random in facts.random[:1]:
         size = random.cuda_bytes
         if any(size == TORCH.at(str(start)).cuda_state_bytes for start in TORCH.starts):
             span = TORCH.span_of(cuda_state_bytes=size)
-            yield Observation("torch", span.specifier, f"a CUDA state has {size} bytes")
+            yield Observation(About.TORCH, span.specifier, f"a CUDA state has {size} bytes")
 
 
 def _numpy(facts: Facts) -> Iterator[Observation]:
     for random in facts.random[:1]:
         if random.numpy in tuple(NumpyCore):
             span = NUMPY.span_of(core=random.numpy)
-            yield Observation("numpy", span.specifier, f"{random.file} names {random.numpy}")
+            yield Observation(About.NUMPY, span.specifier, f"{random.file} names {random.numpy}")
 
 
 def _processes(facts: Facts) -> Iterator[Observation]:
@@ -162,23 +173,19 @@ def _processes(facts: Facts) -> Iterator[Observation]:
         return
     count = len(ranks)
     files = "random_states_0.pkl alone" if ranks == [0] else f"{count} files random_states_N.pkl"
-    yield Observation("processes", str(max(ranks) + 1), files)
+    yield Observation(About.PROCESSES, str(max(ranks) + 1), files)
     if ranks == [0] and "-state" in facts.directory:
         yield Observation(
-            "processes",
+            About.PROCESSES,
             "perhaps more",
             "kohya's scripts save on the main process only, whatever the number of processes",
         )
     gpus = facts.random[0].cuda
     if gpus:
         seen = f"{facts.random[0].file} has {gpus} CUDA states"
-        yield Observation("GPUs", f"{gpus} visible to each process", seen)
-    elif gpus == 0 or not _devices_seen(facts):
-        yield Observation("GPUs", "0", f"{facts.random[0].file} has no CUDA state")
-
-
-def _devices_seen(facts: Facts) -> bool:
-    return any(key.endswith("_manual_seed") for key in _devices(facts.random[0].keys))
+        yield Observation(About.GPUS, f"{gpus} visible to each process", seen)
+    elif gpus == 0 or not any(map(is_of_device, facts.random[0].keys)):
+        yield Observation(About.GPUS, "0", f"{facts.random[0].file} has no CUDA state")
 
 
 def problems_of(facts: Facts) -> tuple[str, ...]:
@@ -187,9 +194,9 @@ def problems_of(facts: Facts) -> tuple[str, ...]:
     found += [f"{file.name} {file.problem}" for file in facts.files if file.problem]
     ranks = {random.rank for random in facts.random}
     files = {file.name for file in facts.files}
-    for rank in range(max(ranks, default=0)):
-        if f"random_states_{rank}.pkl" not in files:
-            found.append(f"random_states_{rank}.pkl is missing, though later ranks have theirs")
+    for name in map(FileKind.RANDOM_STATES.file, range(max(ranks, default=0))):
+        if name not in files:
+            found.append(f"{name} is missing, though later ranks have theirs")
     found += _gaps(files)
     found += _outgrown(facts)
     return tuple(found)
@@ -197,25 +204,11 @@ def problems_of(facts: Facts) -> tuple[str, ...]:
 
 def _gaps(files: set[str]) -> Iterator[str]:
     """Numbered files whose predecessors are missing."""
-    for stem, ending in (
-        ("optimizer", ".bin"),
-        ("scheduler", ".bin"),
-        ("custom_checkpoint", ".pkl"),
-    ):
-        numbers = {
-            int(name[len(stem) + 1 : -len(ending)])
-            for name in files
-            if name.startswith(stem + "_")
-            and name[len(stem) + 1 : -len(ending)].isdigit()
-            and len(name) < 60
-        }
-        if not numbers:
-            continue
-        for number in range(min(max(numbers), 1000)):
-            plain = stem != "custom_checkpoint" and number == 0
-            name = f"{stem}{ending}" if plain else f"{stem}_{number}{ending}"
+    for kind in (FileKind.OPTIMIZER, FileKind.SCHEDULER, FileKind.CUSTOM):
+        last = max((index for name in files if (index := kind.index(name))), default=0)
+        for name in map(kind.file, range(min(last, 1000))):
             if name not in files:
-                yield f"{name} is missing, though {stem}_{max(numbers)}{ending} is there"
+                yield f"{name} is missing, though {kind.file(last)} is there"
 
 
 def _outgrown(facts: Facts) -> Iterator[str]:

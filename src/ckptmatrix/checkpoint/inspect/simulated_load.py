@@ -6,6 +6,7 @@ from packaging.version import Version
 
 from ckptmatrix.checkpoint.inspect.facts import Facts, FileFact
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack
+from ckptmatrix.knowledge.causes import CauseId
 from ckptmatrix.knowledge.releases import (
     ACCELERATE,
     NUMPY,
@@ -18,11 +19,21 @@ from ckptmatrix.model import Verdict
 
 
 class RaisedError(Exception):
-    """Ends the imagined load as the real one would end."""
+    """Ends the imagined load as the real one would end.
 
-    def __init__(self, raises: str, cause: str, reason: str) -> None:
+    Attributes:
+        raises: start of the real exception's text.
+        cause: why.
+        reason: the same in a sentence.
+        refused: names that a file's pickle was refused for.
+    """
+
+    def __init__(
+        self, raises: str, cause: CauseId, reason: str, refused: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(raises)
         self.raises, self.cause, self.reason = raises, cause, reason
+        self.refused = refused
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,7 @@ class Reader:
 
 
 @dataclass
-class Load:
+class SimulatedLoad:
     """The imagined load: what has become of each component so far."""
 
     facts: Facts
@@ -77,21 +88,21 @@ class Load:
     """Which scripts wrote it, and load it."""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """Component -> what has become of it."""
-    notes: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[CauseId, str]] = field(default_factory=list)
     """(cause, reason) of what went wrong silently."""
 
 
-def open_file(load: Load, name: str, *, weights_only: bool) -> None:
+def open_file(load: SimulatedLoad, name: str, *, weights_only: bool) -> None:
     """What `torch.load` of one file does; raises as it would."""
     file = load.facts.file(name)
     if file is None:
         raise RaisedError(
             f"FileNotFoundError: [Errno 2] No such file or directory: '.../{name}'",
-            "file-missing",
+            CauseId.FILE_MISSING,
             f"{name} is not in the directory.",
         )
     if file.problem:
-        raise RaisedError(_damage(file), "damaged-file", f"{name} {file.problem}.")
+        raise RaisedError(_damage(file), CauseId.DAMAGED_FILE, f"{name} {file.problem}.")
     refused = load.reader.refused(file, weights_only)
     if not refused:
         return
@@ -99,13 +110,14 @@ def open_file(load: Load, name: str, *, weights_only: bool) -> None:
     if weights_only:
         raise RaisedError(
             "_pickle.UnpicklingError: Weights only load failed",
-            "pickle-refused",
+            CauseId.PICKLE_REFUSED,
             f"{name} names {listed}, which the weights-only load of torch "
             f"{load.reader.torch} refuses.",
+            refused,
         )
     raise RaisedError(
         "ModuleNotFoundError: No module named 'numpy._core'",
-        "numpy-core-missing",
+        CauseId.NUMPY_CORE_MISSING,
         f"{name} was written under numpy 2; numpy {load.reader.numpy} has no {listed}.",
     )
 

@@ -1,6 +1,7 @@
 """torch refuses a file's globals, and nothing catches it."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -9,6 +10,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.LOUD_REFUSAL,
     Cause(
         "torch refuses to unpickle a file of the checkpoint",
         "torch 2.6 and newer unpickle with weights_only=True unless told otherwise, and accelerate "

@@ -1,6 +1,7 @@
 """torch's default refuses numpy's globals and accelerate swallows it."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -9,6 +10,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.NUMPY_REFUSED,
     Cause(
         "torch refuses the random states: random states and step lost silently",
         "torch 2.6 and newer unpickle with weights_only=True unless told otherwise and refuse the "
