@@ -1,5 +1,5 @@
 """Failures of files and folders: damaged, of another kind, not written to their end."""
-# ruff: noqa: D103 (a case's name says what it does)
+# ruff: noqa: D102, D103 (a case's name says what it does)
 
 from __future__ import annotations
 

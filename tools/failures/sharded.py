@@ -1,4 +1,4 @@
-"""Failures of sharded checkpoints: torch.distributed.checkpoint (FSDP) and DeepSpeed, one process."""
+"""Failures of sharded checkpoints, in one process: torch.distributed.checkpoint, DeepSpeed."""
 # ruff: noqa: D103 (a case's name says what it does)
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ import click
 import msgspec
 from rich.console import Console
 
+from ckptmatrix.checkpoint.explain.answers import Answer
 from ckptmatrix.checkpoint.explain.console import show
-from ckptmatrix.checkpoint.explain.diagnosis import Answer, diagnose
+from ckptmatrix.checkpoint.explain.diagnosis import diagnose
 from ckptmatrix.checkpoint.explain.values import as_json
 from ckptmatrix.checkpoint.explain.versions import versions_in
 from ckptmatrix.checkpoint.inspect.gathering import gather

@@ -7,6 +7,7 @@ from importlib.resources import files
 import msgspec
 
 from ckptmatrix.checkpoint.explain.words import with_versions
+from ckptmatrix.knowledge.causes import CauseId
 
 
 class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,8 +56,10 @@ class CauseEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether these versions alone decide: with them it happens whatever the checkpoint holds."""
     signs: list[str] = []
     """Regular expressions; one found in the message, or else in the text, shows this cause."""
-    predicted: list[str] = []
-    """Causes of `inspect.prediction` that are this one; `exact` if nothing is lost."""
+    predicted: list[CauseId] = []
+    """Causes of `inspect.prediction` that are this one."""
+    predicts_exact: bool = False
+    """Whether it is this one where the prediction is that nothing is lost."""
     ranks: str = ""
     """`others` if it strikes processes other than the first only."""
 

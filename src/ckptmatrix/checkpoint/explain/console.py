@@ -5,11 +5,11 @@ import textwrap
 from rich.console import Console
 from rich.text import Text
 
+from ckptmatrix.checkpoint.explain.answers import Answer, Diagnosis
 from ckptmatrix.checkpoint.explain.catalogue import catalogue
-from ckptmatrix.checkpoint.explain.diagnosis import Answer, Diagnosis
+from ckptmatrix.checkpoint.explain.failures import Failure, Link
 from ckptmatrix.checkpoint.explain.lines import By, in_words
 from ckptmatrix.checkpoint.explain.origin import Located
-from ckptmatrix.checkpoint.explain.traces import Failure, Link
 from ckptmatrix.checkpoint.explain.weighing import Verdict, Weighed
 from ckptmatrix.checkpoint.inspect.console import clean
 
@@ -102,7 +102,9 @@ def _short(path: str) -> str:
 
 def _release(one: Diagnosis) -> str:
     origin = one.origin
-    edited = "".join(f" {name} was edited: no release has that line there." for name in origin.edited)
+    edited = "".join(
+        f" {name} was edited: no release has that line there." for name in origin.edited
+    )
     if origin.contradictory:
         return (
             "accelerate: no release, the frames contradict each other; they are of several "
@@ -135,7 +137,9 @@ def _todo(one: Diagnosis, console: Console) -> None:
         status = f"Exit status {one.echo.status}" if one.echo and one.echo.status else ""
         if status and one.echo and one.echo.meaning:
             _item(console, f"{status}: {one.echo.meaning}.")
-        _item(console, "Paste what stands above it: the first traceback, or the process's last lines.")
+        _item(
+            console, "Paste what stands above it: the first traceback, or the process's last lines."
+        )
         _command(console, "grep -n -m1 -A40 Traceback train.log | ckptmatrix explain -")
     else:
         _next(one, console)
@@ -152,7 +156,9 @@ def _next(one: Diagnosis, console: Console) -> None:
         _item(console, one.whereabouts.loaded)
         _command(console, one.command)
         return
-    _item(console, "Nothing shows where in saving or loading it was. Paste the whole traceback; look")
+    _item(
+        console, "Nothing shows where in saving or loading it was. Paste the whole traceback; look"
+    )
     _item(console, "at the directory itself with:")
     _command(console, f"ckptmatrix inspect {one.directory}")
 

@@ -7,7 +7,7 @@ and the request for what stands above.
 import re
 from dataclasses import dataclass
 
-from ckptmatrix.checkpoint.explain.traces import Failure
+from ckptmatrix.checkpoint.explain.failures import Failure
 
 _ECHOES: dict[str, str] = {
     "ChildFailedError": "",
@@ -20,16 +20,16 @@ _ECHOES: dict[str, str] = {
     "SignalException": "",
     "KeyboardInterrupt": "",
     "SystemExit": "",
-    "DistBackendError": r"Connection (?:closed|reset) by (?:remote )?peer|another rank|other ranks|aborted",
+    "DistBackendError": r"Connection (?:closed|reset) by|another rank|other ranks|aborted",
     "DistNetworkError": "",
-    "RuntimeError": r"^(?:DataLoader worker \(pid|\[1\] is setting up NCCL communicator|Process group watchdog)"
-    r"|Connection (?:closed|reset) by (?:remote )?peer",
+    "RuntimeError": r"^(?:DataLoader worker \(pid|Process group watchdog)"
+    r"|is setting up NCCL communicator|Connection (?:closed|reset) by (?:remote )?peer",
 }
 """Class -> what its message must hold; empty: anything."""
 
 _STATUS = re.compile(
-    r"exit status (?P<status>-?\d+)|exit ?code\s*:? ?(?P<code>-?\d+)|died with <Signals\.\w+: (?P<signal>\d+)>"
-    r"|terminated with signal (?P<name>SIG[A-Z]+)"
+    r"exit status (?P<status>-?\d{1,12})|exit ?code\s*:? ?(?P<code>-?\d{1,12})"
+    r"|died with <Signals\.\w+: (?P<signal>\d{1,4})>|terminated with signal (?P<name>SIG[A-Z]+)"
 )
 _MEANINGS: dict[int, str] = {
     1: "an exception ended the process",

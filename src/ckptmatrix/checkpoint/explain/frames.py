@@ -40,17 +40,24 @@ class Taken:
     """How many lines it took."""
 
 
-_PYTHON = re.compile(r'^\s*File "(?P<path>[^"]{1,1000})", line (?P<line>\d{1,9})(?:, in (?P<in>.+))?$')
+_PYTHON = re.compile(
+    r'^\s*File "(?P<path>[^"]{1,1000})", line (?P<line>\d{1,9})(?:, in (?P<in>.+))?$'
+)
 _BROKEN_PYTHON = re.compile(r'^\s*File "[^"]{1,1000}(?:"|$)')
-_PYTEST = re.compile(r"^(?P<path>(?:[\w/~.]|[A-Za-z]:).{0,500}\.py):(?P<line>\d{1,9}): in (?P<in>\S+)$")
+_PYTEST = re.compile(
+    r"^(?P<path>(?:[\w/~.]|[A-Za-z]:).{0,500}\.py):(?P<line>\d{1,9}): in (?P<in>\S+)$"
+)
 _PYTEST_END = re.compile(
-    r"^(?P<path>(?:[\w/~.]|[A-Za-z]:).{0,500}\.py):(?P<line>\d{1,9}):(?: [\w.]*(?:Error|Exception)\w*)?$"
+    r"^(?P<path>(?:[\w/~.]|[A-Za-z]:).{0,500}\.py):(?P<line>\d{1,9}):"
+    r"(?: [\w.]*(?:Error|Exception)\w*)?$"
 )
 _JUPYTER = re.compile(
     r"^\s*(?:File )?(?P<path>\S.{0,500}?\.py|<ipython-input[^>]{1,80}>|(?:Cell|Input) In ?\[\d+\])"
     r"(?::(?P<line>\d{1,9}))?(?:,? in (?P<in>[\w.<>]+)(?:[(: ].*)?|, line (?P<cell>\d{1,9}))$"
 )
-_ARROW = re.compile(r"^\s*-{2,}> ?(?P<line>\d{1,9}) ?(?P<code>.*)$|^-> (?P<short>\d{1,9}) (?P<rest>.*)$")
+_ARROW = re.compile(
+    r"^\s*-{2,}> ?(?P<line>\d{1,9}) ?(?P<code>.*)$|^-> (?P<short>\d{1,9}) (?P<rest>.*)$"
+)
 _RICH_HEAD = re.compile(r"^\s*(?P<path>\S.{0,1000}?):(?P<line>\d{1,9}) in (?P<in>[\w.<>]+)$")
 _RICH_CODE = re.compile(r"^ ?(?P<mark>[❱>]?) *(?P<line>\d{1,9}) [│|](?P<code>.*)$")
 _CARETS = re.compile(r"^[\s~^]+$")
@@ -155,7 +162,7 @@ def _bare_rich(lines: list[str], at: int) -> Taken | None:
 
 
 def box_at(lines: list[str], at: int) -> Taken | None:
-    """Read rich's box whose first row stands at a line: every frame in it; None if there is none."""
+    """Read every frame of rich's box whose first row stands at a line; None if none does."""
     rows: list[tuple[str, bool]] = []
     while at + len(rows) < len(lines) and (row := _row(lines[at + len(rows)])):
         rows.append(row)

@@ -1,8 +1,8 @@
 """Which accelerate release has which code at which line of which file.
 
 The index (`lines.json.xz`, made by `tools/make_line_index.py` from the released wheels) holds no
-code: for each line a 24-bit digest of it and, if it is long, one of its beginning; for each function
-its name and extent.
+code: for each line a 24-bit digest of it and, if it is long, one of its beginning; for each
+function its name and extent.
 """
 
 import base64
@@ -74,7 +74,7 @@ def digest(line: str) -> bytes:
 
 
 def digest_of_beginning(line: str) -> bytes:
-    """Digest of the first `BEGINNING` characters of a line of code; zero bytes if it has no more."""
+    """Digest of the first `BEGINNING` characters of a line; zero bytes if it has no more."""
     bare = line.strip()
     return digest(bare[:BEGINNING]) if len(bare) > BEGINNING else bytes(DIGEST_BYTES)
 

@@ -7,8 +7,8 @@ from fnmatch import translate
 from functools import cache
 
 from ckptmatrix.checkpoint.explain.catalogue import Match, catalogue
+from ckptmatrix.checkpoint.explain.failures import Failure, Trace
 from ckptmatrix.checkpoint.explain.frames import Frame
-from ckptmatrix.checkpoint.explain.traces import Failure, Trace
 
 
 class Fit(Enum):

@@ -4,11 +4,12 @@ from ckptmatrix.checkpoint.explain.weighing import Known
 from ckptmatrix.checkpoint.inspect.facts import Facts
 from ckptmatrix.checkpoint.inspect.outlook import NUMPY_STARTS, TORCH_STARTS
 from ckptmatrix.checkpoint.inspect.prediction import predict
+from ckptmatrix.knowledge.causes import CauseId
 from ckptmatrix.knowledge.releases import ACCELERATE
 from ckptmatrix.model import Status
 
 
-def predicted_causes(facts: Facts, known: Known, *, raised: bool) -> frozenset[str]:
+def predicted_causes(facts: Facts, known: Known, *, raised: bool) -> frozenset[CauseId | None]:
     """Predict the load in the environments that the versions allow.
 
     Args:
@@ -17,7 +18,7 @@ def predicted_causes(facts: Facts, known: Known, *, raised: bool) -> frozenset[s
         raised: whether the load raised; then only environments in which it does so count.
 
     Returns:
-        Causes of the predictions; `exact` stands for an outcome without one.
+        Causes of the predictions; None stands for a load that restores everything.
     """
     wanted = (Status.FAILED,) if raised else (Status.EXACT, Status.DEGRADED)
     outcomes = (
@@ -26,4 +27,4 @@ def predicted_causes(facts: Facts, known: Known, *, raised: bool) -> frozenset[s
         for torch in known.get("torch", TORCH_STARTS)
         for numpy in known.get("numpy", NUMPY_STARTS)
     )
-    return frozenset(one.cause or "exact" for one in outcomes if one.status in wanted)
+    return frozenset(one.cause or None for one in outcomes if one.status in wanted)

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 LINE_LIMIT = 8000
-"""Characters of one line that are looked at: three quarters from its beginning, one from its end."""
+"""Characters of one line that are looked at: three quarters of them from its beginning."""
 PREFIX_LIMIT = 16
 """Different prefixes of one text that are recognised."""
 
@@ -95,7 +95,7 @@ def _without_prefixes(lines: list[str]) -> list[Line]:
                     stream = f"rank {number}"
             if not match:
                 break
-            line = line[match.end() :]  # noqa: PLW2901 (what is left of it)
+            line = line[match.end() :]
         found.append(Line(line, stream))
     return found
 

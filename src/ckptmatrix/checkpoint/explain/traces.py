@@ -6,9 +6,9 @@ several processes that wrote into one log at the same time.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 
+from ckptmatrix.checkpoint.explain.failures import Failure, Link, Trace
 from ckptmatrix.checkpoint.explain.frames import Frame, box_at, frame_at, is_carets, is_head
 from ckptmatrix.checkpoint.explain.text import Line, clean_lines
 from ckptmatrix.checkpoint.explain.versions import versions_in
@@ -18,77 +18,22 @@ MESSAGE_LINES = 60
 FRAMES_LIMIT = 400
 """Frames of one exception that are kept; a recursion has a thousand alike."""
 
-
-class Link(StrEnum):
-    """How an exception came to follow the one before it."""
-
-    NONE = ""
-    CAUSE = "direct cause"
-    HANDLING = "during handling"
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One exception."""
-
-    type: str
-    """Class, without its module unless the traceback gives it; empty if the text ends before."""
-    message: str
-    """Its text, all lines."""
-    frames: tuple[Frame, ...] = ()
-    """Outermost first, as far as the text shows them."""
-    rank: int | None = None
-    """Process that it came from, where a launcher says so."""
-    link: Link = Link.NONE
-    """What ties it to the exception before it in its chain."""
-
-    @property
-    def name(self) -> str:
-        """Its class without the module."""
-        return self.type.rpartition(".")[2]
-
-    @property
-    def words(self) -> str:
-        """Its message on one line: where it was wrapped is no matter."""
-        return " ".join(self.message.split())
-
-    @property
-    def raised(self) -> Frame | None:
-        """The frame that raised it; None if the text shows none."""
-        return self.frames[-1] if self.frames else None
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Everything that was found in a text."""
-
-    chains: tuple[tuple[Failure, ...], ...]
-    """In the order of the text; in each chain the exception that was raised first stands first."""
-    text: str
-    """The text, cleaned of escapes and prefixes."""
-    versions: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Package -> versions that the text itself mentions."""
-
-    @property
-    def failures(self) -> tuple[Failure, ...]:
-        """Every exception."""
-        return tuple(failure for chain in self.chains for failure in chain)
-
-
 _EXCEPTION = re.compile(
     r"^(?P<type>(?:[A-Za-z_]\w{0,80}\.){0,12}[A-Za-z_]\w{0,80}?"
     r"(?:Error|Exception|Interrupt|Exit|StopIteration|Expired))(?::(?: (?P<message>.*)|$)|$)"
 )
 _ANY_CLASS = re.compile(
-    r"^(?P<type>(?:[A-Za-z_]\w{0,80}\.){0,12}[A-Z]\w{0,80}[a-z]\w{0,80})(?::(?: (?P<message>.*)|$)|$)"
+    r"^(?P<type>(?:[A-Za-z_]\w{0,80}\.){0,12}[A-Z]\w{0,80}[a-z]\w{0,80})"
+    r"(?::(?: (?P<message>.*)|$)|$)"
 )
 """Right below a frame's code any class is an exception."""
 _LOGGED = re.compile(
     r"^(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^ \]]{0,12}\]? |\d\d:\d\d:\d\d[^ ]{0,8} )?"
-    r"(?:(?:- )?(?:\[?(?:INFO|WARNING|ERROR|DEBUG|CRITICAL)\]?[ :|-]{1,4}))?(?:[\w.]{1,80}(?: - |:))?"
+    r"(?:(?:- )?(?:\[?(?:INFO|WARNING|ERROR|DEBUG|CRITICAL)\]?[ :|-]{1,4}))?"
+    r"(?:[\w.]{1,80}(?: - |:))?"
 )
 _ENDS_MESSAGE = re.compile(
-    r"^\s*(?:Traceback \(most|During handling of|The above exception was|[╭│╰]|\[\d{4}-|\d{4}-\d\d-\d\d)"
+    r"^\s*(?:Traceback \(most|During handling of|The above exception was|[╭│╰]|\[?\d{4}-\d\d-\d\d)"
     r"|^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b|^\S+==\d|\d+%\|"
 )
 _HEADER = "Traceback (most recent call last)"
@@ -97,7 +42,8 @@ _LINKS = {
     "During handling of the above exception": Link.HANDLING,
 }
 _OF_INTEREST = re.compile(
-    r"\.py|File |[Ee]rror|Exception|Interrupt|Exit|StopIter|Expired|Traceback|exception|In ?\[|<ipython|[│|]$"
+    r"\.py|File |[Ee]rror|Exception|Interrupt|Exit|StopIter|Expired|Traceback|exception"
+    r"|In ?\[|<ipython|[│|]$"
 )
 _PYTEST_ERROR = re.compile(r"^E {3,}(?P<rest>.*)$")
 
@@ -213,7 +159,7 @@ class _Reader:
         return None
 
     def _more(self, start: int, first: str, pytest: bool) -> Iterator[str]:
-        """The lines that continue a message; a blank one does after a colon, or at its beginning."""
+        """The lines that continue a message; blank ones do after a colon and at its beginning."""
         last = first.strip()
         for at in range(start, min(start + MESSAGE_LINES, len(self.lines))):
             line = self.lines[at]

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ckptmatrix.checkpoint.explain.diagnosis import Answer, Diagnosis
+from ckptmatrix.checkpoint.explain.answers import Answer, Diagnosis
 
 
 def as_json(found: tuple[Diagnosis, ...]) -> dict[str, Any]:

@@ -13,7 +13,10 @@ _SPELLED = {"pytorch": "torch"}
 _PACKAGES = (
     "accelerate|(?:py)?torch|numpy|safetensors|transformers|diffusers|peft|deepspeed|bitsandbytes"
 )
-_NUMBER = r"v?(?P<version>\d{1,4}\.\d{1,4}(?:\.\d{1,4}){0,2}(?:\.?(?:a|b|rc|post|dev)\d{1,8})?(?:\+[\w.]{1,40})?)"
+_NUMBER = (
+    r"v?(?P<version>\d{1,4}\.\d{1,4}(?:\.\d{1,4}){0,2}(?:\.?(?:a|b|rc|post|dev)\d{1,8})?"
+    r"(?:\+[\w.]{1,40})?)"
+)
 
 _NAMED = re.compile(
     rf"^[\s>*•+-]{{0,12}}(?:\[(?:pip3?|conda)\]\s{{1,4}})?[`'\"|]?\s?(?P<name>{_PACKAGES})[`'\"]?"
@@ -26,13 +29,15 @@ _PINNED = re.compile(
     rf"(?<![\w.-])(?P<name>{_PACKAGES})(?:\[\w+\])?==={{0,1}}{_NUMBER}(?![\w*.])", re.IGNORECASE
 )
 _LISTED = re.compile(
-    rf"(?<![\w.-])(?P<name>{_PACKAGES}) (?P<version>\d{{1,4}}(?:\.\d{{1,4}}){{2}}(?:\+\w{{1,40}})?)(?![\w.*])",
+    rf"(?<![\w.-])(?P<name>{_PACKAGES}) "
+    r"(?P<version>\d{1,4}(?:\.\d{1,4}){2}(?:\+\w{1,40})?)(?![\w.*])",
     re.IGNORECASE,
 )
 """`with accelerate 0.33.0 and torch 2.6.0`: in a sentence only a whole version counts."""
 _INSTALLED = re.compile(rf"(?<![\w.-])(?P<name>{_PACKAGES})-{_NUMBER}(?= |$)", re.IGNORECASE)
 _SATISFIED = re.compile(
-    rf"^Requirement already satisfied: (?P<name>{_PACKAGES})\b.{{0,300}} \({_NUMBER}\)$", re.IGNORECASE
+    rf"^Requirement already satisfied: (?P<name>{_PACKAGES})\b.{{0,300}} \({_NUMBER}\)$",
+    re.IGNORECASE,
 )
 _HAVE = re.compile(rf"but you have (?P<name>{_PACKAGES}) {_NUMBER}", re.IGNORECASE)
 _PIP_SHOW = re.compile(rf"^Name: (?P<name>{_PACKAGES})$", re.IGNORECASE)

@@ -9,10 +9,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from ckptmatrix.checkpoint.explain.catalogue import CauseEntry, Mode
-from ckptmatrix.checkpoint.explain.traces import Failure, Trace
+from ckptmatrix.checkpoint.explain.failures import Failure, Trace
+from ckptmatrix.knowledge.causes import CauseId
 
 Known = Mapping[str, tuple[str, ...]]
 """Package -> the versions that it can be; a package that is missing can be any."""
+Predicted = frozenset[CauseId | None]
+"""What loading the checkpoint at hand comes to; None among it for everything restored."""
 QUOTED = 160
 """Characters of a line that are quoted as a reason."""
 
@@ -42,7 +45,7 @@ def weigh(
     failure: Failure | None,
     trace: Trace,
     known: Known,
-    predicted: frozenset[str],
+    predicted: Predicted,
 ) -> tuple[Weighed, ...]:
     """Weigh every cause of a mode.
 
@@ -70,7 +73,7 @@ def _weigh(
     said: Mapping[str, str],
     failure: Failure | None,
     known: Known,
-    predicted: frozenset[str],
+    predicted: Predicted,
 ) -> Weighed:
     against = contradicted(cause, known)
     if not against and cause.ranks == "others" and failure and failure.rank == 0:
@@ -78,8 +81,9 @@ def _weigh(
     if not against and said and cause.signs and cause.id not in said:
         against = "the message would say something else"
     sign = f"the text says: {signs[cause.id]}" if cause.id in signs else ""
-    here = predicted & set(cause.predicted)
-    if predicted and cause.predicted and not here:
+    own = {*cause.predicted, *([None] if cause.predicts_exact else [])}
+    here = predicted & own
+    if predicted and own and not here:
         against = against or "the checkpoint itself speaks against it"
     elif here == predicted and here:
         sign = sign or "what is in the checkpoint leads to this, with these versions"
