@@ -222,8 +222,6 @@ def _section(console: Console, title: str, body: str) -> None:
 def _item(console: Console, text: str, indent: int = 2, style: str = "") -> None:
     """A paragraph, wrapped and indented; nothing of it is taken for markup or obeyed."""
     blank = " " * indent
-    wrapped = textwrap.wrap(
-        clean(text, 2000), console.width - indent, break_long_words=False, break_on_hyphens=False
-    )
+    wrapped = textwrap.wrap(clean(text, 2000), console.width - indent, break_on_hyphens=False)
     for line in wrapped:
         console.print(Text(blank + line, style=style), soft_wrap=True)

@@ -19,6 +19,11 @@ from ckptmatrix.checkpoint.explain.weighing import Known, Predicted, Verdict, We
 from ckptmatrix.checkpoint.explain.words import as_argument, filled
 from ckptmatrix.checkpoint.inspect.facts import Facts
 
+CHAINS_LIMIT = 100
+"""Different chains of one text that are diagnosed."""
+LINKS_LIMIT = 50
+"""Exceptions of one chain that are looked at."""
+
 
 def diagnose(
     text: str, versions: Mapping[str, str] | None = None, facts: Facts | None = None
@@ -37,27 +42,30 @@ def diagnose(
     """
     trace = read_trace(text)
     case = _Case(trace, {name: (version,) for name, version in (versions or {}).items()}, facts)
-    raised = [case.of_chain(chain) for chain in reversed(trace.chains)]
+    raised = [case.of_chain(chain, ranks) for chain, ranks in _distinct(trace)]
     told = {mode for one in raised for mode in one.modes}
     told |= {mode for one in raised if one.mode for mode in one.mode.covers}
     lines = [case.of_line(id_, line) for id_, line in logged(trace).items() if id_ not in told]
-    return _ordered([*raised, *lines])
+    found = [*raised, *lines]
+    if any(one.answer is not Answer.ECHO for one in found):
+        found = [one for one in found if one.answer is not Answer.ECHO]
+    return tuple(sorted(found, key=_weight))
 
 
-def _ordered(found: list[Diagnosis]) -> tuple[Diagnosis, ...]:
-    """Each failure once, though several processes report it; what tells most first."""
-    distinct: dict[object, Diagnosis] = {}
-    for one in found:
-        failure = one.failure
-        key = (one.modes, failure and (failure.type, re.sub(r"\d+", "#", failure.words)), one.line)
-        first = distinct.setdefault(key, one)
-        if failure is not None and failure.rank is not None:
-            ranks = {*first.ranks, failure.rank}
-            distinct[key] = replace(first, ranks=tuple(sorted(ranks)))
-    kept = list(distinct.values())
-    if any(one.answer is not Answer.ECHO for one in kept):
-        kept = [one for one in kept if one.answer is not Answer.ECHO]
-    return tuple(sorted(kept, key=_weight))
+def _distinct(trace: Trace) -> list[tuple[tuple[Failure, ...], tuple[int, ...]]]:
+    """Each chain once with the processes that report it, the last one of the text first.
+
+    Chains are the same if their exceptions are, numbers aside; of very many different ones the
+    last `CHAINS_LIMIT` are looked at.
+    """
+    found: dict[object, tuple[tuple[Failure, ...], set[int]]] = {}
+    for chain in reversed(trace.chains):
+        key = tuple((one.type, re.sub(r"\d+", "#", one.words[:500])) for one in chain[-8:])
+        if key not in found and len(found) == CHAINS_LIMIT:
+            break
+        ranks = found.setdefault(key, (chain, set()))[1]
+        ranks.update(one.rank for one in chain if one.rank is not None)
+    return [(chain, tuple(sorted(ranks))) for chain, ranks in found.values()]
 
 
 def _weight(one: Diagnosis) -> int:
@@ -76,8 +84,9 @@ class _Case:
     given: Known
     facts: Facts | None
 
-    def of_chain(self, chain: tuple[Failure, ...]) -> Diagnosis:
+    def of_chain(self, chain: tuple[Failure, ...], ranks: tuple[int, ...]) -> Diagnosis:
         """Diagnose a chain by the exception that tells most."""
+        chain = chain[-LINKS_LIMIT:]
         fits = [recognised(failure) for failure in chain]
         at = _telling(chain, fits)
         failure, fit = chain[at], fits[at]
@@ -86,7 +95,7 @@ class _Case:
         one = Diagnosis(
             Answer.UNKNOWN, failure, chain, "", origin, fit.modes, fit.candidates, (), known,
             whereabouts=whereabouts(failure, self.trace), looked=self.facts is not None,
-            directory=self._directory(), carried=fit.carried,
+            directory=self._directory(), carried=fit.carried, ranks=ranks,
         )  # fmt: skip
         if one.mode is not None:
             causes = self._causes(one.mode, failure, known, dict(fit.carried))

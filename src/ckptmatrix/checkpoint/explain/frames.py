@@ -172,7 +172,7 @@ def box_at(lines: list[str], at: int) -> Taken | None:
     for text, filled in rows:
         code = _RICH_CODE.match(text)
         if code is None:
-            head = [*head, (text, filled)] if text.strip() else []
+            head = [*head[1 - HEAD_ROWS :], (text, filled)] if text.strip() else []
             if match := _whole_head(head):
                 frames.append(Frame(match["path"], int(match["line"]), match["in"]))
                 number, head = int(match["line"]), []
@@ -196,7 +196,7 @@ def _row(line: str) -> tuple[str, bool] | None:
 def _whole_head(rows: list[tuple[str, bool]]) -> re.Match[str] | None:
     """A head that rich wrapped: without a blank where a row is full, else with one."""
     joined = ""
-    for text, filled in rows[-HEAD_ROWS:]:
+    for text, filled in rows:
         joined += text.strip() if filled else f"{text.strip()} "
     return _RICH_HEAD.match(joined.strip())
 

@@ -35,14 +35,25 @@ class Recognised:
 def recognised(failure: Failure) -> Recognised:
     """Find the modes that fit an exception."""
     fits: dict[str, tuple[Fit, dict[str, str]]] = {}
-    for id_, mode in catalogue().items():
-        best = max((_fit(match, failure) for match in mode.match), key=lambda one: one[0].value)
-        if best[0] is not Fit.NO:
-            fits[id_] = best
+    for id_, match in (*_matches().get(failure.name, ()), *_matches().get("", ())):
+        found = _fit(match, failure)
+        if found[0].value > fits.get(id_, (Fit.NO, {}))[0].value:
+            fits[id_] = found
     modes = tuple(id_ for id_, (fit, _) in fits.items() if fit is Fit.YES)
     candidates = tuple(id_ for id_, (fit, _) in fits.items() if fit is Fit.WITHOUT_FRAMES)
     carried = fits[modes[0]][1] if modes else {}
     return Recognised(modes, candidates, tuple(carried.items()))
+
+
+@cache
+def _matches() -> dict[str, list[tuple[str, Match]]]:
+    """Class -> the matches that ask for it, with their modes; empty for those that ask for none."""
+    found: dict[str, list[tuple[str, Match]]] = {}
+    for id_, mode in catalogue().items():
+        for match in mode.match:
+            for name in match.type or [""]:
+                found.setdefault(name, []).append((id_, match))
+    return found
 
 
 def logged(trace: Trace) -> dict[str, str]:
@@ -61,7 +72,7 @@ def logged(trace: Trace) -> dict[str, str]:
 def _fit(match: Match, failure: Failure) -> tuple[Fit, dict[str, str]]:
     """How a match fits, and what its named groups caught."""
     no: tuple[Fit, dict[str, str]] = (Fit.NO, {})
-    if match.log or (match.type and failure.name not in match.type):
+    if match.log:
         return no
     words = failure.words
     found = re.search(match.message, words)

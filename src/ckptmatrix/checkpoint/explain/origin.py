@@ -1,6 +1,7 @@
 """Which release of accelerate the frames of a traceback come from, if they agree."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from ckptmatrix.checkpoint.explain import lines
 from ckptmatrix.checkpoint.explain.frames import Frame
@@ -38,7 +39,7 @@ def origin_of(frames: tuple[Frame, ...]) -> Origin:
     Frames of a file that was edited say nothing: what was added there moved its lines.
     """
     located = tuple(
-        Located(frame, match) for frame in frames if (match := lines.match(frame)) is not None
+        Located(frame, match) for frame in frames if (match := _match(frame)) is not None
     )
     edited = {_file(item) for item in located if item.match.by is By.NONE}
     sets = [set(item.match.releases) for item in located if _file(item) not in edited]
@@ -50,6 +51,11 @@ def origin_of(frames: tuple[Frame, ...]) -> Origin:
         tuple(sorted(edited)),
         contradictory=bool(sets) and not common,
     )
+
+
+@cache
+def _match(frame: Frame) -> lines.Match | None:
+    return lines.match(frame)
 
 
 def _file(item: Located) -> str:

@@ -39,7 +39,7 @@ _DRAWN = re.compile(r"^\s*[╭┌+]|^\S+ {3,}$")
 _LEVEL = re.compile(
     r"(?:\[?\d[\d/:\-., T]{5,30}\]?[ ]+|[ ]{4,40})(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)[ ]+(?=\S)"
 )
-_PLACE = re.compile(r"[ ]+\w[\w.]*\.py:\d+$")
+_PLACE = re.compile(r"[ ]\w[\w.]{0,60}\.py:\d{1,6}$")
 
 
 class Line(NamedTuple):
@@ -64,16 +64,20 @@ def clean_lines(text: str) -> list[Line]:
         text = _ESCAPES.sub("", text)
     if "[0m" in text:
         text = _NAKED_COLOURS.sub("", text)
-    text = _CONTROLS.sub("", text)
+    if _CONTROLS.search(text):
+        text = _CONTROLS.sub("", text)
     if "](" in text:
         text = _LINKS.sub(r"\1", text)
     if "\\n  File" in text:  # a log of JSON values
         text = text.replace("\\n", "\n").replace('\\"', '"')
-    lines = [_shortened(line.rstrip().rpartition("\r")[2]) for line in text.split("\n")]
-    return _joined(_without_prefixes(lines))
+    return _joined(_without_prefixes([_shortened(line) for line in text.split("\n")]))
 
 
 def _shortened(line: str) -> str:
+    """What a terminal shows of a line in the end, without trailing blanks, no longer than kept."""
+    line = line.rstrip()
+    if "\r" in line:
+        line = line.rpartition("\r")[2]
     if len(line) <= LINE_LIMIT:
         return line
     return f"{line[: LINE_LIMIT * 3 // 4]} … {line[-LINE_LIMIT // 4 :]}"
@@ -84,6 +88,9 @@ def _without_prefixes(lines: list[str]) -> list[Line]:
     prefixes = _prefixes(lines)
     found = []
     for line in lines:
+        if not prefixes and line.lstrip(" ")[:1] not in ("[", "("):
+            found.append(Line(line))
+            continue
         stream = ""
         for _ in range(3):
             if match := _RANK.match(line):
@@ -104,6 +111,8 @@ def _prefixes(lines: list[str]) -> list[re.Pattern[str]]:
     """Patterns of what stands before the headers of tracebacks, such as a container's name."""
     found: dict[str, re.Pattern[str]] = {}
     for line in lines:
+        if _HEADER not in line and '  File "' not in line:
+            continue
         at = max(line.find(_HEADER, 0, 300), line.find('  File "', 0, 300))
         before = line[:at] if at > 0 else ""
         if not before.strip() or _RANK.fullmatch(before) or _DRAWN.match(before):
@@ -124,17 +133,23 @@ def _joined(lines: list[Line]) -> list[Line]:
     found: list[Line] = []
     column = 0
     for line in lines:
-        if match := _LEVEL.match(line.text):
+        text = line.text
+        if match := _LEVEL.match(text):
             column = match.end()
-            found.append(line._replace(text=_PLACE.sub("", line.text)))
-        elif column and line.text[column:] and not line.text[: column + 1].strip(" "):
-            column = 0
-            found.append(line)
-        elif column and line.text[column:] and not line.text[:column].strip(" "):
+            found.append(line._replace(text=_without_place(text)))
+        elif column and text[column : column + 1] not in ("", " ") and text[:column].isspace():
             last = found[-1]
             if len(last.text) < LINE_LIMIT:
-                found[-1] = last._replace(text=f"{last.text} {line.text.strip()}")
+                found[-1] = last._replace(text=f"{last.text} {text.strip()}")
         else:
             column = 0
             found.append(line)
     return found
+
+
+def _without_place(line: str) -> str:
+    """A log line without the file and line that rich's handler puts at its right end."""
+    if ".py:" not in line[-12:]:
+        return line
+    start = max(0, len(line) - 80)
+    return line[:start] + _PLACE.sub("", line[start:]).rstrip()

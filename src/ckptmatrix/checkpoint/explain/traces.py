@@ -16,7 +16,8 @@ from ckptmatrix.checkpoint.explain.versions import versions_in
 MESSAGE_LINES = 60
 """Lines of one exception's message that are kept."""
 FRAMES_LIMIT = 400
-"""Frames of one exception that are kept; a recursion has a thousand alike."""
+"""Frames of one exception that are kept at least, half of them from its beginning and half from its
+end; a recursion has thousands alike."""
 
 _EXCEPTION = re.compile(
     r"^(?P<type>(?:[A-Za-z_]\w{0,80}\.){0,12}[A-Za-z_]\w{0,80}?"
@@ -41,10 +42,11 @@ _LINKS = {
     "The above exception was the direct cause of": Link.CAUSE,
     "During handling of the above exception": Link.HANDLING,
 }
-_OF_INTEREST = re.compile(
-    r"\.py|File |[Ee]rror|Exception|Interrupt|Exit|StopIter|Expired|Traceback|exception"
-    r"|In ?\[|<ipython|[│|]$"
+_OF_INTEREST = (
+    *("rror", ".py", 'File "', "xception", "Traceback", "Interrupt", "Exit", "StopIter", "Expired"),
+    *("│", "In [", "In[", "<ipython"),
 )
+"""Words without which a line begins nothing; asking for them is quicker than the patterns."""
 _PYTEST_ERROR = re.compile(r"^E {3,}(?P<rest>.*)$")
 
 
@@ -91,10 +93,12 @@ class _Reader:
 
     def read(self) -> list[tuple[int, tuple[Failure, ...]]]:
         """Every chain with the number of the line at which it ends."""
+        whole = "\n".join(self.lines)
+        words = [word for word in _OF_INTEREST if word in whole]
         at = 0
         while at < len(self.lines):
             line = self.lines[at]
-            if not self.below_frame and not _OF_INTEREST.search(line):
+            if not self.below_frame and not any(word in line for word in words):
                 at += 1
                 continue
             at += self._header(line) or self._frame(at) or self._exception(at) or self._pass(line)
@@ -120,9 +124,11 @@ class _Reader:
         taken = box_at(self.lines, at) or frame_at(self.lines, at)
         if taken is None:
             return 0
-        if taken.frames and len(self.frames) < FRAMES_LIMIT:
+        if taken.frames:
             self.frames.extend(taken.frames)
             self.below_frame = True
+        if len(self.frames) > 2 * FRAMES_LIMIT:
+            del self.frames[FRAMES_LIMIT // 2 : -FRAMES_LIMIT // 2]
         return taken.lines
 
     def _exception(self, at: int) -> int:

@@ -41,11 +41,8 @@ _SATISFIED = re.compile(
 )
 _HAVE = re.compile(rf"but you have (?P<name>{_PACKAGES}) {_NUMBER}", re.IGNORECASE)
 _PIP_SHOW = re.compile(rf"^Name: (?P<name>{_PACKAGES})$", re.IGNORECASE)
-_OF_INTEREST = re.compile(
-    r"(?:accelerate|torch|numpy|safetensors|transformers|diffusers|peft|deepspeed|bitsandbytes)"
-    r"[\w.\[\]`'\"():=? |-]{0,60}\d|^Name: ",
-    re.IGNORECASE,
-)
+_NAMES = _PACKAGES.replace("(?:py)?", "").split("|")
+_NUMBER_NEAR = re.compile(r"\d\.\d")
 
 
 def versions_in(lines: list[str]) -> dict[str, tuple[str, ...]]:
@@ -59,9 +56,8 @@ def versions_in(lines: list[str]) -> dict[str, tuple[str, ...]]:
         several, such as those before and after an upgrade.
     """
     found: dict[str, list[str]] = {}
-    for at, line in enumerate(lines):
-        if len(line) > 2000 or not _OF_INTEREST.search(line):
-            continue
+    for at in _naming(lines):
+        line = lines[at]
         following = lines[at + 1] if at + 1 < len(lines) else ""
         for name, version in _mentions(line, following):
             package = _SPELLED.get(name.lower(), name.lower())
@@ -69,6 +65,22 @@ def versions_in(lines: list[str]) -> dict[str, tuple[str, ...]]:
             if version not in known and is_version(version):
                 known.append(version)
     return {package: tuple(versions) for package, versions in found.items() if versions}
+
+
+def _naming(lines: list[str]) -> list[int]:
+    """Numbers of the lines that name a package and may give its version."""
+    found = []
+    whole = "\n".join(lines).lower()
+    names = [name for name in _NAMES if name in whole]
+    for at, line in enumerate(lines if names else ()):
+        lower = line.lower()
+        if any(name in lower for name in names) and len(line) <= 2000:
+            near = lower + (
+                lines[at + 1] if line.startswith("Name: ") and at + 1 < len(lines) else ""
+            )
+            if _NUMBER_NEAR.search(near):
+                found.append(at)
+    return found
 
 
 def is_version(text: str) -> bool:
