@@ -33,6 +33,8 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Places; one of the frames must be in one of them."""
     avoids: list[str] = []
     """Places; none of the frames may be in any of them."""
+    hint: bool = True
+    """Whether type and message alone make it worth a mention where the frames are missing."""
     log: list[str] = []
     """Instead of all these: words, one of which stands in a line of a log."""
 

@@ -194,11 +194,11 @@ def _row(line: str) -> tuple[str, bool] | None:
 
 
 def _whole_head(rows: list[tuple[str, bool]]) -> re.Match[str] | None:
-    """A head that rich wrapped: without a blank where a row is full, else with one."""
-    joined = ""
-    for text, filled in rows:
-        joined += text.strip() if filled else f"{text.strip()} "
-    return _RICH_HEAD.match(joined.strip())
+    """A head that rich wrapped: in the middle of a word where a row is full, else at a blank."""
+    folded = "".join(text.strip() + ("" if filled else " ") for text, filled in rows)
+    return _RICH_HEAD.match(folded.strip()) or _RICH_HEAD.match(
+        " ".join(text.strip() for text, _ in rows)
+    )
 
 
 def _cropped(code: str) -> tuple[str, bool]:

@@ -81,7 +81,9 @@ def _fit(match: Match, failure: Failure) -> tuple[Fit, dict[str, str]]:
     carried = {name: value for name, value in found.groupdict().items() if value}
     raised = failure.raised
     if raised is None:
-        return (Fit.WITHOUT_FRAMES if match.raised or match.passes else Fit.YES), carried
+        if not match.raised and not match.passes:
+            return Fit.YES, carried
+        return (Fit.WITHOUT_FRAMES if match.hint else Fit.NO), carried
     if match.raised and not in_places(raised, match.raised):
         return no
     if in_places(raised, match.not_raised):

@@ -20,8 +20,8 @@ FRAMES_LIMIT = 400
 end; a recursion has thousands alike."""
 
 _EXCEPTION = re.compile(
-    r"^(?P<type>(?:[A-Za-z_]\w{0,80}\.){0,12}[A-Za-z_]\w{0,80}?"
-    r"(?:Error|Exception|Interrupt|Exit|StopIteration|Expired))(?::(?: (?P<message>.*)|$)|$)"
+    r"^(?P<type>(?:[A-Za-z_]\w{0,80}\.){0,12}(?:Exception|BadZipFile|[A-Za-z_]\w{0,80}?"
+    r"(?:Error|Exception|Interrupt|Exit|StopIteration|Expired)))(?::(?: (?P<message>.*)|$)|$)"
 )
 _ANY_CLASS = re.compile(
     r"^(?P<type>(?:[A-Za-z_]\w{0,80}\.){0,12}[A-Z]\w{0,80}[a-z]\w{0,80})"
@@ -43,11 +43,11 @@ _LINKS = {
     "During handling of the above exception": Link.HANDLING,
 }
 _OF_INTEREST = (
-    *("rror", ".py", 'File "', "xception", "Traceback", "Interrupt", "Exit", "StopIter", "Expired"),
+    *("rror", ".py", 'File "', "xception", "Traceback", "Interrupt", "Exit", "StopIter", "Expired", "BadZip"),
     *("│", "In [", "In[", "<ipython"),
 )
 """Words without which a line begins nothing; asking for them is quicker than the patterns."""
-_PYTEST_ERROR = re.compile(r"^E {3,}(?P<rest>.*)$")
+_PYTEST_ERROR = re.compile(r"^E(?: {3,}(?P<rest>.*))?$")
 
 
 def read_trace(text: str) -> Trace:
@@ -134,7 +134,7 @@ class _Reader:
     def _exception(self, at: int) -> int:
         line = self.lines[at]
         pytest = _PYTEST_ERROR.match(line)
-        bare = pytest["rest"] if pytest else line.strip()
+        bare = pytest["rest"] or "" if pytest else line.strip()
         match = _EXCEPTION.match(bare)
         if match is None and self.below_frame and not line.startswith(" "):
             match = _ANY_CLASS.match(bare)
@@ -173,7 +173,7 @@ class _Reader:
                 match = _PYTEST_ERROR.match(line)
                 if match is None:
                     return
-                line = match["rest"]
+                line = match["rest"] or ""
             bare = line.strip()
             if is_head(line) or _ENDS_MESSAGE.search(line) or _EXCEPTION.match(bare):
                 return
