@@ -45,7 +45,9 @@ def windows(failure: Failure) -> str:
 
 def logged(failure: Failure) -> str:
     """After a progress bar, by a logger that puts its prefix before the first line only."""
-    return f" 33%|███▎      | 2/6 [00:00<00:01]2025-01-02 10:11:12 - ERROR - train - {python(failure)}"
+    return (
+        f" 33%|███▎      | 2/6 [00:00<00:01]2025-01-02 10:11:12 - ERROR - train - {python(failure)}"
+    )
 
 
 def jupyter(failure: Failure) -> str:

@@ -15,7 +15,7 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Places are written `FILE:FUNCTION` or `FILE:FUNCTION:CODE`, each part with `*` for anything;
     a file fits from any folder on (`torch/optim/*.py` is in every installation), a function's name
-    fits as a whole (`load_state` is not `load_state_dict`).
+    fits as a whole (`load_state` is not `load_state_dict`), several are separated by `|`.
     """
 
     type: list[str] = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 ARROW_REACH = 12
 """Lines below a frame's head in which the arrow to its line is looked for."""
-HEAD_ROWS = 4
+HEAD_ROWS = 8
 """Rows over which rich or a terminal may have wrapped a frame's head."""
 
 
@@ -178,9 +178,8 @@ def box_at(lines: list[str], at: int) -> Taken | None:
                 number, head = int(match["line"]), []
         elif frames and code["mark"] and int(code["line"]) == number:
             shown = code["code"].lstrip("│| ").strip()
-            stripped, cropped = _cropped(shown)
             last = frames[-1]
-            frames[-1] = Frame(last.path, last.line, last.function, stripped, cropped or filled)
+            frames[-1] = Frame(last.path, last.line, last.function, _cropped(shown)[0], True)
     return Taken(tuple(frames), len(rows)) if rows else None
 
 
@@ -194,11 +193,12 @@ def _row(line: str) -> tuple[str, bool] | None:
 
 
 def _whole_head(rows: list[tuple[str, bool]]) -> re.Match[str] | None:
-    """A head that rich wrapped: in the middle of a word where a row is full, else at a blank."""
-    folded = "".join(text.strip() + ("" if filled else " ") for text, filled in rows)
-    return _RICH_HEAD.match(folded.strip()) or _RICH_HEAD.match(
-        " ".join(text.strip() for text, _ in rows)
+    """A head that rich wrapped: at a blank, or within a word that fills its row alone."""
+    folded = "".join(
+        text + ("" if filled and " " not in text else " ")
+        for text, filled in ((text.strip(), filled) for text, filled in rows)
     )
+    return _RICH_HEAD.match(folded.strip())
 
 
 def _cropped(code: str) -> tuple[str, bool]:

@@ -111,7 +111,6 @@ def match(frame: Frame, index: Index | None = None) -> Match | None:
     if name is None:
         return None
     function = frame.function.rpartition(".")[2]
-    comparable = bool(frame.code) and not (frame.cropped and len(frame.code) < BEGINNING)
     exact: list[str] = []
     inside: list[str] = []
     elsewhere: dict[str, int] = {}
@@ -119,12 +118,13 @@ def match(frame: Frame, index: Index | None = None) -> Match | None:
         spans = [(first, last) for other, first, last in content.functions if other == function]
         if _within(frame.line, spans):
             inside.append(release)
-        if comparable and (found := _lines_with(content, frame)):
+        if frame.code and (found := _lines_with(content, frame)):
             if frame.line in found:
                 exact.append(release)
             elif near := [n for n in found if not function or _within(n, spans)]:
                 elsewhere[release] = near[0]
-    if comparable:
+    too_short = frame.cropped and len(frame.code) < BEGINNING and not exact
+    if frame.code and not too_short:
         return Match(_sorted(exact), By.CODE if exact else By.NONE, elsewhere)
     return Match(_sorted(inside), By.FUNCTION if inside else By.NONE, {})
 
@@ -140,7 +140,7 @@ def _within(line: int, spans: list[tuple[int, int]]) -> bool:
 def _lines_with(content: FileLines, frame: Frame) -> list[int]:
     """Numbers of the lines that are a frame's code or, if it is cropped, begin with it."""
     found = _places(base64.b64decode(content.digests), digest(frame.code))
-    if frame.cropped and not found:
+    if frame.cropped and not found and len(frame.code) >= BEGINNING:
         wanted = digest(frame.code[:BEGINNING])
         found = _places(base64.b64decode(content.beginnings), wanted)
     return found

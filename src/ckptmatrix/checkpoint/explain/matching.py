@@ -110,6 +110,6 @@ def _in_place(frame: Frame, place: str) -> bool:
 @cache
 def _patterns(place: str) -> tuple[re.Pattern[str], re.Pattern[str] | None]:
     """Patterns of `/path:function` and of the code, None if any code will do."""
-    path, function, *code = place.split(":", 2)
-    where = f"*/{path}:{function}"
-    return re.compile(translate(where)), re.compile(translate(code[0])) if code else None
+    path, functions, *code = place.split(":", 2)
+    where = "|".join(translate(f"*/{path}:{function}") for function in functions.split("|"))
+    return re.compile(where), re.compile(translate(code[0])) if code else None

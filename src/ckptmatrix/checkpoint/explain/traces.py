@@ -43,7 +43,18 @@ _LINKS = {
     "During handling of the above exception": Link.HANDLING,
 }
 _OF_INTEREST = (
-    *("rror", ".py", 'File "', "xception", "Traceback", "Interrupt", "Exit", "StopIter", "Expired", "BadZip"),
+    *(
+        "rror",
+        ".py",
+        'File "',
+        "xception",
+        "Traceback",
+        "Interrupt",
+        "Exit",
+        "StopIter",
+        "Expired",
+        "BadZip",
+    ),
     *("│", "In [", "In[", "<ipython"),
 )
 """Words without which a line begins nothing; asking for them is quicker than the patterns."""
@@ -147,21 +158,24 @@ class _Reader:
         message = "\n".join(parts).strip()
         failure = Failure(match["type"], message, tuple(self.frames), self.rank, self.link)
         self.below_frame, self.frames = False, []
-        if pytest and (ending := self._place_below(at + len(parts))):
-            failure = replace(failure, frames=(*failure.frames, ending))
+        used = len(parts)
+        if pytest and (ending := self._place_below(at + used)):
+            failure = replace(failure, frames=(*failure.frames, ending[0]))
+            used += ending[1]
         if self.link:
             self.chains[-1][1].append(failure)
             self.chains[-1] = (self.numbers[at], self.chains[-1][1])
         else:
             self.chains.append((self.numbers[at], [failure]))
         self.link = Link.NONE
-        return len(parts)
+        return used
 
-    def _place_below(self, at: int) -> Frame | None:
-        """Where pytest's longer layout says, below the message, that it was raised."""
+    def _place_below(self, at: int) -> tuple[Frame, int] | None:
+        """Where pytest's longer layout says, below the message, that it was raised, and the lines
+        up to there."""
         for offset in range(at, min(at + 3, len(self.lines))):
             if taken := frame_at(self.lines, offset):
-                return taken.frames[0]
+                return taken.frames[0], offset - at + taken.lines
         return None
 
     def _more(self, start: int, first: str, pytest: bool) -> Iterator[str]:

@@ -19,7 +19,7 @@ _NUMBER = (
 )
 
 _NAMED = re.compile(
-    rf"^[\s>*•+-]{{0,12}}(?:\[(?:pip3?|conda)\]\s{{1,4}})?[`'\"|]?\s?(?P<name>{_PACKAGES})[`'\"]?"
+    rf"^[\s>*•+-]{{0,12}}(?:\[(?:pip3?|conda|\+)\]\s{{1,4}})?[`'\"|]?\s?(?P<name>{_PACKAGES})[`'\"]?"
     rf"(?P<word>\s{{1,4}}version)?(?:\s{{1,4}}\(GPU\?\))?[`'\"]?"
     rf"(?P<between>\s{{0,4}}(?:={{1,3}}|:)\s{{0,40}}|\s{{1,60}}\|?\s{{0,4}})[`'\"]?{_NUMBER}(?P<rest>.*)$",
     re.IGNORECASE,
