@@ -3,7 +3,7 @@
 `examples/MODE/CASE--VERSIONS.txt` were raised by `tools/raise_failures.py` in the environment that
 the name tells, `CASE--quoted.txt` are messages of failures that need GPUs or other libraries.
 `expected.toml` says which cause each shows. `near_misses.toml` has a text for each mode that looks
-like it and is not.
+like it and is not. `reported/RIGHT__CASE.txt` are public reports, typed anew and shortened.
 """
 
 import tomllib
@@ -70,6 +70,18 @@ def in_layouts() -> tuple[Input, ...]:
             Input(f"{one.name} as {name}", layout(failure), one.mode, Answer.KNOWN)
             for name, layout in LAYOUTS.items()
         ]
+    return tuple(found)
+
+
+@cache
+def reported() -> tuple[Input, ...]:
+    """Texts that people pasted, with all that a log and a clipboard did to them."""
+    found = []
+    for file in sorted(HERE.glob("reported/*.txt")):
+        right = file.name.partition("__")[0]
+        known = right not in ("unknown", "undecided")
+        answer = Answer.KNOWN if known else Answer(right)
+        found.append(Input(file.stem, file.read_text(), right if known else "", answer))
     return tuple(found)
 
 

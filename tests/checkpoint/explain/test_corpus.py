@@ -21,6 +21,7 @@ from tests.checkpoint.explain.corpus import (
     in_layouts,
     name_of,
     near_misses,
+    reported,
 )
 from tests.support.places import ROOT
 
@@ -59,6 +60,12 @@ def test_every_layout_says_the_same():
         elif not set(other.origin.releases) <= set(first.origin.releases):
             wrong[one.name] = first.origin.releases
     assert wrong == {}
+
+
+@pytest.mark.parametrize("one", reported(), ids=lambda one: one.name)
+def test_a_report_is_what_it_is(one):
+    first = _first(one)
+    assert (first.answer, first.modes) == (one.answer, (one.mode,) if one.mode else ())
 
 
 @pytest.mark.parametrize("one", near_misses(), ids=lambda one: one.name)
@@ -115,7 +122,7 @@ def test_the_true_versions_never_rule_every_cause_out(file):
 
 def test_precision_and_recall_are_those_of_the_docs():
     """A wrong mode that is named costs precision, a right one that is not named recall."""
-    inputs = [*examples(), *in_layouts(), *near_misses()]
+    inputs = [*examples(), *in_layouts(), *reported(), *near_misses()]
     assert len(inputs) >= 120
     answers = [(one.mode, _first(one)) for one in inputs]
     named = [(right, first.modes[0]) for right, first in answers if first.answer is Answer.KNOWN]
@@ -123,7 +130,7 @@ def test_precision_and_recall_are_those_of_the_docs():
     wanted = sum(bool(right) for right, _ in answers)
     counts = (
         f"{len(FILES)} examples ({len(RAISED)} raised for real), {len(in_layouts()):,} of them in "
-        f"other layouts, {len(near_misses())} near misses"
+        f"other layouts, {len(reported())} public reports, {len(near_misses())} near misses"
     )
     figures = f"precision {right / len(named):.3f}, recall {right / wanted:.3f}"
     docs = " ".join(Path(ROOT / "docs/explain.md").read_text().split())

@@ -37,7 +37,7 @@ def show(found: tuple[Diagnosis, ...], console: Console) -> None:
 
 
 def _show_one(one: Diagnosis, console: Console) -> None:
-    console.print(Text(clean(_title(one)), style="bold"))
+    _item(console, _title(one), indent=0, style="bold")
     _item(console, _named(one))
     for line in (_where(one), _release(one), _ranks(one)):
         if line:

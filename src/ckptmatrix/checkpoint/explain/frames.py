@@ -60,6 +60,8 @@ _ARROW = re.compile(
 )
 _RICH_HEAD = re.compile(r"^\s*(?P<path>\S.{0,1000}?):(?P<line>\d{1,9}) in (?P<in>[\w.<>]+)$")
 _RICH_CODE = re.compile(r"^ ?(?P<mark>[❱>]?) *(?P<line>\d{1,9}) [│|](?P<code>.*)$")
+_ENDS = re.compile(r"^$|^[\w.]{1,120}(?:Error|Exception|Exit|Interrupt)\b|^\S+ (?:handling|above) ")
+"""What follows a frame that shows no code."""
 _CARETS = re.compile(r"^[\s~^]+$")
 
 
@@ -99,7 +101,10 @@ def _python(lines: list[str], at: int) -> Taken | None:
     if match is None:
         return None
     following = lines[at + used] if at + used < len(lines) else ""
-    shown = following.startswith(" ") and not is_head(following) and not is_carets(following)
+    flat = not lines[at].startswith(" ")  # a text that lost its indentation
+    shown = (following.startswith(" ") or (flat and not _ENDS.match(following))) and not (
+        is_head(following) or is_carets(following)
+    )
     code = following.strip() if shown else ""
     frame = Frame(match["path"], int(match["line"]), (match["in"] or "").strip(), *_cropped(code))
     return Taken((frame,), used + shown)
@@ -193,12 +198,18 @@ def _row(line: str) -> tuple[str, bool] | None:
 
 
 def _whole_head(rows: list[tuple[str, bool]]) -> re.Match[str] | None:
-    """A head that rich wrapped: at a blank, or within a word that fills its row alone."""
-    folded = "".join(
-        text + ("" if filled and " " not in text else " ")
-        for text, filled in ((text.strip(), filled) for text, filled in rows)
-    )
-    return _RICH_HEAD.match(folded.strip())
+    """A head that rich wrapped: at a blank, or within a word that fills its row alone.
+
+    Whether a word that fills its row ends there is not seen; the line's number does.
+    """
+    for ends in (r"$^", r":\d+$"):
+        joined = ""
+        for text, filled in ((text.strip(), filled) for text, filled in rows):
+            folded = filled and " " not in text and not re.search(ends, text)
+            joined += text if folded else f"{text} "
+        if match := _RICH_HEAD.match(joined.strip()):
+            return match
+    return None
 
 
 def _cropped(code: str) -> tuple[str, bool]:

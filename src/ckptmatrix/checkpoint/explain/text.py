@@ -33,8 +33,8 @@ _RANK = re.compile(
 )
 _HEADER = "Traceback (most recent call last)"
 _IN_PREFIX = re.compile(r"(?:rank|worker|trainer|local_rank)[-_ ]?(\d{1,5})|^\s*\[?(\d{1,5})\]?: $")
-_DRAWN = re.compile(r"^\s*[╭┌+]|^\S+ {3,}$")
-"""What stands before the header where it is a title of rich's box or of Jupyter."""
+_DRAWN = re.compile(r"^\s*[╭┌+]|^[\w.]{1,100}(?:Error|Exception|Exit|Interrupt) *$")
+"""What stands before the header where it is a title: of rich's box, or Jupyter's with the class."""
 
 _LEVEL = re.compile(
     r"(?:\[?\d[\d/:\-., T]{5,30}\]?[ ]+|[ ]{4,40})(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)[ ]+(?=\S)"

@@ -31,11 +31,11 @@ _ANY_CLASS = re.compile(
 _LOGGED = re.compile(
     r"^(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^ \]]{0,12}\]? |\d\d:\d\d:\d\d[^ ]{0,8} )?"
     r"(?:(?:- )?(?:\[?(?:INFO|WARNING|ERROR|DEBUG|CRITICAL)\]?[ :|-]{1,4}))?"
-    r"(?:[\w.]{1,80}(?: - |:))?"
+    r"(?:[\w.]{1,80}(?: - |: ?))?"
 )
 _ENDS_MESSAGE = re.compile(
     r"^\s*(?:Traceback \(most|During handling of|The above exception was|[╭│╰]|\[?\d{4}-\d\d-\d\d)"
-    r"|^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b|^\S+==\d|\d+%\|"
+    r"|^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b|^\S+==\d|\d+%\||^```"
 )
 _HEADER = "Traceback (most recent call last)"
 _LINKS = {
@@ -77,6 +77,13 @@ def read_trace(text: str) -> Trace:
         "\n".join(line.text for line in lines),
         versions_in([line.text for line in lines]),
     )
+
+
+def _unquoted(line: str) -> str:
+    """A line without the backticks around the code that it is, or ends."""
+    if "`" not in line or (line.count("`") % 2 == 0 and not (line[0] == line[-1] == "`")):
+        return line
+    return line.strip("`")
 
 
 def _streams(lines: list[Line]) -> Iterator[tuple[list[str], list[int], int | None]]:
@@ -145,7 +152,7 @@ class _Reader:
     def _exception(self, at: int) -> int:
         line = self.lines[at]
         pytest = _PYTEST_ERROR.match(line)
-        bare = pytest["rest"] or "" if pytest else line.strip()
+        bare = _unquoted(pytest["rest"] or "" if pytest else line.strip())
         match = _EXCEPTION.match(bare)
         if match is None and self.below_frame and not line.startswith(" "):
             match = _ANY_CLASS.match(bare)
