@@ -174,6 +174,15 @@ def test_an_index_that_is_not_there_is_told_without_the_password(
     assert "secret" not in str(error.value)
 
 
+def test_an_address_that_is_none_is_told_without_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ask_only(monkeypatch, "http://me:secret@127.0.0.1:port/simple")
+    with pytest.raises(CkptmatrixError, match="could not be asked") as error:
+        releases("torch")
+    assert "secret" not in str(error.value)
+
+
 def test_an_index_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         ask_only(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}/simple")

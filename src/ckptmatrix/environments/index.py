@@ -181,11 +181,11 @@ def _is_specifier(text: str | None) -> bool:
 
 
 def _unasked(package: str, why: str, url: str = "") -> CkptmatrixError:
-    parts = urlsplit(url)
-    # Never the user and the password.
-    shown = f" at {parts._replace(netloc=parts.netloc.rpartition('@')[2]).geturl()}" if url else ""
+    place = f" at {url}" if url else ""
+    told = f"the package index{place} could not be asked for the releases of {package}: {why}"
+    user, at, _ = urlsplit(url).netloc.rpartition("@")
     return CkptmatrixError(
-        f"the package index{shown} could not be asked for the releases of {package}: {why}",
+        told.replace(user + at, "") if user else told,  # never the user and the password
         "check the network and pip's index settings; `ckptmatrix run --accelerate` needs no index "
         "to name releases",
     )
