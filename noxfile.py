@@ -16,11 +16,14 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The harness's own tests, with a few real environments."""
+    """The harness's own tests, with a few real environments; run whole, with their coverage."""
     session.install("-e", ".[test]")
     apart = ("--ignore=tests/matrix", "--ignore=tests/browser", "--ignore=tests/truth")
     spread = ("-n", "auto", "--dist", "worksteal")
-    session.run("pytest", *apart, *spread, "-m", "not gpu and not slow", *session.posargs)
+    # A part of the tests covers a part of the code, which is nothing to report.
+    measured = () if session.posargs else ("--cov", "--cov-report=term", "--cov-report=html")
+    chosen = ("-m", "not gpu and not slow", *measured, *session.posargs)
+    session.run("pytest", *apart, *spread, *chosen)
 
 
 @nox.session
@@ -71,8 +74,11 @@ def fixtures(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff and mypy."""
-    session.install("-e", ".[test]", "ruff", "mypy")
+    """Ruff, mypy over everything, and the direction of imports."""
+    project = nox.project.load_toml("pyproject.toml")
+    group = nox.project.dependency_groups(project, "lint")
+    session.install("-e", ".[test,browser]", *group)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
+    session.run("lint-imports", "--no-cache", "--no-logo")

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
+from ckptmatrix.model import Device
 from ckptmatrix.plan.config import Config, read_config
-from ckptmatrix.util.home import Home
 from tests.support.places import ROOT
 
 
@@ -15,8 +16,10 @@ from tests.support.places import ROOT
 def project() -> Config:
     """The declared matrix, with the scenarios that only tests need."""
     config = read_config(ROOT / "matrix.toml")
-    odd = ("Crashing", "Hanging", "Raising", "Noisy", "Constant", "Stepless", "Straying")
-    odd += ("Unsupported", "Misbuilt", "Unsavable")
+    odd = [
+        *("Crashing", "Hanging", "Raising", "Noisy", "Constant", "Stepless", "Straying"),
+        *("Unsupported", "Misbuilt", "Unsavable"),
+    ]
     more = {name.lower(): f"tests.worker.states:{name}" for name in odd}
     return replace(config, scenarios={**config.scenarios, **more})
 
@@ -24,5 +27,5 @@ def project() -> Config:
 @pytest.fixture(scope="session")
 def lab(project: Config) -> Iterator[Lab]:
     """A lab on the CPU, in the project's own home."""
-    with Lab(project, Home.of(ROOT), "cpu") as lab:
+    with Lab(Site.of(project, Device.CPU)) as lab:
         yield lab

@@ -23,18 +23,23 @@ from statistics import median
 import click
 from rich.console import Console
 
-from ckptmatrix.environments.building import build_all
-from ckptmatrix.environments.installation import Built
+from ckptmatrix.environments.installation import Installation
+from ckptmatrix.environments.site import Site
 from ckptmatrix.knowledge.expectations import read_expectations
 from ckptmatrix.measure.job import Job
-from ckptmatrix.measure.lab import CELL_SECONDS, Lab
-from ckptmatrix.measure.pipeline import write_checkpoints
+from ckptmatrix.measure.lab import Lab
+from ckptmatrix.measure.loading import CELL_SECONDS
+from ckptmatrix.measure.pipeline import prepare
 from ckptmatrix.measure.pytest_driver import measure_cells
-from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment
+from ckptmatrix.model import MEASURED, Cell, CellRecord, Device, Environment
 from ckptmatrix.plan.config import read_config
-from ckptmatrix.plan.planning import Selection, make_plan
+from ckptmatrix.plan.planning import make_plan
+from ckptmatrix.plan.selected import Selected
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import Home
+from ckptmatrix.worker import words
+from ckptmatrix.worker.protocol import Hello
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = (
@@ -92,18 +97,17 @@ def command(tier: str, scenario: str, samples: int, output: Path) -> None:
     selection = Selection(tier, scenarios=tuple(scenario.split(",")), remedies=False)
     plan = make_plan(config, selection)
     expectations = read_expectations(ROOT / "expectations.toml")
-    job = Job(config, selection, plan, expectations, "cpu", jobs=os.cpu_count() or 1)
-    shared = Home.of(config.root)
-    built = build_all(plan.environments, plan.stacks, shared, "cpu")
-    write_checkpoints(job, shared, built)
+    shared = Site.of(config, Device.CPU)
+    job = Job(shared, Selected(config, selection, "", plan), expectations)
+    built = prepare(job)
     with tempfile.TemporaryDirectory(prefix="ckptmatrix-bench-") as folder:
-        home = _apart(shared, Path(folder))
-        os.environ["CKPTMATRIX_HOME"] = str(home.root)  # what pytest's processes go by
+        site = _apart(shared, Path(folder))
+        os.environ["CKPTMATRIX_HOME"] = str(site.home.root)  # what pytest's processes go by
         ready = [one for one in built.values() if one.ready]
-        starts = [_cost(partial(_start, one, home)) for one in ready]
-        warm = _warm(job, home, built)
-        plain = [_plain(cell, job, home, built, warm) for cell in _sample(warm, samples)]
-        fork = _bare_fork(next(iter(warm.records)), job, home, built)
+        starts = [_cost(partial(_start, one, site)) for one in ready]
+        warm = _warm(replace(job, site=site), built)
+        plain = [_plain(cell, site, built, warm) for cell in _sample(warm, samples)]
+        fork = _bare_fork(next(iter(warm.records)), site, built)
     found = Bench(
         cells=len(warm.records),
         loads=warm.loads,
@@ -122,10 +126,10 @@ def command(tier: str, scenario: str, samples: int, output: Path) -> None:
         cores=os.cpu_count() or 1,
     )
     write_atomically(output, (json.dumps(asdict(found), indent=2) + "\n").encode())
-    console.print(told(found), soft_wrap=True)
+    console.print(in_words(found), soft_wrap=True)
 
 
-def told(found: Bench) -> str:
+def in_words(found: Bench) -> str:
     """The figures in words."""
     return (
         f"plain: {found.plain_cpu_seconds_per_cell:.2f} CPU s a cell "
@@ -169,20 +173,20 @@ def _cost(work: Callable[[], object]) -> _Cost:
     return _Cost(sum(os.times()[:4]) - cpu, time.perf_counter() - wall)
 
 
-def _start(one: Built, home: Home) -> None:
-    one.start(home, "cpu").close()
+def _start(one: Installation, site: Site) -> None:
+    one.start(site).close()
 
 
-def _apart(shared: Home, folder: Path) -> Home:
-    """A home with the same environments and checkpoints, and no outcome yet."""
-    for place in (shared.environments, shared.checkpoints):
+def _apart(shared: Site, folder: Path) -> Site:
+    """A site with the same environments and checkpoints, and no outcome yet."""
+    for place in (shared.home.environments, shared.home.checkpoints):
         (folder / place.name).symlink_to(place)
-    return Home(folder)
+    return replace(shared, home=Home(folder))
 
 
-def _warm(job: Job, home: Home, built: dict[Environment, Built]) -> _Warm:
+def _warm(job: Job, built: dict[Environment, Installation]) -> _Warm:
     """The cells phase of a run as it is."""
-    with Lab(job.config, home, "cpu", built) as lab:
+    with Lab(job.site, built) as lab:
         unmeasured = lab.unmeasured(job.plan.cells)
         cost = _cost(lambda: measure_cells(job, unmeasured))
         known = {cell: lab.known(cell) for cell in job.plan.cells}
@@ -198,12 +202,12 @@ def _sample(warm: _Warm, samples: int) -> list[Cell]:
     return random.Random(0).sample(cells, min(samples, len(cells)))
 
 
-def _plain(cell: Cell, job: Job, home: Home, built: dict[Environment, Built], warm: _Warm) -> _Cost:
+def _plain(cell: Cell, site: Site, built: dict[Environment, Installation], warm: _Warm) -> _Cost:
     """One cell in a process of its own, which imports what this cell needs and nothing else."""
     unwarmed = {**built, cell.reader: replace(built[cell.reader], warm=("json",))}
     found = []
-    with Lab(job.config, home, "cpu", unwarmed) as lab:
-        lab.treated(cell)
+    with Lab(site, unwarmed) as lab:
+        lab.registry.treated(cell)
 
         def one() -> None:
             found.append(lab.measured(cell))
@@ -219,14 +223,14 @@ def _essence(record: CellRecord) -> CellRecord:
     return replace(record, writer="", seconds=0.0, measured="")
 
 
-def _bare_fork(cell: Cell, job: Job, home: Home, built: dict[Environment, Built]) -> float:
+def _bare_fork(cell: Cell, site: Site, built: dict[Environment, Installation]) -> float:
     """CPU seconds of a fork of a warm reader whose child only asks which device there is."""
-    with Lab(job.config, home, "cpu", built) as lab:
+    with Lab(site, built) as lab:
         lab.measured(cell)
-        worker = lab.worker(cell.reader)
+        worker = lab.registry.worker(cell.reader)
         before = _cpu_of(worker.pid)
         for _ in range(_FORKS):
-            worker.ask("hello", CELL_SECONDS, device="cpu", warm=[], rehearse=False)
+            worker.ask(Hello(words.Device.CPU, warm=(), rehearse=False), CELL_SECONDS)
         return (_cpu_of(worker.pid) - before) / _FORKS
 
 

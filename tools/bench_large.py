@@ -21,7 +21,8 @@ import click
 from rich.console import Console
 
 from ckptmatrix.environments import building
-from ckptmatrix.model import Environment
+from ckptmatrix.environments.site import Site
+from ckptmatrix.model import Device, Environment
 from ckptmatrix.plan.config import read_config
 from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import Home
@@ -77,7 +78,7 @@ def command(release: str, stack: str, layers: int, rounds: int, output: Path) ->
     console = Console()
     config = read_config(ROOT / "matrix.toml")
     home = Home.of(ROOT)
-    built = building.build(Environment(release, stack), config.stacks[stack], home, "cpu")
+    built = building.build(Environment(release, stack), Site(config, home, Device.CPU))
     with tempfile.TemporaryDirectory(prefix="ckptmatrix-bench-") as folder:
         place = Path(folder)
         found = {

@@ -15,13 +15,13 @@ from pathlib import Path
 import msgspec
 
 from ckptmatrix import __version__
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.checkpoints import Written
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.outcome_store import now
-from ckptmatrix.model import Environment
+from ckptmatrix.model import Device, Environment
 from ckptmatrix.plan.config import read_config
 from ckptmatrix.util.files import write_atomically
-from ckptmatrix.util.home import Home
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "fixtures" / "checkpoints"
@@ -54,15 +54,15 @@ def main() -> None:
     config = read_config(ROOT / "matrix.toml")
     staged = TARGET.with_name(".checkpoints-new")
     shutil.rmtree(staged, ignore_errors=True)
-    with Lab(config, Home.of(ROOT), "cpu") as lab:
+    with Lab(Site.of(config, Device.CPU)) as lab:
         for scenario, writers in WRITERS.items():
             for writer in writers:
                 release, _, stack = writer.partition("+")
                 environment = Environment(release, stack)
-                written = lab.written(environment, scenario)
+                written = lab.registry.written(environment, scenario)
                 if written.record.status != "written":
                     sys.exit(f"{writer} {scenario}: {written.record.reason}")
-                packages = lab.built(environment).record.packages
+                packages = lab.registry.installed(environment).record.packages
                 keep(written, packages, staged / scenario / writer)
                 print(f"{scenario:<14}{writer}")
     shutil.rmtree(TARGET, ignore_errors=True)

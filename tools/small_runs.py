@@ -7,7 +7,9 @@ Runs inside an environment with torch and accelerate and needs nothing else.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ class Net(torch.nn.Module):
         if tied:
             self.head.weight = self.first.weight
 
-    def forward(self, inputs):
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.head(self.first(inputs))
 
 
@@ -34,10 +36,10 @@ class Custom:
     def __init__(self) -> None:
         self.value = np.arange(3.0)
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {"value": self.value}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.value = state["value"]
 
 
@@ -45,7 +47,14 @@ class Run:
     """One training with everything that accelerate saves."""
 
     def __init__(
-        self, model=None, optimizer=None, groups=1, custom=0, scaler=False, scheduler=None, **kwargs
+        self,
+        model: Any = None,
+        optimizer: Any = None,
+        groups: int = 1,
+        custom: int = 0,
+        scaler: bool = False,
+        scheduler: Any = None,
+        **kwargs: Any,
     ) -> None:
         self.accelerator = Accelerator(cpu=True, **kwargs)
         self.raw = model if model is not None else Net()
@@ -70,21 +79,21 @@ class Run:
         self.scheduler.step()
         return self
 
-    def save(self, directory: str, **kwargs) -> Run:
+    def save(self, directory: str | None, **kwargs: Any) -> Run:
         self.accelerator.save_state(directory, **kwargs)
         return self
 
-    def load(self, directory: str | None = None, **kwargs) -> Run:
+    def load(self, directory: str | None = None, **kwargs: Any) -> Run:
         self.accelerator.load_state(directory, **kwargs)
         return self
 
 
-def saved(path: str, **kwargs) -> str:
+def saved(path: str, **kwargs: Any) -> str:
     Run(**kwargs).train().save(path)
     return path
 
 
-def rewritten(path: str, name: str, change) -> str:
+def rewritten(path: str, name: str, change: Callable[[Any], None]) -> str:
     file = Path(path) / name
     value = torch.load(file, weights_only=False)
     change(value)

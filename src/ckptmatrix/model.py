@@ -34,6 +34,13 @@ MEASURED = (Status.EXACT, Status.DEGRADED, Status.FAILED, Status.CRASHED, Status
 """The statuses that a load really led to."""
 
 
+class Device(StrEnum):
+    """What a training runs on."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 class Treatment(StrEnum):
     """What was done to a checkpoint before it was loaded."""
 
@@ -56,6 +63,34 @@ class Verdict(StrEnum):
     """The training had it; the writer never put it (or not all of it) into the checkpoint."""
     ABSENT = "absent"
     """The scenario, or this release, has no such thing."""
+
+
+class EnvironmentStatus(StrEnum):
+    """Whether an environment can be used."""
+
+    READY = "ready"
+    UNAVAILABLE = "unavailable"
+
+
+class CheckpointStatus(StrEnum):
+    """What came of asking a writer for a checkpoint."""
+
+    WRITTEN = "written"
+    UNSUPPORTED = "unsupported"
+    """The writer has no such feature."""
+    FAILED = "failed"
+
+
+class ControlsResult(StrEnum):
+    """Whether the judge answered every control as it must."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+
+    @classmethod
+    def of(cls, passed: bool) -> "ControlsResult":
+        """The word for it."""
+        return cls.PASSED if passed else cls.FAILED
 
 
 @dataclass(frozen=True)
@@ -102,7 +137,7 @@ class Cell:
     """Name of the scenario."""
     loader: str = "accelerate"
     """Name of the loader under test."""
-    treatment: str = Treatment.AS_SAVED
+    treatment: Treatment = Treatment.AS_SAVED
     """What was done to the checkpoint before the load."""
 
     @property
@@ -118,7 +153,7 @@ class Cell:
         parts = [self.scenario, f"saved-{self.writer.short}", f"loaded-{self.reader.short}"]
         if self.loader != "accelerate":
             parts.append(f"by-{self.loader}")
-        if self.treatment != "as-saved":
+        if self.treatment != Treatment.AS_SAVED:
             parts.append(self.treatment)
         return "/".join(parts)
 
@@ -131,8 +166,8 @@ class EnvironmentRecord:
     """Installed accelerate release."""
     stack: str
     """Name of its stack."""
-    status: str
-    """`ready` or `unavailable`."""
+    status: EnvironmentStatus
+    """Whether it can be used."""
     python: str = ""
     """Full Python version; empty when unavailable."""
     torch: str = ""
@@ -155,8 +190,8 @@ class CheckpointRecord:
     """Id of the writing environment."""
     scenario: str
     """Name of the scenario."""
-    status: str
-    """`written`, `unsupported`, `failed` or `not-run`."""
+    status: CheckpointStatus
+    """What came of it."""
     reason: str = ""
     """Why there is none, one sentence."""
     files: dict[str, int] = field(default_factory=dict)
@@ -239,8 +274,8 @@ class CellRecord:
     """Name of the scenario."""
     loader: str
     """Name of the loader."""
-    treatment: str
-    """Name of the treatment."""
+    treatment: Treatment
+    """What was done to the checkpoint before the load."""
     status: Status
     """What was measured."""
     components: dict[str, Verdict] = field(default_factory=dict)
@@ -254,7 +289,7 @@ class CellRecord:
     reason: str = ""
     """For `unsupported` and `not-run`: why."""
     expected: bool | None = None
-    """True if an expectation foretold it (or it is exact and none speaks against); None if not
+    """True if an expectation covers it (or it is exact and none speaks against); None if not
     measured."""
     expectation: str = ""
     """The reason recorded with the expectation, or what the mismatch is."""
@@ -335,14 +370,14 @@ class RunRecord:
     """ISO 8601 in UTC."""
     finished: str
     """ISO 8601 in UTC."""
-    device: str
-    """`cpu` or `cuda`."""
+    device: Device
+    """Where writers trained and readers resumed."""
     platform: str
     """Operating system, machine and Python of the host."""
     tier: str
     """Tier that was run, with what narrowed it."""
-    controls: str
-    """`passed` or `failed`."""
+    controls: ControlsResult
+    """How the controls of the run came out together."""
     measured: int = 0
     """Cells measured in this run; the others are from earlier ones."""
     device_name: str = ""
@@ -356,7 +391,7 @@ class RunRecord:
 
     @property
     def scope(self) -> str:
-        """The tier, and that it is a shard alone, lest a part be taken for the whole."""
+        """The tier, and that it is a shard alone, so that a part is not taken for the whole."""
         return f"{self.tier}, shard {self.shard.name} alone" if self.shard else self.tier
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ckptmatrix.plan.selection import NARROWINGS
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -22,13 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options that narrow or widen the grid."""
     group = parser.getgroup("ckptmatrix", "checkpoint compatibility matrix")
     group.addoption("--matrix-tier", default="smoke", help="tier of matrix.toml (default: smoke)")
-    for name, what in (
-        ("accelerate", "releases instead of the tier's"),
-        ("stack", "names of stacks instead of the tier's"),
-        ("scenario", "names of scenarios instead of the tier's"),
-        ("loader", "names of loaders instead of the tier's"),
-    ):
-        group.addoption(f"--matrix-{name}", metavar="A,B", help=f"{what}, separated by commas")
+    for one in NARROWINGS:
+        group.addoption(f"--matrix-{one.option}", metavar="A,B", help=one.help)
     group.addoption(
         "--matrix-remedies",
         choices=("yes", "no"),

@@ -1,10 +1,13 @@
 """A real Chromium with a fresh profile, and the report of a real run to open in it."""
 
+from __future__ import annotations
+
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -12,6 +15,9 @@ from ckptmatrix.model import Matrix, Status, Verdict
 from ckptmatrix.results.report import read_matrix, write_reports
 from tests.support import synthetic
 from tests.support.places import BASIC_RUN
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 playwright_api = pytest.importorskip(
     "playwright.sync_api", reason="needs the browser extra; `nox -s browser` installs it"
@@ -48,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
+def browser() -> Iterator[Browser]:
     with playwright_api.sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         yield found
@@ -106,7 +112,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
 class Watched:
     """A page, and everything that it complained about or asked of anybody."""
 
-    def __init__(self, page: object) -> None:
+    def __init__(self, page: Page) -> None:
         self.page = page
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -127,12 +133,21 @@ class Watched:
             self.page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"), full_page=whole)
 
 
-@pytest.fixture
-def open_page(browser):
-    """Open an address in a fresh profile; afterwards it must have complained of nothing."""
-    contexts, opened = [], []
+class OpenPage(Protocol):
+    """Opens an address in a fresh profile; the options are those of playwright's `new_context`."""
 
-    def open_page(address: str, width: int = 1366, height: int = 900, **options: object) -> Watched:
+    def __call__(
+        self, address: str, width: int = 1366, height: int = 900, **options: Any
+    ) -> Watched: ...
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Open an address in a fresh profile; afterwards it must have complained of nothing."""
+    contexts: list[BrowserContext] = []
+    opened: list[tuple[Watched, str]] = []
+
+    def open_page(address: str, width: int = 1366, height: int = 900, **options: Any) -> Watched:
         contexts.append(browser.new_context(viewport={"width": width, "height": height}, **options))
         watched = Watched(contexts[-1].new_page())
         opened.append((watched, address.partition("#")[0]))

@@ -1,9 +1,12 @@
 """The page as people use it, in a real Chromium: by mouse, by keyboard, by address."""
 
+from __future__ import annotations
+
 import re
 import shlex
 import subprocess
 import sys
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 import pytest
@@ -22,6 +25,11 @@ from ckptmatrix.results.findings.wording import (
 )
 from tests.support.places import ROOT
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+    from tests.browser.conftest import OpenPage
+
 CELLS = "#matrix tbody tr:not(.group) td"
 
 
@@ -29,7 +37,7 @@ def number(text: str) -> int:
     return int(re.sub(r"\D", "", text) or 0)
 
 
-def chip(page, status: str):
+def chip(page: Page, status: str) -> Locator:
     return page.locator(f".chip[data-status='{status}']")
 
 
@@ -37,7 +45,7 @@ def environments(matrix: Matrix) -> list[str]:
     return [id_ for id_, record in matrix.environments.items() if record.status == "ready"]
 
 
-def test_the_counts_are_those_of_the_run(open_page, report, matrix):
+def test_the_counts_are_those_of_the_run(open_page: OpenPage, report: str, matrix: Matrix) -> None:
     page = open_page(report).page
     today = [c for c in matrix.cells if (c.loader, c.treatment) == ("accelerate", "as-saved")]
     exact = sum(cell.status is Status.EXACT for cell in today)
@@ -48,7 +56,9 @@ def test_the_counts_are_those_of_the_run(open_page, report, matrix):
     assert page.locator("#grid-count").inner_text().split(" loads")[0].strip() != ""
 
 
-def test_the_script_draws_the_very_table_that_is_there_without_it(open_page, report, matrix):
+def test_the_script_draws_the_very_table_that_is_there_without_it(
+    open_page: OpenPage, report: str, matrix: Matrix
+) -> None:
     read = f"""() => [...document.querySelectorAll('{CELLS}')].map(
         (td) => [td.className, td.getAttribute('aria-label'), td.textContent])"""
     without = open_page(report, java_script_enabled=False).page
@@ -68,7 +78,7 @@ def test_the_script_draws_the_very_table_that_is_there_without_it(open_page, rep
     assert without.get_by_text("Choosing needs JavaScript").is_visible()
 
 
-def test_the_legend_filters_and_counts_follow(open_page, report):
+def test_the_legend_filters_and_counts_follow(open_page: OpenPage, report: str) -> None:
     watched = open_page(f"{report}#scenario=basic")
     page = watched.page
     shown = page.locator(f"{CELLS}.exact:not(.dim)")
@@ -89,7 +99,9 @@ def test_the_legend_filters_and_counts_follow(open_page, report):
     assert "hide" not in page.url
 
 
-def test_an_upgrade_is_chosen_and_survives_a_reload(open_page, report, matrix):
+def test_an_upgrade_is_chosen_and_survives_a_reload(
+    open_page: OpenPage, report: str, matrix: Matrix
+) -> None:
     watched = open_page(report)
     page = watched.page
     new = environments(matrix)[-1]
@@ -108,7 +120,9 @@ def test_an_upgrade_is_chosen_and_survives_a_reload(open_page, report, matrix):
     assert page.locator("#verdict .verdict").inner_text().endswith(back)
 
 
-def test_the_page_and_the_command_give_the_same_verdict_for_every_pair(open_page, report, matrix):
+def test_the_page_and_the_command_give_the_same_verdict_for_every_pair(
+    open_page: OpenPage, report: str, matrix: Matrix
+) -> None:
     page = open_page(report).page
     ids = environments(matrix)
     pairs = [(ids[i], ids[j]) for i in range(0, len(ids), 3) for j in range(0, len(ids), 4)]
@@ -128,7 +142,7 @@ def test_the_page_and_the_command_give_the_same_verdict_for_every_pair(open_page
         assert path == (advice.path and path_text(matrix, advice.path, advice.forward))
 
 
-def test_a_cell_opens_by_keyboard_and_from_the_address(open_page, report):
+def test_a_cell_opens_by_keyboard_and_from_the_address(open_page: OpenPage, report: str) -> None:
     watched = open_page(report)
     page = watched.page
     page.locator(f"{CELLS}[tabindex='0']").focus()
@@ -139,7 +153,9 @@ def test_a_cell_opens_by_keyboard_and_from_the_address(open_page, report):
     dialog = page.locator("#cell")
     assert dialog.is_visible()
     title = dialog.locator("h2").inner_text()
-    writer = re.match(r"saved with (\S+)", focused).group(1).split("–")[-1]
+    named = re.match(r"saved with (\S+)", focused)
+    assert named is not None
+    writer = named.group(1).split("–")[-1]
     assert title.startswith(f"Saved with {writer},")
     for part in ("The two environments", "Measure exactly this again"):
         assert dialog.get_by_text(part).is_visible()
@@ -151,10 +167,14 @@ def test_a_cell_opens_by_keyboard_and_from_the_address(open_page, report):
     assert "cell=" not in page.url
 
 
-def test_a_failed_cell_shows_exception_cause_and_remedy(open_page, report, matrix):
+def test_a_failed_cell_shows_exception_cause_and_remedy(
+    open_page: OpenPage, report: str, matrix: Matrix
+) -> None:
     cell = next(c for c in matrix.cells if c.status is Status.FAILED and c.cause and c.error)
     page = open_page(f"{report}#cell={quote(f'{cell.writer}~{cell.reader}')}").page
     told = page.locator("#cell").inner_text()
+    assert cell.error is not None
+    assert cell.cause is not None
     assert f"{cell.error.type}: {cell.error.message.splitlines()[0][:40]}" in told
     assert matrix.causes[cell.cause].title in told
     assert matrix.causes[cell.cause].remedy[:40] in told
@@ -164,7 +184,7 @@ def test_a_failed_cell_shows_exception_cause_and_remedy(open_page, report, matri
     assert f"loaded-{release}+" in told
 
 
-def test_a_cause_shows_its_cells(open_page, report):
+def test_a_cause_shows_its_cells(open_page: OpenPage, report: str) -> None:
     page = open_page(report).page
     button = page.locator("[data-show-cause]").first
     button.click()
@@ -173,7 +193,9 @@ def test_a_cause_shows_its_cells(open_page, report):
     assert page.locator(f"{CELLS}:not(.dim)").count() > 0
 
 
-def test_every_release_can_have_its_own_row(open_page, report, matrix):
+def test_every_release_can_have_its_own_row(
+    open_page: OpenPage, report: str, matrix: Matrix
+) -> None:
     watched = open_page(report)
     watched.page.locator("#unfold").check()
     watched.settle()
@@ -181,13 +203,13 @@ def test_every_release_can_have_its_own_row(open_page, report, matrix):
     watched.picture("unfolded")
 
 
-def test_nonsense_in_the_address_does_no_harm(open_page, report):
+def test_nonsense_in_the_address_does_no_harm(open_page: OpenPage, report: str) -> None:
     page = open_page(f"{report}#view=99&scenario=x&from=y&to=%3Cb%3E&cell=a~b&saved=z&hide=q").page
     assert page.locator("#verdict .verdict").is_visible()
     assert page.locator("#cell").is_hidden()
 
 
-def test_markup_from_a_checkpoint_is_shown_as_text(open_page, hostile):
+def test_markup_from_a_checkpoint_is_shown_as_text(open_page: OpenPage, hostile: str) -> None:
     page = open_page(hostile).page
     old, new = "accelerate-0.31.0%2Btorch2.4-np1", "accelerate-0.33.0%2Btorch2.4-np1"
     page.goto(f"{hostile}#cell={old}~{new}&from={old}&to={new}")
@@ -200,7 +222,9 @@ def test_markup_from_a_checkpoint_is_shown_as_text(open_page, hostile):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
-def test_it_fits_its_window_in_light_and_dark(open_page, report, scheme, width):
+def test_it_fits_its_window_in_light_and_dark(
+    open_page: OpenPage, report: str, scheme: Literal["light", "dark"], width: int
+) -> None:
     watched = open_page(report, width=width, color_scheme=scheme)
     page = watched.page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -212,7 +236,7 @@ def test_it_fits_its_window_in_light_and_dark(open_page, report, scheme, width):
     watched.picture(f"{scheme}-{width}")
 
 
-def test_print_leaves_out_what_only_a_screen_can_do(open_page, report):
+def test_print_leaves_out_what_only_a_screen_can_do(open_page: OpenPage, report: str) -> None:
     watched = open_page(report)
     watched.page.emulate_media(media="print")
     assert watched.page.locator(".controls").is_hidden()
@@ -221,7 +245,7 @@ def test_print_leaves_out_what_only_a_screen_can_do(open_page, report):
     watched.picture("print")
 
 
-def test_forced_colours_keep_glyphs_and_borders(open_page, report):
+def test_forced_colours_keep_glyphs_and_borders(open_page: OpenPage, report: str) -> None:
     watched = open_page(report, forced_colors="active")
     style = watched.page.evaluate(
         f"getComputedStyle(document.querySelector('{CELLS}.failed')).borderTopStyle"
@@ -230,7 +254,9 @@ def test_forced_colours_keep_glyphs_and_borders(open_page, report):
     watched.picture("forced-colours")
 
 
-def test_the_command_of_a_cell_selects_exactly_that_cell(open_page, report, matrix):
+def test_the_command_of_a_cell_selects_exactly_that_cell(
+    open_page: OpenPage, report: str, matrix: Matrix
+) -> None:
     page = open_page(report).page
     root = ROOT
     measured = [cell for cell in matrix.cells if cell.status in MEASURED]

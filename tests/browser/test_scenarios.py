@@ -1,19 +1,27 @@
 """A report over several scenarios: the plain one first, the others and all of them on request."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.version import Version
 
-from ckptmatrix.model import Status
+from ckptmatrix.model import Matrix, Status
 from ckptmatrix.results.findings.upgrade import advise
 from ckptmatrix.results.findings.wording import decision, plain_training
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import OpenPage
 
 CELLS = "#matrix tbody tr:not(.group) td"
 OLD, NEW = "accelerate-0.31.0+torch2.13-np2", "accelerate-1.1.1+torch2.13-np2"
 
 
-def test_the_plain_scenario_is_shown_first_as_without_javascript(open_page, many_report):
+def test_the_plain_scenario_is_shown_first_as_without_javascript(
+    open_page: OpenPage, many_report: str
+) -> None:
     read = f"""() => [...document.querySelectorAll('{CELLS}')].map(
         (td) => [td.className, td.getAttribute('aria-label'), td.textContent])"""
     without = open_page(many_report, java_script_enabled=False).page
@@ -27,7 +35,9 @@ def test_the_plain_scenario_is_shown_first_as_without_javascript(open_page, many
         assert without.locator(shown).inner_text() == watched.page.locator(shown).inner_text()
 
 
-def test_all_scenarios_show_the_worst_with_a_tally_and_the_address_keeps_it(open_page, many_report):
+def test_all_scenarios_show_the_worst_with_a_tally_and_the_address_keeps_it(
+    open_page: OpenPage, many_report: str
+) -> None:
     watched = open_page(many_report)
     page = watched.page
     assert page.locator("#tally-mark").is_hidden()
@@ -44,7 +54,9 @@ def test_all_scenarios_show_the_worst_with_a_tally_and_the_address_keeps_it(open
     watched.picture("all-scenarios")
 
 
-def test_an_upgrade_is_judged_by_all_scenarios_or_by_one(open_page, many_report, many):
+def test_an_upgrade_is_judged_by_all_scenarios_or_by_one(
+    open_page: OpenPage, many_report: str, many: Matrix
+) -> None:
     page = open_page(f"{many_report}#from={OLD}&to={NEW}".replace("+", "%2B")).page
     advice = advise(many, OLD, NEW)
     shown = page.locator("#verdict")
@@ -58,7 +70,9 @@ def test_an_upgrade_is_judged_by_all_scenarios_or_by_one(open_page, many_report,
     assert shown.locator(".verdict").inner_text().endswith(decision(many, one))
 
 
-def test_the_verdict_of_every_pair_is_that_of_the_command(open_page, many_report, many):
+def test_the_verdict_of_every_pair_is_that_of_the_command(
+    open_page: OpenPage, many_report: str, many: Matrix
+) -> None:
     page = open_page(many_report).page
     ids = [id_ for id_, record in many.environments.items() if record.status == "ready"]
     pairs = [(old, new) for old in ids for new in ids]
@@ -71,7 +85,9 @@ def test_the_verdict_of_every_pair_is_that_of_the_command(open_page, many_report
     assert sum("no better without the upgrade" in sentence for sentence in expected) > 3
 
 
-def test_what_is_not_the_upgrades_doing_is_folded_away_with_its_remedy(open_page, many_report):
+def test_what_is_not_the_upgrades_doing_is_folded_away_with_its_remedy(
+    open_page: OpenPage, many_report: str
+) -> None:
     # 1.15.0 on numpy 2 reads checkpoints of numpy 1 no worse than 1.1.1 there does.
     old, new = "accelerate-0.31.0+torch2.13-np2", "accelerate-0.31.0+torch2.13-np1"
     page = open_page(f"{many_report}#from={old}&to={new}".replace("+", "%2B")).page
@@ -82,7 +98,9 @@ def test_what_is_not_the_upgrades_doing_is_folded_away_with_its_remedy(open_page
     assert page.locator("#verdict .doing").first.inner_text().count("Remedy:") >= 1
 
 
-def test_a_cell_opens_on_its_scenario_and_every_other_is_a_key_away(open_page, many_report, many):
+def test_a_cell_opens_on_its_scenario_and_every_other_is_a_key_away(
+    open_page: OpenPage, many_report: str, many: Matrix
+) -> None:
     watched = open_page(many_report)
     page = watched.page
     page.locator(f"{CELLS}.degraded").first.click()
@@ -98,7 +116,9 @@ def test_a_cell_opens_on_its_scenario_and_every_other_is_a_key_away(open_page, m
     watched.picture("cell-of-many")
 
 
-def test_another_way_to_load_is_a_key_away_and_is_counted(open_page, many_report, many):
+def test_another_way_to_load_is_a_key_away_and_is_counted(
+    open_page: OpenPage, many_report: str, many: Matrix
+) -> None:
     watched = open_page(many_report)
     page = watched.page
     page.locator("#views input").first.focus()
@@ -114,7 +134,9 @@ def test_another_way_to_load_is_a_key_away_and_is_counted(open_page, many_report
     assert page.locator("#views input").nth(1).is_checked()
 
 
-def test_the_counts_of_the_legend_follow_every_filter(open_page, many_report, many):
+def test_the_counts_of_the_legend_follow_every_filter(
+    open_page: OpenPage, many_report: str, many: Matrix
+) -> None:
     page = open_page(many_report).page
     place = many.environments
 
@@ -137,7 +159,9 @@ def test_the_counts_of_the_legend_follow_every_filter(open_page, many_report, ma
     assert counted(Status.EXACT, "") > counted(Status.EXACT, "torch2.4-np1") > 0
 
 
-def test_the_keyboard_alone_reaches_the_grid_and_opens_a_cell(open_page, many_report):
+def test_the_keyboard_alone_reaches_the_grid_and_opens_a_cell(
+    open_page: OpenPage, many_report: str
+) -> None:
     page = open_page(many_report).page
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
@@ -158,7 +182,9 @@ def test_the_keyboard_alone_reaches_the_grid_and_opens_a_cell(open_page, many_re
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == name
 
 
-def test_filters_and_upgrade_and_cell_come_back_from_the_address_alone(open_page, many_report):
+def test_filters_and_upgrade_and_cell_come_back_from_the_address_alone(
+    open_page: OpenPage, many_report: str
+) -> None:
     watched = open_page(many_report)
     first = watched.page
     first.locator("#scenario").select_option("numpy-in-custom")
@@ -179,7 +205,9 @@ def test_filters_and_upgrade_and_cell_come_back_from_the_address_alone(open_page
     assert again.locator(f"{CELLS}.dim").count() == first.locator(f"{CELLS}.dim").count() > 0
 
 
-def test_a_cause_that_the_plain_scenario_lacks_is_shown_where_it_is(open_page, many_report):
+def test_a_cause_that_the_plain_scenario_lacks_is_shown_where_it_is(
+    open_page: OpenPage, many_report: str
+) -> None:
     page = open_page(f"{many_report}#scenario=stateful-dataloader").page
     page.locator("#cause-filter").select_option("no-safetensors")
     assert page.locator("#scenario").input_value() == "*"
@@ -190,7 +218,9 @@ LABELS = f"""() => [...document.querySelectorAll('{CELLS}')].map(
     (td) => [td.className.replace(' cross', ''), td.getAttribute('aria-label'), td.textContent])"""
 
 
-def test_cells_out_of_sight_follow_a_filter_as_soon_as_the_browser_is_idle(open_page, many_report):
+def test_cells_out_of_sight_follow_a_filter_as_soon_as_the_browser_is_idle(
+    open_page: OpenPage, many_report: str
+) -> None:
     watched = open_page(many_report, width=420, height=360)
     page = watched.page
     before = page.evaluate(LABELS)
@@ -211,15 +241,15 @@ def test_cells_out_of_sight_follow_a_filter_as_soon_as_the_browser_is_idle(open_
     ],
 )
 def test_who_moves_or_scrolls_at_once_finds_every_cell_as_it_is(
-    open_page, many_report, choose, address
-):
+    open_page: OpenPage, many_report: str, choose: str, address: str
+) -> None:
     tall = open_page(f"{many_report}#{address}", width=1800, height=1800)
     told = tall.page.evaluate(LABELS)
 
-    def found(go: str) -> list:
+    def found(go: str) -> list[Any]:
         page = open_page(many_report, width=420, height=360).page
         page.evaluate("document.querySelector('#matrix').scrollIntoView({behavior: 'instant'})")
-        return page.evaluate(
+        labels: list[Any] = page.evaluate(
             f"""() => {{
                 {choose};
                 const cell = document.querySelector('{CELLS}');
@@ -227,6 +257,7 @@ def test_who_moves_or_scrolls_at_once_finds_every_cell_as_it_is(
                 return ({LABELS})();
             }}"""
         )
+        return labels
 
     assert found("") != told, "nothing waited, so there is nothing to see"
     for go in (

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ckptmatrix.cli import main
-from ckptmatrix.cli.run import conclude
 from ckptmatrix.errors import UsageError
 from ckptmatrix.results.report import read_matrix
+from ckptmatrix.results.run_report import RunReport
 from tests.support.places import BASIC_RUN, ROOT
 
 
@@ -113,4 +113,4 @@ def test_a_directory_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
     matrix = read_matrix(BASIC_RUN)
     with pytest.raises(UsageError, match="cannot be written to"):
-        conclude(matrix, tmp_path / "file" / "reports", None)
+        RunReport(tmp_path / "file" / "reports", tmp_path / "none").write(matrix)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from ckptmatrix.cli import main
 from ckptmatrix.results.report import write_reports
 from tests.support import synthetic
+
+Ask = Callable[..., tuple[int, str, str]]
 
 RELEASES = ["0.24.1", "0.31.0", "0.33.0", "1.1.1", "1.15.0"]
 
@@ -21,7 +24,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def ask(monkeypatch, capsys):
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
     """Run the command line; gives exit code, standard output and standard error."""
 
     def ask(*arguments: object) -> tuple[int, str, str]:
@@ -38,7 +41,7 @@ def ask(monkeypatch, capsys):
     return ask
 
 
-def test_upgrade_exits_with_its_answer(ask, run):
+def test_upgrade_exits_with_its_answer(ask: Ask, run: Path) -> None:
     code, out, _ = ask("upgrade", "0.33.0", "1.15.0", "--matrix", run)
     assert (code, out.split(":")[0]) == (0, "Safe")
     code, out, _ = ask("upgrade", "1.15.0", "0.33.0", "--matrix", run)
@@ -49,7 +52,7 @@ def test_upgrade_exits_with_its_answer(ask, run):
     assert "remedy: Tested are 0.24.1" in err
 
 
-def test_upgrade_answers_as_json(ask, run):
+def test_upgrade_answers_as_json(ask: Ask, run: Path) -> None:
     stacks = ("--from-stack", "torch2.4-np1", "--to-stack", "torch2.13-np2")
     code, out, _ = ask("upgrade", "1.1.1", "1.15.0", *stacks, "--matrix", run, "--json")
     answer = json.loads(out)
@@ -70,14 +73,16 @@ def test_upgrade_answers_as_json(ask, run):
         (("0.33.0",), "Missing argument 'TO'"),
     ],
 )
-def test_upgrade_refuses_what_it_cannot_mean(ask, run, arguments, told):
+def test_upgrade_refuses_what_it_cannot_mean(
+    ask: Ask, run: Path, arguments: tuple[str, ...], told: str
+) -> None:
     code, out, err = ask("upgrade", *arguments, "--matrix", run)
     assert code == 2
     assert told in err
     assert not out
 
 
-def test_diff_exits_1_only_for_a_regression(ask, run, tmp_path):
+def test_diff_exits_1_only_for_a_regression(ask: Ask, run: Path, tmp_path: Path) -> None:
     text = (run / "matrix.json").read_text()
     worse = tmp_path / "worse.json"
     worse.write_text(text.replace('"status":"exact"', '"status":"crashed"', 3))
@@ -95,14 +100,16 @@ def test_diff_exits_1_only_for_a_regression(ask, run, tmp_path):
     assert json.loads(out)["changes"][0]["new"]["status"] == "crashed"
 
 
-def test_the_name_without_gz_means_the_packed_file_where_only_that_lies(ask, run, tmp_path):
+def test_the_name_without_gz_means_the_packed_file_where_only_that_lies(
+    ask: Ask, run: Path, tmp_path: Path
+) -> None:
     (tmp_path / "matrix.json.gz").write_bytes((run / "matrix.json.gz").read_bytes())
     for named in (tmp_path / "matrix.json", tmp_path):
         code, out, _ = ask("diff", named, run)
         assert (code, "nothing changed" in out) == (0, True)
 
 
-def test_report_renders_again_from_the_json_alone(ask, run, tmp_path):
+def test_report_renders_again_from_the_json_alone(ask: Ask, run: Path, tmp_path: Path) -> None:
     alone = tmp_path / "matrix.json"
     alone.write_bytes((run / "matrix.json").read_bytes())
     code, out, _ = ask("report", alone)
@@ -126,7 +133,9 @@ def test_report_renders_again_from_the_json_alone(ask, run, tmp_path):
         (None, "No such file or directory"),
     ],
 )
-def test_a_file_that_is_no_matrix_is_refused_everywhere(ask, tmp_path, command, content, told):
+def test_a_file_that_is_no_matrix_is_refused_everywhere(
+    ask: Ask, tmp_path: Path, command: tuple[str, ...], content: str | None, told: str
+) -> None:
     path = tmp_path / "other.json"
     if content is not None:
         path.write_text(content)
@@ -140,7 +149,7 @@ def test_a_file_that_is_no_matrix_is_refused_everywhere(ask, tmp_path, command, 
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_directory_that_cannot_be_written_to_is_told(ask, run, tmp_path):
+def test_a_directory_that_cannot_be_written_to_is_told(ask: Ask, run: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     code, _, err = ask("report", run, "-o", blocked / "below")
@@ -149,7 +158,7 @@ def test_a_directory_that_cannot_be_written_to_is_told(ask, run, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["report", "diff", "upgrade"])
-def test_help_teaches_with_examples_and_exit_codes(ask, name):
+def test_help_teaches_with_examples_and_exit_codes(ask: Ask, name: str) -> None:
     code, out, _ = ask(name, "--help")
     assert code == 0
     assert "Examples:" in out

@@ -34,7 +34,7 @@ def examine(python: Path, *arguments: object, path: Path) -> tuple[int, Any]:
 
 
 @pytest.mark.environments
-def test_the_founding_directory_where_it_raised(tmp_path: Path):
+def test_the_founding_directory_where_it_raised(tmp_path: Path) -> None:
     checkpoint = CHECKPOINTS / "kohya-0.33.0"
     before = {path: path.read_bytes() for path in checkpoint.iterdir()}
     code, answer = examine(python_of("0.33.0", "torch2.13-np1"), checkpoint, path=tmp_path)
@@ -55,7 +55,7 @@ def test_the_founding_directory_where_it_raised(tmp_path: Path):
 
 
 @pytest.mark.environments
-def test_a_silent_loss_and_a_repaired_copy(tmp_path: Path):
+def test_a_silent_loss_and_a_repaired_copy(tmp_path: Path) -> None:
     from ckptmatrix.checkpoint.repair import repair
 
     python = python_of("1.15.0", "torch2.13-np2")
@@ -71,13 +71,15 @@ def test_a_silent_loss_and_a_repaired_copy(tmp_path: Path):
     assert (code, answer["directory"]["findings"]) == (0, [])
 
 
-def test_a_python_without_accelerate_is_told_apart(tmp_path: Path):
+def test_a_python_without_accelerate_is_told_apart(tmp_path: Path) -> None:
     code, answer = examine(Path(sys.executable), path=tmp_path)
     assert code == 3
     assert "No module named" in answer["own"]["crash"]
 
 
-def test_the_command_passes_on_answer_and_code(monkeypatch, capfd, tmp_path: Path):
+def test_the_command_passes_on_answer_and_code(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     monkeypatch.setattr(sys, "argv", ["ckptmatrix", "doctor", "--python", sys.executable])
     with pytest.raises(SystemExit) as exit_:
         main()

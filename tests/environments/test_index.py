@@ -6,6 +6,7 @@ import pytest
 
 from ckptmatrix.environments import index
 from ckptmatrix.environments.index import uv_settings
+from ckptmatrix.errors import CkptmatrixError
 
 
 def test_pips_settings_are_handed_on_to_uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -25,6 +26,6 @@ def test_an_index_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(Exception, match="package index could not be asked") as error:
+    with pytest.raises(CkptmatrixError, match="package index could not be asked") as error:
         index.released("accelerate")
     assert error.value.remedy

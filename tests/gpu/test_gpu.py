@@ -3,11 +3,11 @@
 import pytest
 
 from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell, Status, Verdict
+from ckptmatrix.model import Cell, Device, Status, Verdict
 from ckptmatrix.plan.config import Config
-from ckptmatrix.util.home import Home
-from tests.support.places import NEWEST, ROOT
+from tests.support.places import NEWEST
 
 pytestmark = [
     pytest.mark.gpu,
@@ -17,8 +17,8 @@ pytestmark = [
 
 @pytest.mark.parametrize("scenario", ["basic", "fp16-scaler", "gpu-written"])
 def test_a_checkpoint_written_on_a_gpu_comes_back_on_it(project: Config, scenario: str) -> None:
-    with Lab(project, Home.of(ROOT), "cuda") as lab:
+    with Lab(Site.of(project, Device.CUDA)) as lab:
         record = lab.measured(Cell(NEWEST, NEWEST, scenario))
-        assert lab.built(NEWEST).device_name
+        assert lab.registry.installed(NEWEST).device_name
     assert record.status == Status.EXACT, record
     assert record.components["rng.cuda"] == Verdict.RESTORED

@@ -8,7 +8,7 @@ import pytest
 
 from ckptmatrix.errors import UsageError
 from ckptmatrix.knowledge.expectations import Expectation, Expectations, lay_over, read_expectations
-from ckptmatrix.model import Matrix, RunRecord
+from ckptmatrix.model import CellRecord, ControlsResult, Device, Matrix, RunRecord
 from tests.support.cells import cell
 from tests.support.places import ROOT
 
@@ -17,9 +17,9 @@ KEYERROR = Expectation("failed", "^KeyError: 'step'", "why", "link", reader=">=0
 KNOWN = Expectations((KEYERROR,))
 
 
-def judged(known: Expectations, *cells: object, tier: str = "") -> Matrix:
-    run = RunRecord("0", "", "", "cpu", "", "eras", "passed")
-    return lay_over(Matrix(run, {}, (), cells), known, tier, TODAY)  # type: ignore[arg-type]
+def judged(known: Expectations, *cells: CellRecord, tier: str = "") -> Matrix:
+    run = RunRecord("0", "", "", Device.CPU, "", "eras", ControlsResult.PASSED)
+    return lay_over(Matrix(run, {}, (), cells), known, tier, TODAY)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def judged(known: Expectations, *cells: object, tier: str = "") -> Matrix:
         (cell(status="unsupported"), None),
     ],
 )
-def test_expected_or_not(found: object, expected: bool | None) -> None:
+def test_expected_or_not(found: CellRecord, expected: bool | None) -> None:
     assert judged(KNOWN, found).cells[0].expected is expected
 
 

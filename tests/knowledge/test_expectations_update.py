@@ -3,12 +3,13 @@
 from datetime import date
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ckptmatrix.knowledge import expectations_update
 from ckptmatrix.knowledge.expectations import lay_over, read_expectations
-from ckptmatrix.model import Cause, CellRecord, Matrix, RunRecord
+from ckptmatrix.model import Cause, CellRecord, ControlsResult, Device, Matrix, RunRecord
 from tests.support.cells import cell
 
 RELEASES = ("0.24.1", "0.31.0", "0.33.0", "1.0.1", "1.15.0")
@@ -17,7 +18,9 @@ CAUSES = {"step": Cause("no step", "", "", ("https://example.org/1",)), "rng": C
 
 
 def matrix_of(*cells: CellRecord) -> Matrix:
-    return Matrix(RunRecord("0", "", "", "cpu", "", "eras", "passed"), {}, (), cells, CAUSES)
+    return Matrix(
+        RunRecord("0", "", "", Device.CPU, "", "eras", ControlsResult.PASSED), {}, (), cells, CAUSES
+    )
 
 
 def settled(path: Path, matrix: Matrix) -> Matrix:
@@ -40,8 +43,10 @@ def outcome(kind: int, writer: str, reader: str) -> CellRecord:
 
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=100, max_size=100))
-def test_afterwards_the_file_is_true(tmp_path_factory: object, kinds: list[int]) -> None:
-    path = tmp_path_factory.mktemp("e") / "expectations.toml"  # type: ignore[attr-defined]
+def test_afterwards_the_file_is_true(
+    tmp_path_factory: pytest.TempPathFactory, kinds: list[int]
+) -> None:
+    path = tmp_path_factory.mktemp("e") / "expectations.toml"
     ends = [f"{release}+{stack}" for stack in STACKS for release in RELEASES]
     pairs = [(writer, reader) for writer in ends for reader in ends]
     matrix = matrix_of(*(outcome(k, *pair) for k, pair in zip(kinds, pairs, strict=True)))

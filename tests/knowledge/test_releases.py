@@ -5,6 +5,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from ckptmatrix.checkpoint.explain.lines import load_index
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.knowledge import releases
 from ckptmatrix.knowledge.releases import ACCELERATE, NUMPY, TORCH, StepRead, WeightsRead
 from ckptmatrix.knowledge.timeline import Span, TableEntry, Timeline
@@ -36,7 +38,7 @@ def test_every_border_is_a_release_and_the_one_before_it_is_named() -> None:
 
 def _spans_between() -> list[Span]:
     """The span that ends at each border of the table."""
-    found = []
+    found: list[Span] = []
     for name in ACCELERATE.at(RELEASED[0]).__struct_fields__:
         for start in ACCELERATE.starts:
             found += ACCELERATE.spans_of(**{name: getattr(ACCELERATE.at(str(start)), name)})
@@ -56,8 +58,12 @@ def test_every_entry_changes_something(timeline: Timeline[releases.Release]) -> 
     assert all(one != other for one, other in pairwise(states))
 
 
+def test_numpys_core_is_spelt_as_pickles_are_read() -> None:
+    assert {NUMPY.at(str(start)).core for start in NUMPY.starts} == set(NumpyCore)
+
+
 @pytest.mark.parametrize("state", [releases.Release, releases.Torch, releases.Numpy])
-def test_every_field_is_asked_by_someone(state: type) -> None:
+def test_every_field_is_asked_by_someone(state: type[msgspec.Struct]) -> None:
     text = "".join(
         path.read_text("utf-8")
         for folder in ("checkpoint", "knowledge")
@@ -112,7 +118,7 @@ ENTRIES = [
 ]
 
 
-class State(releases.msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True):
     step: StepRead
     weights: WeightsRead
 

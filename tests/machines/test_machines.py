@@ -70,10 +70,10 @@ def homes(tmp_path: Path, lab: Lab) -> Path:
     """A home for each machine; the one that writes has the project's environments already."""
     for reader in set().union(*READERS.values()):
         # Not by the command: other tests may want the same, and a lab waits for them.
-        lab.written(Environment(*reader.split("+")), "basic")
+        lab.registry.written(Environment(*reader.split("+")), "basic")
     folder = tmp_path / "homes"
     folder.mkdir()
-    (folder / "write").symlink_to(lab.home.root, target_is_directory=True)
+    (folder / "write").symlink_to(lab.site.home.root, target_is_directory=True)
     return folder
 
 

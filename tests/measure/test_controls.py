@@ -2,12 +2,12 @@
 
 import pytest
 
-from ckptmatrix.environments.worker_process import Answer
-from ckptmatrix.measure import judge
 from ckptmatrix.measure.checkpoints import Written
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell, Environment, Status
+from ckptmatrix.model import Cell, CellRecord, Environment, Status, summary
 from ckptmatrix.plan.config import read_config
+from ckptmatrix.worker.words import ControlKind
+from tests.support.answers import returned
 from tests.support.places import NEWEST, ROOT
 
 pytestmark = pytest.mark.environments
@@ -33,26 +33,25 @@ def cell(request: pytest.FixtureRequest, environment: Environment) -> Cell:
 
 @pytest.fixture
 def written(lab: Lab, cell: Cell) -> Written:
-    found = lab.written(cell.writer, cell.scenario)
+    found = lab.registry.written(cell.writer, cell.scenario)
     if found.record.status != "written":
         assert found.record.reason, "nothing is left out without a reason"
         pytest.skip(f"{found.record.status}: {found.record.reason}")
     return found
 
 
-def answered(lab: Lab, cell: Cell, written: Written, op: str, **more: str) -> Answer:
-    answer = lab.ask(cell, written, op, **more)
-    assert answer.ended == "returned", answer.value
-    if op == "control" and answer.value["how"] == "unsupported":
-        assert answer.value["reason"]
-        pytest.skip(f"unsupported: {answer.value['reason']}")
-    return answer
+def controlled(lab: Lab, cell: Cell, written: Written, kind: ControlKind) -> CellRecord:
+    record = lab.loading(cell, written).control(kind)
+    if record.status is Status.UNSUPPORTED:
+        assert record.reason
+        pytest.skip(f"unsupported: {record.reason}")
+    return record
 
 
 def test_a_load_of_nothing_is_noticed_in_every_component(
     lab: Lab, cell: Cell, written: Written
 ) -> None:
-    record = judge.outcome(cell, answered(lab, cell, written, "control", control="nothing"), "")
+    record = controlled(lab, cell, written, ControlKind.NOTHING)
     present = {name: str(v) for name, v in record.components.items() if v != "absent"}
     assert present
     assert set(present.values()) <= {"lost", "unsaved"}
@@ -65,14 +64,14 @@ def test_a_load_of_nothing_is_noticed_in_every_component(
 
 
 def test_a_perfect_load_is_exact(lab: Lab, cell: Cell, written: Written) -> None:
-    record = judge.outcome(cell, answered(lab, cell, written, "control", control="perfect"), "")
-    assert record.status == Status.EXACT, judge.summary(record)
+    record = controlled(lab, cell, written, ControlKind.PERFECT)
+    assert record.status == Status.EXACT, summary(record)
 
 
 def test_the_writer_itself_goes_on_as_the_reference_foretells(
     lab: Lab, cell: Cell, written: Written
 ) -> None:
-    continued = answered(lab, cell, written, "reference").value
+    continued = returned(lab.loading(cell, written).reference())
     if continued is None:
         pytest.skip("it is read by another number of processes than it was written by")
-    assert list(written.trace) == continued
+    assert written.trace == continued

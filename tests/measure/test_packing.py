@@ -22,16 +22,18 @@ from ckptmatrix.environments.other_machine import (
     record_of,
     refuse_others,
 )
+from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import CkptmatrixError, UsageError
 from ckptmatrix.measure.checkpoints import find_written
 from ckptmatrix.measure.elsewhere import writers_elsewhere
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.packing import pack
 from ckptmatrix.measure.unpacking import unpack
-from ckptmatrix.model import Environment
+from ckptmatrix.model import Device, Environment
 from ckptmatrix.plan.config import Config
-from ckptmatrix.plan.planning import Selection, make_plan
+from ckptmatrix.plan.planning import make_plan
 from ckptmatrix.plan.selected import Selected
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.util.home import Home
 from tests.support.places import NEWEST
 
@@ -56,19 +58,20 @@ def selected(project: Config) -> Selected:
 @pytest.fixture(scope="module")
 def packed(selected: Selected, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("packed") / "checkpoints.zip"
-    lab.written(NEWEST, "basic")
-    record = replace(lab.built(NEWEST).record, stack=READER.stack)
+    lab.registry.written(NEWEST, "basic")
+    record = replace(lab.registry.installed(NEWEST).record, stack=READER.stack)
     built = {
-        NEWEST: lab.built(NEWEST),
-        READER: replace(lab.built(NEWEST), environment=READER, record=record),
+        NEWEST: lab.registry.installed(NEWEST),
+        READER: replace(lab.registry.installed(NEWEST), environment=READER, record=record),
     }
-    pack(path, selected, lab.home, "cpu", built)
+    pack(path, selected, lab.site, built)
     return path
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "within" / "home")
+def site(project: Config, tmp_path: Path) -> Site:
+    """Another machine's."""
+    return Site(project, Home(tmp_path / "within" / "home"), Device.CPU)
 
 
 def changed(packed: Path, path: Path, change: Change, method: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -98,13 +101,13 @@ def put(manifest: dict[str, Any], blobs: Blobs, name: str, data: bytes) -> None:
     files_of(manifest)[name] = sha256
 
 
-def test_what_is_packed_comes_out(packed: Path, selected: Selected, lab: Lab, home: Home) -> None:
-    unpack(packed, selected, home, "cpu")
-    recorded = find_record(NEWEST, selected.plan.stacks[NEWEST.stack], home, "cpu")
+def test_what_is_packed_comes_out(packed: Path, selected: Selected, lab: Lab, site: Site) -> None:
+    unpack(packed, selected, site)
+    recorded = find_record(NEWEST, site)
     assert recorded
-    assert recorded.frozen == lab.built(NEWEST).frozen
-    there = find_written(selected.config, home, recorded, "basic", "cpu")
-    here = lab.written(NEWEST, "basic")
+    assert recorded.frozen == lab.registry.installed(NEWEST).frozen
+    there = find_written(site, recorded, "basic")
+    here = lab.registry.written(NEWEST, "basic")
     assert there
     assert there.content == here.content
     assert there.trace == here.trace
@@ -115,67 +118,69 @@ def test_what_is_packed_comes_out(packed: Path, selected: Selected, lab: Lab, ho
 
 
 def test_what_is_there_is_left_alone_and_what_is_damaged_is_mended(
-    packed: Path, selected: Selected, home: Home
+    packed: Path, selected: Selected, site: Site
 ) -> None:
-    unpack(packed, selected, home, "cpu")
-    files = [path for path in home.checkpoints.rglob("*") if path.is_file()]
+    unpack(packed, selected, site)
+    files = [path for path in site.home.checkpoints.rglob("*") if path.is_file()]
     places = {path: path.stat().st_ino for path in files}
-    unpack(packed, selected, home, "cpu")
+    unpack(packed, selected, site)
     assert {path: path.stat().st_ino for path in files} == places
     before = files[0].read_bytes()
     files[0].write_bytes(flipped(before))
-    unpack(packed, selected, home, "cpu")
+    unpack(packed, selected, site)
     assert files[0].read_bytes() == before
 
 
 def test_equal_checkpoints_make_equal_artifacts(
     packed: Path, selected: Selected, lab: Lab, tmp_path: Path
 ) -> None:
-    built = {NEWEST: lab.built(NEWEST), READER: replace(lab.built(NEWEST), environment=READER)}
+    built = {
+        NEWEST: lab.registry.installed(NEWEST),
+        READER: replace(lab.registry.installed(NEWEST), environment=READER),
+    }
     first, second = tmp_path / "first.zip", tmp_path / "second.zip"
     for path in (first, second):
-        pack(path, selected, lab.home, "cpu", built)
+        pack(path, selected, lab.site, built)
     assert first.read_bytes() == second.read_bytes()
     assert set(tmp_path.iterdir()) == {first, second}
 
 
 def test_a_writer_is_taken_from_its_record_and_a_reader_is_not(
-    packed: Path, selected: Selected, home: Home
+    packed: Path, selected: Selected, site: Site
 ) -> None:
-    assert writers_elsewhere(selected.plan, selected.config, home, "cpu") == {}
-    unpack(packed, selected, home, "cpu")
-    elsewhere = writers_elsewhere(selected.plan, selected.config, home, "cpu")
+    assert writers_elsewhere(selected.plan, site) == {}
+    unpack(packed, selected, site)
+    elsewhere = writers_elsewhere(selected.plan, site)
     assert list(elsewhere) == [NEWEST]
-    assert writers_elsewhere(selected.plan, selected.config, home, "cuda") == {}
-    weights = next(home.checkpoints.rglob("model.safetensors"))
+    assert writers_elsewhere(selected.plan, replace(site, device=Device.CUDA)) == {}
+    weights = next(site.home.checkpoints.rglob("model.safetensors"))
     weights.unlink()
-    assert writers_elsewhere(selected.plan, selected.config, home, "cpu") == {}
+    assert writers_elsewhere(selected.plan, site) == {}
 
 
 def test_an_environment_that_came_out_otherwise_here_is_refused(
-    packed: Path, selected: Selected, lab: Lab, home: Home
+    packed: Path, selected: Selected, lab: Lab, site: Site
 ) -> None:
-    unpack(packed, selected, home, "cpu")
-    here = lab.built(NEWEST)
-    refuse_others([here], selected.plan, home, "cpu")
+    unpack(packed, selected, site)
+    here = lab.registry.installed(NEWEST)
+    refuse_others([here], site)
     packages = (*here.record.packages[1:], "numpy==9.9.9")
     other = replace(here, record=replace(here.record, packages=packages))
     with pytest.raises(CkptmatrixError, match=r"numpy==9\.9\.9"):
-        refuse_others([other], selected.plan, home, "cpu")
+        refuse_others([other], site)
 
 
 def test_a_reader_is_installed_with_the_versions_of_the_machine_that_wrote(
-    selected: Selected, lab: Lab, home: Home
+    selected: Selected, lab: Lab, site: Site
 ) -> None:
     # Nobody pins it, so on another day another release of it would be installed.
-    elsewhere = lab.built(NEWEST)
+    elsewhere = lab.registry.installed(NEWEST)
     (usual,) = (name for name in elsewhere.record.packages if name.startswith("tqdm=="))
     packages = (*(one for one in elsewhere.record.packages if one != usual), "tqdm==4.66.5")
-    stack = selected.config.stacks[NEWEST.stack]
     there = replace(record_of(elsewhere), record=replace(elsewhere.record, packages=packages))
-    keep_record(NEWEST, stack, home, "cpu", there)
+    keep_record(NEWEST, site, there)
     plan = make_plan(selected.config, replace(selected.selection, stacks=(NEWEST.stack,)))
-    built = build_all([NEWEST], plan.stacks, home, "cpu", pins=pins(plan, home, "cpu"))[NEWEST]
+    built = build_all([NEWEST], site, pins=pins(plan.readers, site))[NEWEST]
     assert usual != "tqdm==4.66.5"
     assert set(built.record.packages) == set(packages)
 
@@ -187,24 +192,24 @@ OUTSIDE = (
 
 @pytest.mark.parametrize("name", ["", *OUTSIDE.split(" ")])
 def test_no_file_goes_anywhere_else(
-    name: str, packed: Path, selected: Selected, home: Home, tmp_path: Path
+    name: str, packed: Path, selected: Selected, site: Site, tmp_path: Path
 ) -> None:
     path = changed(
         packed, tmp_path / "x.zip", lambda manifest, blobs: put(manifest, blobs, name, b"evil")
     )
-    refused(path, selected, home, "is to be called")
+    refused(path, selected, site, "is to be called")
     assert {one.name for one in tmp_path.iterdir()} == {"within", "x.zip"}
     assert not Path("/tmp/evil").exists()
 
 
-def refused(path: Path, selected: Selected, home: Home, told: str, device: str = "cpu") -> None:
+def refused(path: Path, selected: Selected, site: Site, told: str) -> None:
     """It is refused in a sentence, and a run would find nothing of it."""
     with pytest.raises(UsageError, match=told) as error:
-        unpack(path, selected, home, device)
+        unpack(path, selected, site)
     assert error.value.remedy
     assert str(path) in error.value.message
-    assert writers_elsewhere(selected.plan, selected.config, home, "cpu") == {}
-    found = [one for one in home.root.rglob("*") if one.is_file()]
+    assert writers_elsewhere(selected.plan, site) == {}
+    found = [one for one in site.home.root.rglob("*") if one.is_file()]
     assert not found, found
 
 
@@ -270,39 +275,39 @@ def to(**fields: Any) -> Change:
     ],
 )
 def test_what_is_damaged_or_of_another_run_is_refused(
-    change: Change, told: str, packed: Path, selected: Selected, home: Home, tmp_path: Path
+    change: Change, told: str, packed: Path, selected: Selected, site: Site, tmp_path: Path
 ) -> None:
-    refused(changed(packed, tmp_path / "x.zip", change), selected, home, told)
+    refused(changed(packed, tmp_path / "x.zip", change), selected, site, told)
 
 
 def test_another_way_of_compressing_is_refused(
-    packed: Path, selected: Selected, home: Home, tmp_path: Path
+    packed: Path, selected: Selected, site: Site, tmp_path: Path
 ) -> None:
     path = changed(packed, tmp_path / "x.zip", lambda m, b: None, zipfile.ZIP_LZMA)
-    refused(path, selected, home, "compressed in a way")
+    refused(path, selected, site, "compressed in a way")
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.99])
 def test_half_a_file_is_refused(
-    kept: float, packed: Path, selected: Selected, home: Home, tmp_path: Path
+    kept: float, packed: Path, selected: Selected, site: Site, tmp_path: Path
 ) -> None:
     data = packed.read_bytes()
     path = tmp_path / "x.zip"
     path.write_bytes(data[: int(len(data) * kept)])
-    refused(path, selected, home, "no artifact of checkpoints")
+    refused(path, selected, site, "no artifact of checkpoints")
 
 
-def test_no_file_at_all_is_told(selected: Selected, home: Home, tmp_path: Path) -> None:
-    refused(tmp_path / "missing.zip", selected, home, "No such file")
+def test_no_file_at_all_is_told(selected: Selected, site: Site, tmp_path: Path) -> None:
+    refused(tmp_path / "missing.zip", selected, site, "No such file")
 
 
 def test_a_link_comes_out_as_a_file(
-    packed: Path, selected: Selected, home: Home, tmp_path: Path
+    packed: Path, selected: Selected, site: Site, tmp_path: Path
 ) -> None:
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(packed) as archive, zipfile.ZipFile(path, "w") as other:
         for entry in archive.infolist():
             entry.external_attr = 0o120777 << 16
             other.writestr(entry, archive.read(entry))
-    unpack(path, selected, home, "cpu")
-    assert not [one for one in home.root.rglob("*") if one.is_symlink()]
+    unpack(path, selected, site)
+    assert not [one for one in site.home.root.rglob("*") if one.is_symlink()]

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from ckptmatrix.measure.pytest_driver import _arguments
+from ckptmatrix.model import Device
 from ckptmatrix.plan.config import Config
-from ckptmatrix.plan.planning import Selection
+from ckptmatrix.plan.selection import Selection
 from tests.support.places import NEWEST
 
 
@@ -18,7 +19,7 @@ class Places:
         self.of_reader: dict[str, set[str]] = defaultdict(set)
         self.cells = 0
 
-    def pytest_runtest_logreport(self, report) -> None:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "setup":
             self.of_reader[report.nodeid.partition("/loaded-")[2]].add(report.node.gateway.id)
             self.cells += 1
@@ -33,7 +34,7 @@ def test_each_reader_starts_in_one_process_only(
     releases = ("999.1", "999.2", "999.3")
     selection = Selection("smoke", releases, (NEWEST.stack,), remedies=False)
     spread = ["-n", "2", "--dist", "loadgroup"]
-    pytest.main(_arguments(project, selection, "cpu", spread), plugins=[places])
+    pytest.main(_arguments(project, selection, Device.CPU, spread), plugins=[places])
     assert places.cells == 9
     assert len(places.of_reader) == 3
     assert all(len(processes) == 1 for processes in places.of_reader.values())

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from ckptmatrix.errors import UsageError
 from ckptmatrix.plan.config import Config, read_config
-from ckptmatrix.plan.planning import Selection, make_plan, needs_index
+from ckptmatrix.plan.planning import make_plan, needs_index
+from ckptmatrix.plan.selection import Selection
 from tests.support.places import ROOT
 
 ERAS = [

@@ -14,7 +14,8 @@ from ckptmatrix.errors import UsageError
 from ckptmatrix.measure.shard_record import measuring_digest
 from ckptmatrix.plan.config import Config, read_config
 from ckptmatrix.plan.estimate import reader_seconds
-from ckptmatrix.plan.planning import Plan, Selection, make_plan
+from ckptmatrix.plan.planning import Plan, make_plan
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.plan.shards import Shard, deal, part, plan_digest
 from tests.support.places import ROOT
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,9 +14,18 @@ from hypothesis import strategies as st
 
 from ckptmatrix.cli import cli
 from ckptmatrix.errors import UsageError
-from ckptmatrix.model import MEASURED, CellRecord, Environment, Matrix, ShardRecord
+from ckptmatrix.model import (
+    MEASURED,
+    CellRecord,
+    ControlsResult,
+    Environment,
+    Matrix,
+    ShardRecord,
+    Treatment,
+)
 from ckptmatrix.plan.config import read_config
-from ckptmatrix.plan.planning import Selection, make_plan
+from ckptmatrix.plan.planning import make_plan
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.plan.shards import deal
 from ckptmatrix.results.assemble import with_causes
 from ckptmatrix.results.merge_shards import merge
@@ -93,7 +103,7 @@ def test_what_a_reader_added_stays_beside_its_cell() -> None:
             cells.append(cell)
             if cell.status == "degraded":
                 cells.append(replace(cell, loader="ckptmatrix"))
-                cells.append(replace(cell, treatment="repaired"))
+                cells.append(replace(cell, treatment=Treatment.REPAIRED))
         extra[name] = replace(one, cells=tuple(cells))
     merged = merge(extra)
     plain = [
@@ -146,14 +156,14 @@ def test_an_added_cell_does_not_hide_a_hole() -> None:
     assert first.reader == others[0].reader
 
 
-def run_of(**changed: object) -> Callable[[Matrix], Matrix]:
-    return lambda one: replace(one, run=replace(one.run, **changed))  # type: ignore[arg-type]
+def run_of(**changed: Any) -> Callable[[Matrix], Matrix]:
+    return lambda one: replace(one, run=replace(one.run, **changed))
 
 
-def shard_of(**changed: object) -> Callable[[Matrix], Matrix]:
+def shard_of(**changed: Any) -> Callable[[Matrix], Matrix]:
     def change(one: Matrix) -> Matrix:
         assert one.run.shard
-        shard = replace(one.run.shard, **changed)  # type: ignore[arg-type]
+        shard = replace(one.run.shard, **changed)
         return replace(one, run=replace(one.run, shard=shard))
 
     return change
@@ -191,9 +201,9 @@ PACKAGES = RUN.environments[NEWEST].packages
         ({"status": "unavailable", "reason": "no network"}, "no network"),
     ],
 )
-def test_environments_that_differ_are_refused(changed: dict[str, object], told: str) -> None:
+def test_environments_that_differ_are_refused(changed: dict[str, Any], told: str) -> None:
     found = apart(3)
-    record = replace(RUN.environments[NEWEST], **changed)  # type: ignore[arg-type]
+    record = replace(RUN.environments[NEWEST], **changed)
     environments = {**RUN.environments, NEWEST: record}
     found["shard-3"] = replace(found["shard-3"], environments=environments)
     message = refused(found)
@@ -212,8 +222,8 @@ def test_checkpoints_that_differ_are_refused() -> None:
 @pytest.mark.parametrize("gone", ["environments", "checkpoints"])
 def test_what_cells_need_and_no_shard_describes_is_a_hole(gone: str) -> None:
     found = apart(2)
-    empty = {} if gone == "environments" else ()
-    found = {n: replace(one, **{gone: empty}) for n, one in found.items()}  # type: ignore[arg-type]
+    empty: Any = {} if gone == "environments" else ()
+    found = {n: replace(one, **{gone: empty}) for n, one in found.items()}
     assert "a hole: no shard describes" in refused(found)
 
 
@@ -222,7 +232,7 @@ def test_a_failed_control_stays_failed() -> None:
     name = next(name for name, one in found.items() if one.controls)
     first, *others = found[name].controls
     failed = replace(first, passed=False, detail="it was not seen")
-    run = replace(found[name].run, controls="failed")
+    run = replace(found[name].run, controls=ControlsResult.FAILED)
     found[name] = replace(found[name], run=run, controls=(failed, *others))
     merged = merge(found)
     assert merged.run.controls == "failed"
@@ -297,7 +307,7 @@ def test_the_command_refuses_and_writes_nothing(shards: list[str], tmp_path: Pat
 def test_a_failed_control_ends_with_3(shards: list[str], tmp_path: Path) -> None:
     path = Path(shards[2])
     failed = replace(RUN.controls[0], passed=False)
-    one = run_of(controls="failed")(replace(read_matrix(path), controls=(failed,)))
+    one = run_of(controls=ControlsResult.FAILED)(replace(read_matrix(path), controls=(failed,)))
     path.write_bytes(encode(one))
     assert command(shards, tmp_path, "").exit_code == 3
 

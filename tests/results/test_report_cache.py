@@ -14,12 +14,16 @@ from ckptmatrix.knowledge.expectations import Expectations
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.measured import Measured
-from ckptmatrix.plan.planning import Selection, make_plan
+from ckptmatrix.model import Cell
+from ckptmatrix.plan.planning import make_plan
+from ckptmatrix.plan.selected import Selected
+from ckptmatrix.plan.selection import Selection
+from ckptmatrix.results.assemble import inputs_digest
 from ckptmatrix.results.conclusion import Conclusion
 from ckptmatrix.results.report import FORMATS
 from ckptmatrix.results.report_cache import Standing
 from ckptmatrix.util.home import Home
-from tests.support.places import ROOT
+from tests.support.places import NEWEST, ROOT
 
 SAID = Conclusion({"cells": 3}, ("a line",), "passed (36)", 3, "2026-01-01T00:00:00Z", "page", 1)
 
@@ -89,11 +93,27 @@ def run(reports: Path, *more: str) -> tuple[int, dict[str, object], str]:
 def test_it_falls_with_the_remedies(lab: Lab) -> None:
     """Whether they are measured may be changed in `matrix.toml`; the plain loads stay the same."""
     selection = Selection("eras", ("1.15.0",), ("torch2.13-np2",), ("basic",))
-    plan = make_plan(lab.config, selection)
-    job = Job(lab.config, selection, plan, Expectations((), "eras"), "cpu")
-    other = replace(job, plan=replace(plan, remedies=not plan.remedies))
-    one, another = (Measured(asked, lab, (), {}, "").digest() for asked in (job, other))
+    plan = make_plan(lab.site.config, selection)
+    selected = Selected(lab.site.config, selection, "", plan)
+    job = Job(lab.site, selected, Expectations((), "eras"))
+    other = replace(job, selected=replace(selected, plan=replace(plan, remedies=not plan.remedies)))
+    one, another = (inputs_digest(Measured(asked, lab, (), {}, "")) for asked in (job, other))
     assert one != another
+
+
+@pytest.mark.environments
+def test_it_stands_whatever_other_runs_measure(lab: Lab) -> None:
+    """They may share a home; an outcome of its own that is measured again makes it fall."""
+    cell = Cell(NEWEST, NEWEST, "basic")
+    own = lab.outcome(cell)
+    before = lab.times([cell])
+    assert list(before) == [lab.key(cell)]
+    lab.store.put("of another run", own)
+    assert lab.times([cell]) == before
+    lab.store.forget(["of another run"])
+    lab.store.put(lab.key(cell), replace(own, measured="2000-01-01T00:00:00Z"))
+    assert lab.times([cell]) != before
+    lab.store.put(lab.key(cell), own)
 
 
 @pytest.mark.environments

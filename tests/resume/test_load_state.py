@@ -16,6 +16,9 @@ from tests.support.places import ROOT
 
 pytestmark = pytest.mark.environments
 
+Loaded = dict[tuple[str, str], Any]
+"""(reader, job) -> answer."""
+
 ENVIRONMENTS = {
     "0.24.1": "torch2.4-np1",  # .bin alone, no step; torch without numpy's other name
     "0.33.0": "torch2.13-np1",  # raises KeyError: 'step' on its own files
@@ -42,7 +45,7 @@ def run(release: str, *arguments: object, path: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("checkpoints")
 
 
@@ -101,7 +104,7 @@ class Faults:
 
 
 @pytest.fixture(scope="module")
-def loaded(place: Path, truth: dict[str, Any]) -> dict[tuple[str, str], Any]:
+def loaded(place: Path, truth: dict[str, Any]) -> Loaded:
     """(reader, job) -> answer; jobs are `writer/state`, or `fault` and `fault, not strict`."""
     jobs = {
         f"{writer}/{state}": {
@@ -128,7 +131,9 @@ def loaded(place: Path, truth: dict[str, Any]) -> dict[tuple[str, str], Any]:
 
 @pytest.mark.parametrize(("writer", "reader"), PAIRS)
 @pytest.mark.parametrize("state", STATES)
-def test_everything_in_the_directory_comes_back(loaded, truth, writer, reader, state):
+def test_everything_in_the_directory_comes_back(
+    loaded: Loaded, truth: dict[str, Any], writer: str, reader: str, state: str
+) -> None:
     answer = loaded[reader, f"{writer}/{state}"]
     assert answer["error"] is None
     expected = dict(truth[writer][state])
@@ -143,20 +148,20 @@ def test_everything_in_the_directory_comes_back(loaded, truth, writer, reader, s
 
 
 @pytest.mark.parametrize("reader", ENVIRONMENTS)
-def test_hooks_run_and_take_models_out(loaded, reader):
+def test_hooks_run_and_take_models_out(loaded: Loaded, reader: str) -> None:
     answer = loaded[reader, "1.15.0/kohya"]
     assert answer["hook"] == {"current_epoch": 30, "current_step": 360}
     assert "model_1" not in answer["report"]
 
 
 @pytest.mark.parametrize("reader", ENVIRONMENTS)
-def test_tied_weights_that_the_file_left_out_are_named(loaded, reader):
+def test_tied_weights_that_the_file_left_out_are_named(loaded: Loaded, reader: str) -> None:
     status, how = loaded[reader, "1.15.0/tied"]["report"]["model"]
     assert (status, "tied: head.weight" in how) == ("restored", True)
 
 
 @pytest.mark.parametrize("reader", ENVIRONMENTS)
-def test_nothing_is_left_changed(loaded, reader):
+def test_nothing_is_left_changed(loaded: Loaded, reader: str) -> None:
     assert all(answer["as it was"] for (r, _), answer in loaded.items() if r == reader)
 
 
@@ -174,7 +179,9 @@ LOST = {
 
 @pytest.mark.parametrize("reader", ENVIRONMENTS)
 @pytest.mark.parametrize("fault", LOST)
-def test_what_is_lost_is_said_and_nothing_else_is(loaded, truth, reader, fault):
+def test_what_is_lost_is_said_and_nothing_else_is(
+    loaded: Loaded, truth: dict[str, Any], reader: str, fault: str
+) -> None:
     component, reason = LOST[fault]
     strict = loaded[reader, fault]
     assert f"{component}: " in strict["error"]
@@ -194,26 +201,28 @@ def test_what_is_lost_is_said_and_nothing_else_is(loaded, truth, reader, fault):
 
 
 @pytest.mark.parametrize("reader", ENVIRONMENTS)
-def test_the_later_of_two_weight_files_is_taken(loaded, truth, reader):
+def test_the_later_of_two_weight_files_is_taken(
+    loaded: Loaded, truth: dict[str, Any], reader: str
+) -> None:
     answer = loaded[reader, "stale"]
     assert answer["error"] is None
     assert answer["after"]["model"] == truth["1.15.0"]["custom"]["model"]
 
 
 @pytest.mark.parametrize("reader", ENVIRONMENTS)
-def test_a_step_that_was_never_saved_can_be_given(loaded, reader):
+def test_a_step_that_was_never_saved_can_be_given(loaded: Loaded, reader: str) -> None:
     assert loaded[reader, "given step"]["report"]["step"] == ["restored", "the argument step"]
 
 
 @pytest.mark.parametrize("reader", ENVIRONMENTS)
-def test_what_no_file_can_hold_is_warned_of(loaded, reader):
+def test_what_no_file_can_hold_is_warned_of(loaded: Loaded, reader: str) -> None:
     assert loaded[reader, "1.15.0/tied"]["warned"] == []
     (warned,) = loaded[reader, "0.24.1/tied"]["warned"]
     assert "step" in warned
     assert "dataloader" not in warned
 
 
-def test_a_seedable_sampler_is_warned_of(loaded):
+def test_a_seedable_sampler_is_warned_of(loaded: Loaded) -> None:
     answer = loaded["1.15.0", "1.15.0/seedable"]
     assert answer["report"]["dataloader"][0] == "unsaved"
     assert "set_epoch" in answer["warned"][0]

@@ -10,6 +10,7 @@ import random
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +22,10 @@ STATES = ("kohya", "tied", "custom", "seedable")
 class History:
     """A registered object with all that an allow list must let through."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         return {
             "tensor": torch.full((3,), float(self.seed)),
             "array": np.arange(4) * self.seed,
@@ -33,7 +34,7 @@ class History:
             "set": {self.seed},
         }
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         assert isinstance(state["array"], np.ndarray)
         assert type(state["scalar"]) is np.float64
         assert state["bytes"] == b"\x80"
@@ -43,17 +44,17 @@ class History:
 
 
 class Tied(torch.nn.Module):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.embedding = torch.nn.Embedding(5, 3)
         self.head = torch.nn.Linear(3, 5, bias=False)
         self.head.weight = self.embedding.weight
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.embedding(x.abs().long() % 5))
 
 
-def _sampling(state):
+def _sampling(state: str) -> dict[str, Any]:
     """What makes `Accelerator` use its seedable sampler, where the release takes it so."""
     configuration = getattr(utils, "DataLoaderConfiguration", None)
     if state != "seedable" or configuration is None:
@@ -64,7 +65,7 @@ def _sampling(state):
 class Training:
     """A small training state; every seed gives another one."""
 
-    def __init__(self, state, seed):
+    def __init__(self, state: str, seed: int) -> None:
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
@@ -89,17 +90,17 @@ class Training:
             self.accelerator.register_save_state_pre_hook(self.save_hook)
             self.accelerator.register_load_state_pre_hook(self.load_hook)
 
-    def save_hook(self, models, weights, output_dir):
+    def save_hook(self, models: list[Any], weights: list[Any], output_dir: str) -> None:
         weights.pop()
         Path(output_dir, "train_state.json").write_text(
             '{"current_epoch": 30, "current_step": 360}'
         )
 
-    def load_hook(self, models, input_dir):
+    def load_hook(self, models: list[Any], input_dir: str) -> None:
         models.pop()
         self.seen_by_hook = json.loads(Path(input_dir, "train_state.json").read_text())
 
-    def train(self):
+    def train(self) -> float:
         for (batch,) in self.loader:
             loss = self.model(batch).square().mean()
             self.accelerator.backward(loss)
@@ -110,7 +111,7 @@ class Training:
             np.random.rand()
         return float(loss)
 
-    def components(self):
+    def components(self) -> dict[str, str]:
         numpy_state = np.random.get_state()
         scheduler = self.scheduler.state_dict()
         parts = {
@@ -129,7 +130,7 @@ class Training:
         return {n: hashlib.sha256(json.dumps(p).encode()).hexdigest() for n, p in parts.items()}
 
 
-def save(directory):
+def save(directory: str) -> dict[str, dict[str, str]]:
     truth = {}
     for state in STATES:
         training = Training(state, 7)
@@ -140,14 +141,14 @@ def save(directory):
     return truth
 
 
-def load(jobs):
-    from resume import ResumeError, load_state
+def load(jobs: str) -> list[dict[str, Any]]:
+    from resume import ResumeError, load_state  # type: ignore[import-not-found]  # copied beside
 
     answers = []
     torch_load = torch.load
     for job in json.loads(Path(jobs).read_text()):
         training = Training(job["state"], 11)
-        answer = {"before": training.components(), "error": None, "report": {}}
+        answer: dict[str, Any] = {"before": training.components(), "error": None, "report": {}}
         try:
             with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("always")

@@ -1,6 +1,6 @@
 """Cells for tests, in few words."""
 
-from ckptmatrix.model import CellRecord, ErrorRecord, Status, Verdict
+from ckptmatrix.model import CellRecord, ErrorRecord, Status, Treatment, Verdict
 
 
 def cell(
@@ -18,7 +18,7 @@ def cell(
         f"accelerate-{reader}",
         scenario,
         "accelerate",
-        "as-saved",
+        Treatment.AS_SAVED,
         Status(status),
         {"model": Verdict.RESTORED, **dict.fromkeys(lost, Verdict.LOST)},
         error=ErrorRecord(kind, message) if error else None,

@@ -32,7 +32,7 @@ def fixture_of(record: CheckpointRecord) -> Path | None:
     manifest = folder / "manifest.json"
     if not manifest.exists():
         return None
-    return folder / json.loads(manifest.read_text())["directory"]
+    return folder / str(json.loads(manifest.read_text())["directory"])
 
 
 def of_the_run(record: CheckpointRecord) -> Path | None:

@@ -14,16 +14,21 @@ from ckptmatrix.model import (
     Cause,
     CellRecord,
     CheckpointRecord,
+    CheckpointStatus,
     ControlRecord,
+    ControlsResult,
+    Device,
     Difference,
     Environment,
     EnvironmentRecord,
+    EnvironmentStatus,
     ErrorRecord,
     FirstDifference,
     Matrix,
     Resume,
     RunRecord,
     Status,
+    Treatment,
     Verdict,
 )
 
@@ -117,15 +122,20 @@ def matrix(
             tool_version="0.1.0",
             started="2026-11-23T16:00:00Z",
             finished="2026-11-23T16:12:30Z",
-            device="cpu",
+            device=Device.CPU,
             platform="Linux-6.1-x86_64 / Python 3.11.7",
             tier="synthetic" + hostile,
-            controls="passed",
+            controls=ControlsResult.PASSED,
             measured=1000,
             newer=("1.16.0",),
         ),
         environments={side.environment.id: _record(side) for side in sides},
-        checkpoints=tuple(_checkpoint(s, name, hostile) for s in sides for name in scenarios),
+        checkpoints=tuple(
+            _checkpoint(side, name, hostile)
+            for side in sides
+            if _available(side)
+            for name in scenarios
+        ),
         cells=tuple(
             _cell(writer, reader, scenario, view, hostile)
             for view in views
@@ -158,13 +168,13 @@ def _record(side: Side) -> EnvironmentRecord:
         return EnvironmentRecord(
             environment.accelerate,
             environment.stack,
-            "unavailable",
+            EnvironmentStatus.UNAVAILABLE,
             reason=f"accelerate {environment.accelerate} asks for numpy<2.0.0 itself.",
         )
     return EnvironmentRecord(
         environment.accelerate,
         environment.stack,
-        "ready",
+        EnvironmentStatus.READY,
         python="3.11.7",
         torch=str(side.torch),
         numpy=str(side.numpy),
@@ -174,8 +184,6 @@ def _record(side: Side) -> EnvironmentRecord:
 
 
 def _checkpoint(side: Side, scenario: str, hostile: str) -> CheckpointRecord:
-    if not _available(side):
-        return CheckpointRecord(side.environment.id, scenario, "not-run", "no environment")
     weights = "model.safetensors" if side.release >= Version("0.25") else "pytorch_model.bin"
     keys = ["random_state", "numpy_random_seed", "torch_manual_seed"]
     if side.release >= Version("0.32"):
@@ -190,7 +198,7 @@ def _checkpoint(side: Side, scenario: str, hostile: str) -> CheckpointRecord:
     return CheckpointRecord(
         side.environment.id,
         scenario,
-        "written",
+        CheckpointStatus.WRITTEN,
         files=files,
         keys={"random_states_0.pkl": tuple(keys), weights: ("layer.weight", "layer.bias")},
         unsaved={} if side.release >= Version("0.32") else {"step": ("step",)},
@@ -203,7 +211,8 @@ def _cell(
     writer: Side, reader: Side, scenario: str, view: tuple[str, str], hostile: str
 ) -> CellRecord:
     loader, treatment = view
-    ids = (writer.environment.id, reader.environment.id, scenario, loader, treatment)
+    ends = (writer.environment.id, reader.environment.id)
+    ids = (*ends, scenario, loader, Treatment(treatment))
     if not (_available(writer) and _available(reader)):
         return CellRecord(*ids, Status.NOT_RUN, reason="The environment could not be built.")
     if scenario == "stateful-dataloader" and min(writer.release, reader.release) < Version("0.34"):

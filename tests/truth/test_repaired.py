@@ -113,8 +113,8 @@ def disagreements(place: Place, tell: Teller = limits_of) -> Iterator[str]:
                 if one.readers.include(reader.accelerate, reader.torch) and _met(one, cell.scenario)
             ]
             if not _covers(here, cell):
-                error = cell.error.message if cell.error else cell.named("lost", "wrong")
-                yield ends + f"not said: {error}"
+                found = cell.error.message if cell.error else cell.named("lost", "wrong")
+                yield ends + f"not said: {found}"
             else:
                 false = [o.what for o in here if o.certain and not _comes_true(o, cell)]
                 yield ends + f"said in vain: {false}" if false else ""

@@ -15,5 +15,5 @@ from ckptmatrix.util.terminal_text import plain
         ("line\n\tkept ≠ ✓ 中", "line\n\tkept ≠ ✓ 中"),
     ],
 )
-def test_what_a_terminal_would_obey_is_taken_out(text, shown):
+def test_what_a_terminal_would_obey_is_taken_out(text: str, shown: str) -> None:
     assert plain(text) == shown

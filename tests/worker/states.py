@@ -64,10 +64,10 @@ class Straying(Basic):
 
     def load(self, training: Training, directory: str, load_state: Any) -> None:
         load_state(training.accelerator, directory)
-        training.strays = True
+        training.extra.strays = True
 
     def step(self, training: Training, batch: Any) -> dict[str, Any]:
-        if hasattr(training, "strays") and len(training.recorded) == 2:
+        if hasattr(training.extra, "strays") and len(training.recorded) == 2:
             random.random()
         record = super().step(training, batch)
         record["later"] = "added when it had been recorded"

@@ -2,18 +2,20 @@
 
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from ckptmatrix.environments.building import find_built
+from ckptmatrix.environments.building import find_installation
 from ckptmatrix.environments.installation import keep
-from ckptmatrix.measure import lab as lab_module
+from ckptmatrix.environments.worker_process import WorkerError
 from ckptmatrix.measure.judge import HarnessError
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell, CellRecord, Status, Verdict
+from ckptmatrix.model import Cell, CellRecord, Device, Status, Verdict
 from ckptmatrix.util.home import Home
+from ckptmatrix.worker import words
+from ckptmatrix.worker.protocol import Request, Unsupported
 from tests.support.places import NEWEST
 
 pytestmark = pytest.mark.environments
@@ -49,9 +51,10 @@ def test_a_crash_is_that_cells_outcome_alone(lab: Lab) -> None:
     assert measured(lab, "basic").status == Status.EXACT
 
 
-def test_a_hang_ends_at_the_time_limit(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab_module, "CELL_SECONDS", 5)
-    assert measured(lab, "hanging").status == Status.TIMEOUT
+def test_a_hang_ends_at_the_time_limit(lab: Lab) -> None:
+    cell = Cell(NEWEST, NEWEST, "hanging")
+    loading = replace(lab.loading(cell, lab.registry.treated(cell)), seconds=5)
+    assert loading.outcome().status == Status.TIMEOUT
     assert measured(lab, "basic").status == Status.EXACT
 
 
@@ -107,32 +110,59 @@ def test_an_outcome_is_measured_once(lab: Lab) -> None:
 
 
 def test_an_environment_is_reused_only_while_it_is_what_it_was(lab: Lab, tmp_path: Path) -> None:
-    built = lab.built(NEWEST)
+    built = lab.registry.installed(NEWEST)
     assert built.record.numpy.startswith("2.4")
     assert any(package.startswith("accelerate==1.15.0") for package in built.record.packages)
-    home, stack = Home(tmp_path), lab.config.stacks[NEWEST.stack]
-    copy = home.environments / built.directory.name
+    site = replace(lab.site, home=Home(tmp_path))
+    copy = site.home.environments / built.directory.name
     shutil.copytree(built.directory, copy, copy_function=os.link, symlinks=True)
-    assert find_built(NEWEST, stack, home, "cpu") == replace(built, directory=copy)
-    assert find_built(NEWEST, stack, home, "cuda") is None
+    assert find_installation(NEWEST, site) == replace(built, directory=copy)
+    assert find_installation(NEWEST, replace(site, device=Device.CUDA)) is None
     (package,) = copy.glob("lib/python*/site-packages/safetensors-*.dist-info")
     package.rename(package.with_name("safetensors-9.9.9.dist-info"))
-    assert find_built(NEWEST, stack, home, "cpu") is None
+    assert find_installation(NEWEST, site) is None
 
 
 def test_modules_lent_by_another_environment_are_completed(lab: Lab, tmp_path: Path) -> None:
-    built = lab.built(NEWEST)
-    home, stack = Home(tmp_path), lab.config.stacks[NEWEST.stack]
-    copy = home.environments / built.directory.name
+    built = lab.registry.installed(NEWEST)
+    site = replace(lab.site, home=Home(tmp_path))
+    copy = site.home.environments / built.directory.name
     shutil.copytree(built.directory, copy, copy_function=os.link, symlinks=True)
-    keep(replace(built, directory=copy, warm=built.warm[:9], rehearsed=False), "cpu")
-    lent = find_built(NEWEST, stack, home, "cpu")
+    keep(replace(built, directory=copy, warm=built.warm[:9], rehearsed=False), Device.CPU)
+    lent = find_installation(NEWEST, site)
     assert lent is not None
     assert len(lent.warm) == 9
-    lent.start(home, "cpu").close()
-    own = find_built(NEWEST, stack, home, "cpu")
+    lent.start(site).close()
+    own = find_installation(NEWEST, site)
     assert own is not None
     assert own.rehearsed
     assert len(own.warm) > 9
-    with replace(own, rehearsed=False).start(home, "cpu") as worker:
-        assert worker.hello.value["warm"] == list(own.warm)  # a cell imports nothing else
+    with replace(own, rehearsed=False).start(site) as worker:
+        assert worker.introduction.warm == own.warm  # a cell imports nothing else
+
+
+@dataclass(frozen=True)
+class Shout(Request[None]):
+    """Nothing that a worker knows."""
+
+
+def test_a_worker_that_is_asked_what_it_does_not_know_says_what_it_was(lab: Lab) -> None:
+    told = r"question\.request is Shout, not one of Hello"
+    installed = lab.registry.installed(NEWEST)
+    with installed.start(lab.site) as worker, pytest.raises(WorkerError, match=told):
+        worker.ask(Shout(), 60)
+
+
+def test_an_answer_to_something_else_is_not_taken(lab: Lab) -> None:
+    @dataclass(frozen=True)
+    class Hello(Request[Unsupported]):
+        """Asks as the real one does, and expects another answer."""
+
+        device: words.Device = words.Device.CPU
+        warm: tuple[str, ...] = ()
+        rehearse: bool = False
+
+    told = r"answer\.value is Introduction, not Unsupported"
+    installed = lab.registry.installed(NEWEST)
+    with installed.start(lab.site) as worker, pytest.raises(WorkerError, match=told):
+        worker.ask(Hello(), 60)

@@ -3,13 +3,14 @@
 import json
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell
+from ckptmatrix.model import Cell, Device
 from ckptmatrix.plan.config import Config
-from ckptmatrix.util.home import Home
 from tests.support.places import NEWEST, ROOT
 
 pytestmark = pytest.mark.environments
@@ -38,7 +39,7 @@ print(json.dumps([before, seen()]))
 
 
 def test_exercising_leaves_accelerate_the_environment_and_the_threads_alone(
-    lab: Lab, tmp_path
+    lab: Lab, tmp_path: Path
 ) -> None:
     variables = {
         "PYTHONPATH": str(ROOT / "src"),
@@ -46,7 +47,7 @@ def test_exercising_leaves_accelerate_the_environment_and_the_threads_alone(
         "PYTHONDONTWRITEBYTECODE": "1",
         "TMPDIR": str(tmp_path),
     }
-    command = [lab.built(NEWEST).python, "-s", "-c", CODE]
+    command: list[str | Path] = [lab.registry.installed(NEWEST).python, "-s", "-c", CODE]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
     before, after = json.loads(done.stdout)
     assert before["states"] == []
@@ -64,6 +65,6 @@ def test_the_first_load_and_those_after_it_agree(project: Config, scenario: str)
     must be what it was before.
     """
     cell = Cell(NEWEST, NEWEST, scenario)
-    with Lab(project, Home.of(ROOT), "cpu") as lab:
+    with Lab(Site.of(project, Device.CPU)) as lab:
         records = [replace(lab.measured(cell), seconds=0.0, measured="") for _ in range(3)]
     assert records[0] == records[1] == records[2]

@@ -4,7 +4,10 @@ import os
 import signal
 import time
 
-from ckptmatrix.worker.forking import Ended, run_forked, run_together
+from ckptmatrix.worker.forking import run_forked, run_together
+from ckptmatrix.worker.protocol import Answer, NotReturned, Returned
+from ckptmatrix.worker.words import Ending
+from tests.support.answers import crashed, ending, returned
 
 
 def dies() -> None:
@@ -16,42 +19,49 @@ def hangs() -> None:
 
 
 def test_a_value_comes_back() -> None:
-    assert run_forked(lambda: {"a": [1, 2]}, 60) == Ended("returned", {"a": [1, 2]})
+    assert run_forked(lambda: {"a": [1, 2]}, 60) == Returned({"a": [1, 2]})
 
 
 def test_a_large_value_comes_back_whole() -> None:
-    assert run_forked(lambda: b"x" * 5_000_000, 60).value == b"x" * 5_000_000
+    assert returned(run_forked(lambda: b"x" * 5_000_000, 60)) == b"x" * 5_000_000
 
 
 def test_what_a_child_raises_comes_back_as_its_traceback() -> None:
-    ended = run_forked(lambda: [][1], 60)
-    assert ended.how == "raised"
-    assert "IndexError" in ended.value
+    ended: Answer[None] = run_forked(lambda: [][1], 60)
+    assert isinstance(ended, NotReturned)
+    assert ended.how is Ending.RAISED
+    assert "IndexError" in ended.detail
 
 
 def test_a_crash_is_told_by_its_signal() -> None:
-    assert run_forked(dies, 60) == Ended("crashed", "killed by SIGKILL")
+    assert run_forked(dies, 60) == crashed("killed by SIGKILL")
 
 
 def test_an_exit_is_a_crash() -> None:
-    assert run_forked(lambda: os._exit(3), 60) == Ended("crashed", "exited with status 3")
+    assert run_forked(lambda: os._exit(3), 60) == crashed("exited with status 3")
 
 
 def test_a_hang_ends_by_the_time_limit() -> None:
-    assert run_forked(hangs, 0.2).how == "timeout"
+    assert ending(run_forked(hangs, 0.2)) is Ending.TIMEOUT
 
 
 def test_values_come_back_in_the_order_of_the_functions() -> None:
-    late = lambda: time.sleep(0.1) or "late"  # noqa: E731
-    assert run_together([late, lambda: "soon"], 60) == Ended("returned", ["late", "soon"])
+    def late() -> str:
+        time.sleep(0.1)
+        return "late"
+
+    assert run_together([late, lambda: "soon"], 60) == Returned(["late", "soon"])
 
 
 def test_a_crash_ends_those_that_wait_for_it() -> None:
-    assert run_together([hangs, dies], 600) == Ended("crashed", "killed by SIGKILL")
+    assert run_together([hangs, dies], 600) == crashed("killed by SIGKILL")
 
 
 def test_one_that_raises_ends_the_others() -> None:
-    assert run_together([hangs, lambda: {}["x"]], 600).how == "raised"
+    def raises() -> None:
+        raise KeyError("x")
+
+    assert ending(run_together([hangs, raises], 600)) is Ending.RAISED
 
 
 def test_no_child_is_left_behind() -> None:

@@ -5,24 +5,26 @@ import socket
 import time
 
 from ckptmatrix.worker.launching import Ranks, launch
+from ckptmatrix.worker.words import Ending
+from tests.support.answers import ending, returned
 
 TOLD = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR")
 
 
 def test_each_process_is_told_its_rank_as_torchrun_tells_it() -> None:
     ended = launch(2, lambda ranks: [os.environ[name] for name in TOLD], 60)
-    assert ended.value == [["0", "0", "2", "127.0.0.1"], ["1", "1", "2", "127.0.0.1"]]
+    assert returned(ended) == [["0", "0", "2", "127.0.0.1"], ["1", "1", "2", "127.0.0.1"]]
 
 
 def test_one_process_is_told_nothing() -> None:
-    assert launch(1, lambda ranks: os.environ.get("RANK"), 60).value == [None]
+    assert returned(launch(1, lambda ranks: os.environ.get("RANK"), 60)) == [None]
 
 
 def test_all_learn_what_holds_in_one_of_them() -> None:
     def asked(ranks: Ranks) -> list[bool]:
         return [ranks.any(ranks.rank == 1), ranks.any(False), ranks.any(True)]
 
-    assert launch(3, asked, 60).value == [[True, False, True]] * 3
+    assert returned(launch(3, asked, 60)) == [[True, False, True]] * 3
 
 
 def test_rank_0_can_listen_on_the_port_that_is_kept_for_it() -> None:
@@ -42,7 +44,7 @@ def test_rank_0_can_listen_on_the_port_that_is_kept_for_it() -> None:
             client.send(b"\x07")
         return 7
 
-    assert launch(2, meets, 60).value == [7, 7]
+    assert returned(launch(2, meets, 60)) == [7, 7]
 
 
 def test_others_start_once_rank_0_listens_and_are_the_first_to_ask_it() -> None:
@@ -59,11 +61,11 @@ def test_others_start_once_rank_0_listens_and_are_the_first_to_ask_it() -> None:
             client.send(b"1")
         return True
 
-    assert launch(2, meets, 60).value == [True, True]
+    assert returned(launch(2, meets, 60)) == [True, True]
 
 
 def test_a_rank_0_that_never_listens_is_not_waited_for() -> None:
-    assert launch(2, lambda ranks: ranks.rank, 60).value == [0, 1]
+    assert returned(launch(2, lambda ranks: ranks.rank, 60)) == [0, 1]
 
 
 def test_a_dead_lock_ends_by_the_time_limit() -> None:
@@ -72,4 +74,4 @@ def test_a_dead_lock_ends_by_the_time_limit() -> None:
             pass
         ranks.any(False)
 
-    assert launch(2, never_meet, 0.5).how == "timeout"
+    assert ending(launch(2, never_meet, 0.5)) is Ending.TIMEOUT

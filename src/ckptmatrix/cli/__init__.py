@@ -9,7 +9,7 @@ import click
 from ckptmatrix import __version__
 from ckptmatrix.errors import CkptmatrixError
 
-_SHARED = frozenset({"options"})
+_SHARED = frozenset({"options", "run_end"})
 """Files of this package that are no subcommand."""
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
-from ckptmatrix.cli.run import conclude, tell, update
+from ckptmatrix.cli.options import config_option
+from ckptmatrix.cli.run_end import say_conclusion, update_expectations
 from ckptmatrix.errors import UsageError
 from ckptmatrix.knowledge.expectations import lay_over, read_expectations
-from ckptmatrix.measure.pipeline import baseline_of
 from ckptmatrix.results.merge_shards import merge
 from ckptmatrix.results.report import read_matrix
+from ckptmatrix.results.run_report import RunReport
+from ckptmatrix.results.which_matrix import baseline_of
 
 
 @click.command(name="merge")
@@ -26,13 +28,7 @@ from ckptmatrix.results.report import read_matrix
     show_default=True,
     help="Where the report goes.",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    default=Path("matrix.toml"),
-    show_default=True,
-    help="The declared matrix; expectations.toml is beside it.",
-)
+@config_option
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -40,6 +36,7 @@ from ckptmatrix.results.report import read_matrix
 )
 @click.option(
     "--update-expectations",
+    "rewrite",
     is_flag=True,
     help="Rewrite expectations.toml from the merged run, as `ckptmatrix run` does.",
 )
@@ -49,7 +46,7 @@ def command(
     output: Path,
     config: Path,
     baseline: Path | None,
-    update_expectations: bool,
+    rewrite: bool,
     as_json: bool,
 ) -> None:
     """Put the SHARDs of a run together and report, as if it had run on one machine.
@@ -74,16 +71,17 @@ def command(
         raise UsageError(f"{twice[0]} is given twice", "give each shard once")
     found = {str(path): read_matrix(path) for path in paths}
     shard = next(iter(found.values())).run.shard
-    path = config.parent / "expectations.toml"
-    expectations = read_expectations(path)
+    root = config.parent
+    report = RunReport(output, root / "expectations.toml", baseline or baseline_of(root))
+    expectations = read_expectations(report.expectations)
     merged = lay_over(
         merge(found),
         expectations,
         shard.tier if shard else "",
         datetime.now(UTC).date(),
     )
-    conclusion = conclude(merged, output, baseline or baseline_of(config.parent))
-    tell(conclusion, as_json)
-    if update_expectations:
-        update(path, expectations, merged, bool(shard and shard.tier))
+    conclusion = report.write(merged)
+    say_conclusion(conclusion, as_json)
+    if rewrite:
+        update_expectations(report.expectations, expectations, merged, bool(shard and shard.tier))
     sys.exit(conclusion.exit_code)

@@ -1,5 +1,6 @@
-"""The options by which every command narrows or widens a tier, and the plan that they come to."""
+"""Options that several commands share, and the plan that those of a selection come to."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,69 +10,95 @@ import click
 from ckptmatrix.environments.index import released
 from ckptmatrix.measure.pytest_driver import matching
 from ckptmatrix.plan.config import read_config
-from ckptmatrix.plan.planning import Selection, make_plan, needs_index
+from ckptmatrix.plan.planning import make_plan, needs_index
 from ckptmatrix.plan.selected import Selected
+from ckptmatrix.plan.selection import DEFAULT_TIER, NARROWINGS, Selection
 from ckptmatrix.plan.shards import Shard
 
-DEFAULT_TIER = "eras"
+Command = Callable[..., Any]
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("matrix.toml"),
+    show_default=True,
+    help="The declared matrix; expectations.toml is beside it.",
+)
+
+tier_option = click.option(
+    "--tier",
+    default=DEFAULT_TIER,
+    show_default=True,
+    help="Which releases meet: smoke (minutes), eras (each side of every format change), full "
+    "(every release), or one of your own.",
+)
+
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where writers train and readers resume; auto takes a GPU where there is one.",
+)
+
+jobs_option = click.option(
+    "-n",
+    "--jobs",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    help="Processes at a time; all cores by default.",
+)
 
 
-def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def narrowing_options(*names: str) -> Callable[[Command], Command]:
+    """Add the options that replace parts of a tier by names.
+
+    Args:
+        names: which of `NARROWINGS`, by `option`.
+    """
+
+    def add(command: Command) -> Command:
+        for one in reversed(NARROWINGS):
+            if one.option in names:
+                text = f"{one.help} Can be given several times."
+                command = click.option(f"--{one.option}", multiple=True, metavar="A,B", help=text)(
+                    command
+                )
+        return command
+
+    return add
+
+
+def selection_options(command: Command) -> Command:
     """Add the options that every command narrows or widens a tier by."""
-    for option in reversed(
-        (
-            click.option(
-                "--config",
-                type=click.Path(path_type=Path),
-                default=Path("matrix.toml"),
-                show_default=True,
-                help="The declared matrix.",
-            ),
-            click.option(
-                "--tier",
-                default=DEFAULT_TIER,
-                show_default=True,
-                help="Which releases meet: smoke (minutes), eras (each side of every format "
-                "change), full (every release), or one of your own.",
-            ),
-            _several("--accelerate", "Releases instead of the tier's, such as 0.33.0,1.15.0."),
-            _several("--stack", "Names of stacks instead of the tier's."),
-            _several("--scenario", "Names of scenarios instead of the tier's."),
-            _several("--loader", "Names of loaders instead of the tier's."),
-            click.option(
-                "--remedies/--no-remedies",
-                default=None,
-                help="Measure what helps where a load is not exact (the loader ckptmatrix, the "
-                "repaired checkpoint); as the tier says by default.",
-            ),
-            click.option(
-                "-k",
-                "expression",
-                default="",
-                metavar="EXPR",
-                help='Only cells that match, as in pytest: "saved-0.33.0 and loaded-1.15.0".',
-            ),
-        )
+    for option in (
+        click.option(
+            "-k",
+            "expression",
+            default="",
+            metavar="EXPR",
+            help='Only cells that match, as in pytest: "saved-0.33.0 and loaded-1.15.0".',
+        ),
+        click.option(
+            "--remedies/--no-remedies",
+            default=None,
+            help="Measure what helps where a load is not exact (the loader ckptmatrix, the "
+            "repaired checkpoint); as the tier says by default.",
+        ),
+        narrowing_options(*(one.option for one in NARROWINGS)),
+        tier_option,
+        config_option,
     ):
         command = option(command)
     return command
 
 
-def _several(name: str, text: str) -> Callable[..., Any]:
-    return click.option(
-        name, multiple=True, metavar="A,B", help=f"{text} Can be given several times."
-    )
-
-
 def select(
     config: Path,
     tier: str,
-    accelerate: tuple[str, ...],
-    stack: tuple[str, ...],
-    scenario: tuple[str, ...],
-    loader: tuple[str, ...],
-    remedies: bool | None,
-    expression: str,
+    remedies: bool | None = None,
+    expression: str = "",
+    **named: tuple[str, ...],
 ) -> Selected:
     """Turn the options of `selection_options` into a plan.
 
@@ -80,9 +107,7 @@ def select(
         CkptmatrixError: the index is needed and could not be asked.
     """
     declared = read_config(config)
-    selection = Selection(
-        tier, _names(accelerate), _names(stack), _names(scenario), _names(loader), remedies
-    )
+    selection = Selection.of(tier, named, remedies)
     index = released("accelerate") if needs_index(declared, selection) else ()
     plan = make_plan(declared, selection, index)
     if expression:
@@ -90,12 +115,7 @@ def select(
     return Selected(declared, selection, expression, plan)
 
 
-def _names(values: tuple[str, ...]) -> tuple[str, ...] | None:
-    names = (name.strip() for value in values for name in value.split(","))
-    return tuple(name for name in names if name) or None
-
-
-def shard_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def shard_option(command: Command) -> Command:
     """Add `--shard`."""
     return click.option(
         "--shard",

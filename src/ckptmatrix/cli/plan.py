@@ -9,9 +9,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ckptmatrix.cli.options import select, selection_options, shard_option
+from ckptmatrix.cli.options import device_option, select, selection_options, shard_option
 from ckptmatrix.environments.device import find_device
-from ckptmatrix.measure.remaining import work_of
+from ckptmatrix.environments.site import Site
+from ckptmatrix.measure.remaining import remaining
 from ckptmatrix.plan.estimate import Work, in_words
 from ckptmatrix.plan.selected import Selected
 from ckptmatrix.plan.shards import Shard, sharded
@@ -20,7 +21,7 @@ from ckptmatrix.plan.shards import Shard, sharded
 @click.command(name="plan")
 @selection_options
 @shard_option
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@device_option
 @click.option("--cells", is_flag=True, help="List every cell by its name.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(shard: Shard | None, device: str, cells: bool, as_json: bool, **options: Any) -> None:
@@ -40,7 +41,7 @@ def command(shard: Shard | None, device: str, cells: bool, as_json: bool, **opti
       3  the package index is needed and could not be asked
     """
     selected = sharded(select(**options), shard)
-    work = work_of(selected, find_device(device))
+    work = remaining(selected.plan, Site.of(selected.config, find_device(device)))
     if as_json:
         click.echo(json.dumps(_as_json(selected, work), indent=2))
         return

@@ -1,35 +1,33 @@
 """`ckptmatrix run`: the main job."""
 
-import json
-import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
-from ckptmatrix.cli.options import select, selection_options, shard_option
+from ckptmatrix.cli.options import (
+    device_option,
+    jobs_option,
+    select,
+    selection_options,
+    shard_option,
+)
+from ckptmatrix.cli.run_end import say_conclusion, update_expectations
 from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import UsageError
-from ckptmatrix.knowledge import expectations_update
-from ckptmatrix.knowledge.expectations import Expectations, read_expectations
+from ckptmatrix.knowledge.expectations import read_expectations
 from ckptmatrix.measure.job import Job
-from ckptmatrix.measure.pipeline import baseline_of, measured
-from ckptmatrix.measure.remaining import work_of
+from ckptmatrix.measure.pipeline import measured
+from ckptmatrix.measure.remaining import remaining
 from ckptmatrix.measure.shard_record import shard_record
 from ckptmatrix.measure.unpacking import unpack
-from ckptmatrix.model import Matrix
 from ckptmatrix.plan.estimate import in_words
-from ckptmatrix.plan.selected import Selected
 from ckptmatrix.plan.shards import Shard, sharded
-from ckptmatrix.results.assemble import inputs_digest, judged_matrix
-from ckptmatrix.results.conclusion import Conclusion, concluded
-from ckptmatrix.results.findings.diff import on_common_ground
-from ckptmatrix.results.report import read_matrix, write_reports
-from ckptmatrix.results.report_cache import Standing
-from ckptmatrix.util.home import Home
+from ckptmatrix.results.run_report import RunReport
+from ckptmatrix.results.which_matrix import baseline_of
 
 
 @click.command(name="run")
@@ -41,16 +39,11 @@ from ckptmatrix.util.home import Home
     metavar="FILE",
     help="Load what `ckptmatrix write` packed, instead of writing it here.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where writers train and readers resume; auto takes a GPU where there is one.",
-)
+@device_option
 @click.option("--fresh", is_flag=True, help="Measure again what is known from earlier runs.")
 @click.option(
     "--update-expectations",
+    "rewrite",
     is_flag=True,
     help="Rewrite expectations.toml from this run: drop what no longer holds, add what has a "
     "known cause. A run of less than the tier leaves the rest as it is.",
@@ -67,17 +60,17 @@ from ckptmatrix.util.home import Home
     type=click.Path(path_type=Path, dir_okay=False),
     help="A matrix.json to compare with; the committed sample by default.",
 )
-@click.option("-n", "--jobs", type=click.IntRange(1), help="Processes at a time; all cores.")
+@jobs_option
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def command(
     shard: Shard | None,
     checkpoints: Path | None,
     device: str,
     fresh: bool,
-    update_expectations: bool,
+    rewrite: bool,
     reports: Path,
     baseline: Path | None,
-    jobs: int | None,
+    jobs: int,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -98,101 +91,41 @@ def command(
       2  wrong use or configuration
       3  a control failed, or nothing could be run
     """
-    if shard and update_expectations:
+    if shard and rewrite:
         raise UsageError(
             "--update-expectations would drop what other shards show",
             "give it to `ckptmatrix merge`",
         )
     whole = select(**options)
-    selected = sharded(whole, shard)
-    console = Console(stderr=True)
-    found_device = find_device(device)
-    home = Home.of(whole.config.root)
+    site = Site.of(whole.config, find_device(device))
     if checkpoints:
-        unpack(checkpoints, whole, home, found_device)
-    path = selected.config.root / "expectations.toml"
-    expectations = read_expectations(path)
-    work = work_of(selected, found_device, fresh)
-    console.print(_intention(selected, shard, found_device, in_words(work.seconds(jobs))))
-    job = Job(
-        selected.config,
-        selected.selection,
-        selected.plan,
-        expectations,
-        found_device,
-        fresh,
-        selected.expression,
-        selected.narrowed or shard is not None,
-        jobs or os.cpu_count() or 1,
-        shard_record(whole, shard) if shard else None,
-    )
-    compared = baseline or baseline_of(selected.config.root)
-    standing = Standing(home, reports, (path, compared) if compared else (path,))
+        unpack(checkpoints, whole, site)
+    root = site.config.root
+    report = RunReport(reports, root / "expectations.toml", baseline or baseline_of(root))
+    expected = read_expectations(report.expectations)
+    record = shard_record(whole, shard) if shard else None
+    job = Job(site, sharded(whole, shard), expected, fresh, jobs, record)
+    say = Console(stderr=True).print
+    say(_intention(job))
     with measured(job) as found:
-        known = inputs_digest(found)
-        conclusion = None if update_expectations else standing.recall(known)
+        conclusion = None if rewrite else report.standing(found)
         if conclusion:
-            said = f"nothing has changed since {conclusion.finished}: its report stands"
-            console.print(said, soft_wrap=True)
-            conclusion = replace(conclusion, measured=0)
+            since = f"nothing has changed since {conclusion.finished}: its report stands"
+            say(since, soft_wrap=True)
         else:
-            matrix = judged_matrix(found)
-            conclusion = conclude(matrix, reports, compared)
-            standing.keep(known, conclusion)
-    tell(conclusion, as_json)
-    if update_expectations:
-        update(path, expectations, matrix, not job.narrowed)
+            conclusion, matrix = report.make(found)
+    say_conclusion(conclusion, as_json)
+    if rewrite:
+        update_expectations(report.expectations, expected, matrix, not job.narrowed)
     sys.exit(conclusion.exit_code)
 
 
-def conclude(matrix: Matrix, reports: Path, baseline: Path | None) -> Conclusion:
-    """Write the report of a run.
-
-    Raises:
-        UsageError: the directory cannot be written to.
-    """
-    before = on_common_ground(read_matrix(baseline), matrix) if baseline else None
-    try:
-        files = write_reports(matrix, reports, before)
-    except OSError as error:
-        raise UsageError(
-            f"{reports} cannot be written to: {error.strerror}",
-            "name another directory; what was measured is kept",
-        ) from error
-    return concluded(matrix, next(file for file in files if file.suffix == ".html"))
-
-
-def tell(conclusion: Conclusion, as_json: bool) -> None:
-    """Say what came out: the counts, what is wrong, and where the report is."""
-    if as_json:
-        click.echo(json.dumps({**conclusion.counts, "report": conclusion.report}))
-        return
-    console = Console()
-    for line in conclusion.wrong:
-        console.print(line, markup=False, soft_wrap=True)
-    counts = dict(conclusion.counts)
-    total, wrong = counts.pop("cells"), counts.pop("unexpected")
-    listed = ", ".join(f"{count} {status}" for status, count in counts.items())
-    console.print(
-        f"{total} cells: {listed}; {wrong} unexpected; "
-        f"{conclusion.measured} measured in this run; controls {conclusion.controls}",
-        soft_wrap=True,
-    )
-    console.print(f"report: {conclusion.report}", soft_wrap=True)
-
-
-def update(path: Path, expectations: Expectations, matrix: Matrix, whole: bool) -> None:
-    """Rewrite `expectations.toml` from a run and say what became of it."""
-    kept, added, dropped = expectations_update.update(path, expectations, matrix, whole)
-    told = f"{path.name}: {kept} kept, {added} added, {dropped} dropped"
-    Console(stderr=True).print(told)
-
-
-def _intention(selected: Selected, shard: Shard | None, device: str, estimate: str) -> str:
-    plan = selected.plan
-    part = f", shard {shard.number}/{shard.of}" if shard else ""
+def _intention(job: Job) -> str:
+    plan, shard = job.plan, job.shard
+    part = f", shard {shard.name}" if shard else ""
+    estimate = in_words(remaining(plan, job.site, job.fresh).seconds(job.jobs))
     return (
-        f"ckptmatrix: tier {selected.selection.describe()}{part} on {device}: "
+        f"ckptmatrix: tier {job.selected.selection.describe()}{part} on {job.site.device}: "
         f"{len(plan.readers)} readers, {len(plan.checkpoints)} checkpoints, "
         f"{len(plan.cells)} cells; about {estimate}"
     )

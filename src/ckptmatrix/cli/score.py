@@ -1,7 +1,6 @@
 """`ckptmatrix score`: how well the judge judges."""
 
 import json
-import os
 import sys
 from itertools import chain
 from pathlib import Path
@@ -11,21 +10,21 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ckptmatrix.cli.options import select, selection_options
+from ckptmatrix.cli.options import device_option, jobs_option, select, selection_options
 from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import NothingRanError
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.mutation import Fate, score, subject
 from ckptmatrix.model import Cell
 from ckptmatrix.results.report.mutation import Row, read_rows, row_of, write_rows
-from ckptmatrix.util.home import Home
 from ckptmatrix.util.parallel import side_by_side
 from ckptmatrix.util.progress import progress
 
 
 @click.command(name="score")
 @selection_options
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@device_option
 @click.option("--fresh", is_flag=True, help="Score again what is known from an earlier report.")
 @click.option(
     "--reports",
@@ -34,10 +33,10 @@ from ckptmatrix.util.progress import progress
     show_default=True,
     help="Where mutation.json and mutation.md go.",
 )
-@click.option("-n", "--jobs", type=click.IntRange(1), help="Processes at a time; all cores.")
+@jobs_option
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def command(
-    device: str, fresh: bool, reports: Path, jobs: int | None, as_json: bool, **options: Any
+    device: str, fresh: bool, reports: Path, jobs: int, as_json: bool, **options: Any
 ) -> None:
     """Alter checkpoints one place at a time and see whether the judge notices exactly that.
 
@@ -66,7 +65,7 @@ def command(
 
     def some(names: list[tuple[str, str]]) -> list[Row]:
         found = []
-        with Lab(selected.config, Home.of(selected.config.root), found_device) as lab:
+        with Lab(site) as lab:
             for scenario, loader in names:
                 cell = subject(lab, scenario, loader, selected.plan.environments)
                 if cell:
@@ -78,8 +77,8 @@ def command(
                 advance(scenario)
         return found
 
-    found_device = find_device(device)
-    cores = jobs or os.cpu_count() or 1
+    site = Site.of(selected.config, find_device(device))
+    cores = jobs
     with progress("scenarios", len(wanted)) as advance:
         # Dealt out like cards: what a scenario costs is alike in its neighbours.
         hands = [wanted[first::cores] for first in range(min(cores, len(wanted)))]

@@ -8,11 +8,18 @@ import msgspec
 from rich.console import Console
 
 from ckptmatrix.checkpoint.repair.weight_files import tied_pairs
-from ckptmatrix.cli.options import DEFAULT_TIER, select
+from ckptmatrix.cli.options import (
+    config_option,
+    device_option,
+    narrowing_options,
+    select,
+    tier_option,
+)
 from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.directory.attempt import Wish
 from ckptmatrix.measure.directory.console import as_markdown, remedies, show, verdict
-from ckptmatrix.measure.directory.row import Row, try_directory
+from ckptmatrix.measure.directory.row import DirectoryRow, try_directory
 
 EPILOG = """\b
 Examples:
@@ -33,24 +40,11 @@ Exit codes:
 
 @click.command(epilog=EPILOG)
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    default=Path("matrix.toml"),
-    show_default=True,
-    help="The declared matrix.",
-)
-@click.option("--tier", default=DEFAULT_TIER, show_default=True, help="Which releases load it.")
-@click.option("--accelerate", multiple=True, metavar="A,B", help="Releases instead of the tier's.")
-@click.option("--stack", multiple=True, metavar="A,B", help="Stacks instead of the tier's.")
+@config_option
+@tier_option
+@narrowing_options("accelerate", "stack")
 @click.option("--loader", default="accelerate", show_default=True, help="What loads it.")
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where readers load it.",
-)
+@device_option
 @click.option("--repaired", is_flag=True, help="Try a repaired copy of it.")
 @click.option(
     "--tied",
@@ -92,14 +86,13 @@ def command(
     DIR is only read. What cannot be known without your code is said below the row: the training
     that follows is one of it.
     """
-    selected = select(config, tier, accelerate, stack, (), (loader,), None, "")
+    selected = select(config, tier, accelerate=accelerate, stack=stack, loader=(loader,))
     row = try_directory(
         Wish(
             directory,
-            selected.config,
+            Site.of(selected.config, find_device(device)),
             selected.plan.environments,
             loader,
-            find_device(device),
             repaired,
             trust,
             scheduler,
@@ -117,7 +110,7 @@ def command(
     sys.exit(0 if len(row.whole) == len(row.measured) else 1)
 
 
-def _answer(row: Row) -> dict[str, object]:
+def _answer(row: DirectoryRow) -> dict[str, object]:
     """The row with its verdict, for programs."""
     return {
         "verdict": verdict(row),

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import UsageError
 from ckptmatrix.model import Matrix
 from ckptmatrix.plan.config import read_config
@@ -17,7 +18,6 @@ from ckptmatrix.results.findings.upgrade import Advice, advise, resolve
 from ckptmatrix.results.findings.wording import advice_lines, decision, path_text, remedy_text
 from ckptmatrix.results.hops import verifier
 from ckptmatrix.results.which_matrix import finished_matrix
-from ckptmatrix.util.home import Home
 
 EXIT_CODES = {Answer.SAFE: 0, Answer.UNSAFE: 1, Answer.UNKNOWN: 4}
 
@@ -101,7 +101,7 @@ def _verifier(matrix: Matrix, wanted: bool | None, config: Path) -> Verify | Non
     if wanted is False or (wanted is None and not config.is_file()):
         return None
     declared = read_config(config)
-    return verifier(declared, Home.of(declared.root), matrix.run.device, build=bool(wanted))
+    return verifier(Site.of(declared, matrix.run.device), build=bool(wanted))
 
 
 def _answer(matrix: Matrix, advice: Advice, source: str) -> dict[str, object]:

@@ -1,29 +1,28 @@
 """`ckptmatrix write`: every checkpoint of a plan as one file, for the machines that load them."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ckptmatrix.cli.options import select, selection_options
+from ckptmatrix.cli.options import device_option, jobs_option, select, selection_options
 from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import UsageError
 from ckptmatrix.knowledge.expectations import Expectations
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.packing import pack
 from ckptmatrix.measure.pipeline import prepare
-from ckptmatrix.util.home import Home
 
 
 @click.command(name="write")
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 @selection_options
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
-@click.option("-n", "--jobs", type=click.IntRange(1), help="Processes at a time; all cores.")
+@device_option
+@jobs_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was packed as JSON.")
-def command(path: Path, device: str, jobs: int | None, as_json: bool, **options: Any) -> None:
+def command(path: Path, device: str, jobs: int, as_json: bool, **options: Any) -> None:
     """Install the releases, write every checkpoint, and pack them into FILE (a ZIP).
 
     A machine with FILE runs its shard without the writers' environments:
@@ -41,18 +40,10 @@ def command(path: Path, device: str, jobs: int | None, as_json: bool, **options:
       3  nothing could be written
     """
     selected = select(**options)
-    home, found_device = Home.of(selected.config.root), find_device(device)
-    job = Job(
-        selected.config,
-        selected.selection,
-        selected.plan,
-        Expectations(()),
-        found_device,
-        jobs=jobs or os.cpu_count() or 1,
-    )
-    built = prepare(job, home)
+    site = Site.of(selected.config, find_device(device))
+    built = prepare(Job(site, selected, Expectations(()), jobs=jobs))
     try:
-        manifest = pack(path, selected, home, found_device, built)
+        manifest = pack(path, selected, site, built)
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {error.strerror or error}", "name another file"

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from ckptmatrix.errors import UsageError
+from ckptmatrix.util.home import digest
 
 _PACKAGE = Path(__file__).parents[1]
 _APART = ("scenarios", "loaders")
@@ -80,7 +81,8 @@ def source_digest(source: str, root: Path) -> str:
         root: the folder that a user's own modules are imported from.
 
     Returns:
-        SHA-256 over its module and what that imports of scenarios, loaders or the same folder.
+        SHA-256 over which object of which module it is, that module, and what it imports of
+        scenarios, loaders or the same folder. One module may hold many objects.
 
     Raises:
         UsageError: there is no such module.
@@ -89,7 +91,8 @@ def source_digest(source: str, root: Path) -> str:
     first = _file_of(module, root)
     if first is None:
         raise UsageError(
-            f"there is no module {module} in {root}", "mend [scenarios] or [loaders] in matrix.toml"
+            f"there is no module {module} in {root}",
+            "correct [scenarios] or [loaders] in matrix.toml",
         )
     found, todo = {first}, [first]
     while todo:
@@ -98,7 +101,7 @@ def source_digest(source: str, root: Path) -> str:
             if path and path not in found:
                 found.add(path)
                 todo.append(path)
-    return _digest(sorted(found))
+    return digest(source, _digest(sorted(found)))
 
 
 def _imports(path: Path) -> list[str]:

@@ -4,10 +4,11 @@ import shutil
 import subprocess
 
 from ckptmatrix.errors import UsageError
+from ckptmatrix.model import Device
 
 
-def find_device(asked: str) -> str:
-    """`cpu` or `cuda`.
+def find_device(asked: str) -> Device:
+    """Decide where to measure.
 
     Args:
         asked: `auto`, `cpu` or `cuda`; `auto` takes a GPU where there is one.
@@ -16,15 +17,15 @@ def find_device(asked: str) -> str:
         UsageError: a GPU was asked for and there is none.
     """
     if asked == "cpu":
-        return "cpu"
+        return Device.CPU
     if _has_gpu():
-        return "cuda"
+        return Device.CUDA
     if asked == "cuda":
         raise UsageError(
             "--device cuda: nvidia-smi lists no GPU on this machine",
             "run where there is one, or take --device cpu",
         )
-    return "cpu"
+    return Device.CPU
 
 
 def _has_gpu() -> bool:

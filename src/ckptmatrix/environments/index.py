@@ -18,7 +18,7 @@ _FOR_UV = {
     "find-links": "UV_FIND_LINKS",
     "cert": "SSL_CERT_FILE",
 }
-"""pip's setting -> the variable by which uv is told the same."""
+"""pip's setting -> uv's variable for the same."""
 
 
 def uv_settings(environ: Mapping[str, str]) -> dict[str, str]:
@@ -66,10 +66,10 @@ def released(package: str) -> tuple[str, ...]:
     try:
         answer = json.loads(_pip("index", "versions", package, "--json"))
     except (subprocess.CalledProcessError, json.JSONDecodeError) as error:
-        told = (getattr(error, "stderr", "") or "").strip().splitlines()
+        said = (getattr(error, "stderr", "") or "").strip().splitlines()
         raise CkptmatrixError(
             f"the package index could not be asked for the releases of {package}"
-            + (f": {told[-1]}" if told else ""),
+            + (f": {said[-1]}" if said else ""),
             "check the network and pip's index settings, or name releases with --accelerate",
         ) from None
     return tuple(reversed(answer["versions"]))

@@ -8,16 +8,17 @@ from pathlib import Path
 import msgspec
 
 from ckptmatrix.environments.bundle import make_bundle
+from ckptmatrix.environments.site import Site
 from ckptmatrix.environments.worker_process import Worker
-from ckptmatrix.model import Environment, EnvironmentRecord
+from ckptmatrix.model import Device, Environment, EnvironmentRecord, EnvironmentStatus
 from ckptmatrix.util.files import write_atomically
-from ckptmatrix.util.home import Home, digest
+from ckptmatrix.util.home import digest
 
 STAMP = "ckptmatrix.json"
 
 
 @dataclass(frozen=True)
-class Built:
+class Installation:
     """An environment that can be used, or the reason why it cannot."""
 
     environment: Environment
@@ -36,7 +37,7 @@ class Built:
     @property
     def ready(self) -> bool:
         """Whether it can be used."""
-        return self.record.status == "ready"
+        return self.record.status == EnvironmentStatus.READY
 
     @property
     def python(self) -> Path:
@@ -48,22 +49,22 @@ class Built:
         """Digest of everything installed in it."""
         return digest(self.record.python, self.record.packages)
 
-    def start(self, home: Home, device: str, paths: tuple[Path, ...] = ()) -> Worker:
+    def start(self, site: Site) -> Worker:
         """Start a worker in it; the first one after it was built completes `warm`."""
-        log = home.logs / f"{self.environment.short}.log"
-        bundle = make_bundle(home.bundles)
-        worker = Worker(self.python, bundle, log, device, paths, self.warm, not self.rehearsed)
+        log = site.home.logs / f"{self.environment.short}.log"
+        bundle, paths = make_bundle(site.home.bundles), (site.config.root,)
+        worker = Worker(self.python, bundle, log, site.device, paths, self.warm, not self.rehearsed)
         if self.ready and not self.rehearsed:
-            keep(replace(self, warm=tuple(worker.hello.value["warm"]), rehearsed=True), device)
+            keep(replace(self, warm=worker.introduction.warm, rehearsed=True), site.device)
         return worker
 
 
-def unavailable(environment: Environment, directory: Path, reason: str) -> Built:
+def unavailable(environment: Environment, directory: Path, reason: str) -> Installation:
     """One that cannot be had, and why."""
     record = EnvironmentRecord(
-        environment.accelerate, environment.stack, "unavailable", reason=reason
+        environment.accelerate, environment.stack, EnvironmentStatus.UNAVAILABLE, reason=reason
     )
-    return Built(environment, record, directory)
+    return Installation(environment, record, directory)
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,15 @@ class _Stamp:
     """What was installed, with the frozen list."""
     warm: tuple[str, ...]
     """Modules to import at a worker's start."""
-    device: str
-    """Device that it was tried on."""
+    device: Device
+    """Where it was tried."""
     device_name: str
     """Name of the GPU."""
     rehearsed: bool = True
     """Whether the modules are its own."""
 
 
-def keep(built: Built, device: str) -> None:
+def keep(built: Installation, device: Device) -> None:
     """Write its stamp."""
     stamp = _Stamp(built.record, built.warm, device, built.device_name, built.rehearsed)
     write_atomically(built.directory / STAMP, msgspec.json.format(msgspec.json.encode(stamp)))
@@ -101,7 +102,7 @@ def lent_by(donor: Path, environment: Environment) -> tuple[str, ...]:
     return stamp.warm if stamp and stamp.record.stack == environment.stack else ()
 
 
-def reusable(environment: Environment, directory: Path, device: str) -> Built | None:
+def reusable(environment: Environment, directory: Path, device: Device) -> Installation | None:
     """What lies there, if it is still what its stamp says."""
     stamp = _kept(directory)
     if stamp is None or stamp.device != device:
@@ -109,7 +110,7 @@ def reusable(environment: Environment, directory: Path, device: str) -> Built | 
     if _installed(directory) != _names(stamp.record.packages):
         return None
     named = stamp.device_name
-    return Built(environment, stamp.record, directory, stamp.warm, named, stamp.rehearsed)
+    return Installation(environment, stamp.record, directory, stamp.warm, named, stamp.rehearsed)
 
 
 def _installed(directory: Path) -> set[str]:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from ckptmatrix.environments.installation import Built
+from ckptmatrix.environments.installation import Installation
+from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import CkptmatrixError
-from ckptmatrix.model import Environment, EnvironmentRecord, Stack
-from ckptmatrix.plan.planning import Plan
+from ckptmatrix.model import Environment, EnvironmentRecord, EnvironmentStatus
 from ckptmatrix.util.files import write_atomically
-from ckptmatrix.util.home import Home, digest
+from ckptmatrix.util.home import digest
 
 
 @dataclass(frozen=True)
@@ -29,26 +29,26 @@ class Recorded:
     """Name of the GPU there; empty on the CPU."""
 
 
-def record_of(built: Built) -> Recorded:
+def record_of(built: Installation) -> Recorded:
     """What to tell another machine of an environment."""
     return Recorded(built.record, built.device_name)
 
 
-def as_built(environment: Environment, recorded: Recorded) -> Built:
+def as_built(environment: Environment, recorded: Recorded) -> Installation:
     """The environment as another machine had it: good as a writer, it cannot be started."""
-    return Built(environment, recorded.record, Path("nowhere"), device_name=recorded.device_name)
+    return Installation(
+        environment, recorded.record, Path("nowhere"), device_name=recorded.device_name
+    )
 
 
-def keep_record(
-    environment: Environment, stack: Stack, home: Home, device: str, recorded: Recorded
-) -> None:
-    """Keep what another machine told of an environment."""
-    write_atomically(_place(environment, stack, home, device), msgspec.json.encode(recorded))
+def keep_record(environment: Environment, site: Site, recorded: Recorded) -> None:
+    """Keep another machine's record of an environment."""
+    write_atomically(_place(environment, site), msgspec.json.encode(recorded))
 
 
-def find_record(environment: Environment, stack: Stack, home: Home, device: str) -> Built | None:
-    """What another machine told of an environment; None if nothing."""
-    place = _place(environment, stack, home, device)
+def find_record(environment: Environment, site: Site) -> Installation | None:
+    """Another machine's record of an environment; None if there is none."""
+    place = _place(environment, site)
     try:
         recorded = msgspec.json.decode(place.read_bytes(), type=Recorded)
     except (OSError, msgspec.DecodeError):
@@ -56,16 +56,13 @@ def find_record(environment: Environment, stack: Stack, home: Home, device: str)
     return as_built(environment, recorded)
 
 
-def pins(plan: Plan, home: Home, device: str) -> dict[Environment, tuple[str, ...]]:
+def pins(readers: Iterable[Environment], site: Site) -> dict[Environment, tuple[str, ...]]:
     """What the readers are to be installed with, so that they come out as they were elsewhere."""
-    found = {
-        reader: find_record(reader, plan.stacks[reader.stack], home, device)
-        for reader in plan.readers
-    }
+    found = {reader: find_record(reader, site) for reader in readers}
     return {reader: one.record.packages for reader, one in found.items() if one and one.ready}
 
 
-def refuse_others(built: Iterable[Built], plan: Plan, home: Home, device: str) -> None:
+def refuse_others(built: Iterable[Installation], site: Site) -> None:
     """Refuse environments that were installed otherwise where the checkpoints were written.
 
     Raises:
@@ -73,7 +70,7 @@ def refuse_others(built: Iterable[Built], plan: Plan, home: Home, device: str) -
     """
     for here in built:
         environment = here.environment
-        there = find_record(environment, plan.stacks[environment.stack], home, device)
+        there = find_record(environment, site)
         difference = unlike(there.record, here.record) if there else ""
         if difference:
             raise CkptmatrixError(
@@ -87,13 +84,14 @@ def refuse_others(built: Iterable[Built], plan: Plan, home: Home, device: str) -
 def unlike(one: EnvironmentRecord, other: EnvironmentRecord) -> str:
     """In what two installations differ, in a few words; empty if they are alike."""
     if one.status != other.status:
-        reason = one.reason if one.status == "unavailable" else other.reason
+        reason = one.reason if one.status == EnvironmentStatus.UNAVAILABLE else other.reason
         return f"{one.status}, {other.status} ({reason})"
     if one.python != other.python:
         return f"Python {one.python}, {other.python}"
     return ", ".join(sorted(set(one.packages) ^ set(other.packages))[:4])
 
 
-def _place(environment: Environment, stack: Stack, home: Home, device: str) -> Path:
-    key = digest(stack.python, stack.packages, device)
-    return home.root / "recorded" / f"{environment.id}-{key[:8]}.json"
+def _place(environment: Environment, site: Site) -> Path:
+    stack = site.stack(environment)
+    key = digest(stack.python, stack.packages, site.device)
+    return site.home.root / "recorded" / f"{environment.id}-{key[:8]}.json"

@@ -1,17 +1,27 @@
-"""The host's end of a worker: a process inside an environment that answers JSON with JSON."""
+"""The host's end of a worker: a process inside an environment that answers requests."""
 
 import contextlib
-import json
 import os
 import selectors
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
 
 from ckptmatrix.errors import CkptmatrixError
+from ckptmatrix.worker.protocol import (
+    Answer,
+    Hello,
+    NotReturned,
+    Request,
+    question_line,
+    read_answer,
+)
+from ckptmatrix.worker.wire import WireError
+from ckptmatrix.worker.words import Device
+
+A = TypeVar("A")
 
 _START_SECONDS = 600
 """A cold start compiles thousands of torch's files on a busy machine."""
@@ -22,16 +32,6 @@ _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 class WorkerError(CkptmatrixError):
     """A worker did not start, died, or failed in the harness's own code."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How a request ended."""
-
-    ended: str
-    """`returned`, `raised` (the harness failed), `crashed` or `timeout`."""
-    value: Any
-    """What was returned; or one line; or a traceback."""
 
 
 class Worker:
@@ -45,6 +45,9 @@ class Worker:
         paths: further folders to import a user's scenarios and loaders from.
         warm: modules to import at the start.
         rehearse: find out what else a cell imports, and import that as well.
+
+    Attributes:
+        introduction: what the environment is.
 
     Raises:
         WorkerError: it did not start.
@@ -62,7 +65,7 @@ class Worker:
     ) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log
-        self._paths = [str(path) for path in paths]
+        self._paths = tuple(map(str, paths))
         with log.open("a") as errors:
             self._process = subprocess.Popen(
                 [python, "-s", "-m", "ckptmatrix.worker"],
@@ -74,39 +77,40 @@ class Worker:
                 text=True,
             )
         try:
-            self.hello = self.ask(
-                "hello", _START_SECONDS, device=device, warm=warm, rehearse=rehearse
-            )
-            if self.hello.ended != "returned":
-                raise WorkerError(f"the worker's first answer was: {self.hello.value}")
+            hello = self.ask(Hello(Device(device), tuple(warm), rehearse), _START_SECONDS)
+            if isinstance(hello, NotReturned):
+                raise WorkerError(f"the worker's first answer was: {hello.detail}")
         except WorkerError:
             self.close()
             raise
+        self.introduction = hello.value
 
     @property
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
 
-    def ask(self, op: str, seconds: float, **request: Any) -> Answer:
+    def ask(self, request: Request[A], seconds: float) -> Answer[A]:
         """Send a request and wait for its answer.
 
         Args:
-            op: what to do.
+            request: what to do.
             seconds: the time limit of the child that does it.
-            request: its arguments.
 
         Raises:
-            WorkerError: the worker died or hangs.
+            WorkerError: the worker died, hangs, or answers something else.
         """
-        line = json.dumps({"op": op, "seconds": seconds, "paths": self._paths, **request})
+        line = question_line(request, seconds, self._paths)
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._died() from None
-        return Answer(**json.loads(self._readline(2 * seconds + _GRACE_SECONDS)))
+        try:
+            return read_answer(request, self._readline(2 * seconds + _GRACE_SECONDS))
+        except WireError as error:
+            raise WorkerError(f"the worker's answer is not understood: {error}") from None
 
     def _readline(self, seconds: float) -> str:
         assert self._process.stdout is not None

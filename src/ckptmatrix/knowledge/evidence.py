@@ -56,4 +56,4 @@ class Evidence:
     def numpy_cores_differ(self) -> bool:
         """Whether writer and reader have numpy's core under different names: numpy 1 and 2."""
         ends = (self.writer.numpy, self.reader.numpy)
-        return all(ends) and NUMPY.at(ends[0]).core is not NUMPY.at(ends[1]).core
+        return all(ends) and NUMPY.at(ends[0]).core != NUMPY.at(ends[1]).core

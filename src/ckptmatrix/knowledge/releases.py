@@ -85,18 +85,6 @@ class SeedableSampler(StrEnum):
     BY_REQUEST = "by request"
 
 
-class NumpyCore(StrEnum):
-    """Under which name numpy's pickles know its core."""
-
-    NUMPY_1 = "numpy.core"
-    NUMPY_2 = "numpy._core"
-
-    @property
-    def multiarray(self) -> str:
-        """The module of the functions that make arrays and scalars."""
-        return f"{self}.multiarray"
-
-
 class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one accelerate release does."""
 
@@ -165,8 +153,8 @@ class Torch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Numpy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one numpy does."""
 
-    core: NumpyCore
-    """How its pickles spell its core."""
+    core: str
+    """How its pickles spell its core, such as `numpy._core`."""
     knows_new_core: bool
     """Whether `numpy._core.multiarray` can be imported."""
     dtype_classes: bool

@@ -5,17 +5,27 @@ import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from ckptmatrix.environments.bundle import core_digest, source_digest
-from ckptmatrix.environments.installation import Built
+from ckptmatrix.environments.installation import Installation
+from ckptmatrix.environments.site import Site
 from ckptmatrix.environments.worker_process import Worker
-from ckptmatrix.model import CheckpointRecord
-from ckptmatrix.plan.config import Config
+from ckptmatrix.model import CheckpointRecord, CheckpointStatus
 from ckptmatrix.util.files import write_atomically
-from ckptmatrix.util.home import Home, digest
+from ckptmatrix.util.home import digest
+from ckptmatrix.worker.protocol import (
+    Answer,
+    Returned,
+    Saved,
+    SaveFailed,
+    Trace,
+    Unsupported,
+    Write,
+    WriteAnswer,
+)
+from ckptmatrix.worker.words import Device
 
 WRITE_SECONDS = 300
 """Time limit for one checkpoint."""
@@ -33,7 +43,7 @@ class Written:
     """Folder that holds the checkpoint's directory and the truth beside it."""
     digest: str = ""
     """Digest of the neutral state: writers that leave the very same state share it."""
-    trace: tuple[dict[str, Any], ...] = ()
+    trace: Trace = ()
     """The writer's own training after the save."""
     hashes: dict[str, str] = field(default_factory=dict)
     """Path -> SHA-256 of each file."""
@@ -59,17 +69,15 @@ class Written:
         return self.place / "truth"
 
 
-def checkpoint_key(config: Config, built: Built, scenario: str, device: str) -> str:
+def checkpoint_key(site: Site, built: Installation, scenario: str) -> str:
     """Digest of everything that a checkpoint depends on."""
-    source = source_digest(config.scenarios[scenario], config.root)
-    return digest(built.frozen, device, core_digest(), source)
+    source = source_digest(site.config.scenarios[scenario], site.config.root)
+    return digest(built.frozen, site.device, core_digest(), source)
 
 
-def find_written(
-    config: Config, home: Home, built: Built, scenario: str, device: str
-) -> Written | None:
+def find_written(site: Site, built: Installation, scenario: str) -> Written | None:
     """The checkpoint that was written before, if it still is what it was."""
-    place = place_of(config, home, built, scenario, device)
+    place = place_of(site, built, scenario)
     try:
         written = msgspec.json.decode((place / _STAMP).read_bytes(), type=_Stamp).written(place)
     except (OSError, msgspec.DecodeError):
@@ -81,45 +89,16 @@ def find_written(
     return written
 
 
-def write(
-    config: Config, home: Home, built: Built, scenario: str, device: str, worker: Worker
-) -> Written:
+def write(site: Site, built: Installation, scenario: str, worker: Worker) -> Written:
     """Let a worker write a checkpoint; it appears whole or not at all."""
-    place = place_of(config, home, built, scenario, device)
+    place = place_of(site, built, scenario)
     place.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(dir=place.parent, prefix=".writing-"))
     try:
-        answer = worker.ask(
-            "write",
-            WRITE_SECONDS,
-            scenario=config.scenarios[scenario],
-            device=device,
-            target=str(staged),
-        )
-        if answer.ended == "returned":
-            found = answer.value
-        else:
-            reason = str(answer.value).strip().splitlines()[-1]
-            reason = reason.replace(str(built.directory), built.environment.id)
-            found = {"status": "failed", "reason": f"the writer {answer.ended}: {reason}"}
-        record = CheckpointRecord(
-            built.environment.id,
-            scenario,
-            found["status"],
-            found["reason"],
-            found.get("files", {}),
-            {path: tuple(keys) for path, keys in found.get("keys", {}).items()},
-            {name: tuple(paths) for name, paths in found.get("unsaved", {}).items()},
-            found.get("directory", ""),
-            checkpoint_key(config, built, scenario, device),
-        )
-        stamp = _Stamp(
-            record,
-            found.get("digest", ""),
-            tuple(found.get("trace", ())),
-            found.get("hashes", {}),
-            found.get("tied", {}),
-        )
+        request = Write(site.config.scenarios[scenario], Device(site.device), str(staged))
+        found = _found(worker.ask(request, WRITE_SECONDS), built)
+        key = checkpoint_key(site, built, scenario)
+        stamp = _stamp_of(found, built.environment.id, scenario, key)
         write_atomically(staged / _STAMP, msgspec.json.encode(stamp))
         shutil.rmtree(place, ignore_errors=True)
         staged.rename(place)
@@ -128,21 +107,48 @@ def write(
     return stamp.written(place)
 
 
+def _found(answer: Answer[WriteAnswer], built: Installation) -> WriteAnswer:
+    """What came of the writing, also where the writer gave no answer."""
+    if isinstance(answer, Returned):
+        return answer.value
+    reason = answer.detail.strip().splitlines()[-1]
+    reason = reason.replace(str(built.directory), built.environment.id)
+    return SaveFailed(f"the writer {answer.how}: {reason}")
+
+
 @dataclass(frozen=True)
 class _Stamp:
     """What is kept beside a checkpoint: `Written` without its place."""
 
     record: CheckpointRecord
-    digest: str
-    trace: tuple[dict[str, Any], ...]
-    hashes: dict[str, str]
-    tied: dict[str, str]
+    digest: str = ""
+    trace: Trace = ()
+    hashes: dict[str, str] = field(default_factory=dict)
+    tied: dict[str, str] = field(default_factory=dict)
 
     def written(self, place: Path) -> Written:
         return Written(self.record, place, self.digest, self.trace, self.hashes, self.tied)
 
 
-def place_of(config: Config, home: Home, built: Built, scenario: str, device: str) -> Path:
+def _stamp_of(found: WriteAnswer, writer: str, scenario: str, key: str) -> _Stamp:
+    if isinstance(found, Saved):
+        record = CheckpointRecord(
+            writer,
+            scenario,
+            CheckpointStatus.WRITTEN,
+            files=found.files,
+            keys=found.keys,
+            unsaved=found.unsaved,
+            directory=found.directory,
+            key=key,
+        )
+        return _Stamp(record, found.digest, found.trace, found.hashes, found.tied)
+    unsupported = isinstance(found, Unsupported)
+    status = CheckpointStatus.UNSUPPORTED if unsupported else CheckpointStatus.FAILED
+    return _Stamp(CheckpointRecord(writer, scenario, status, found.reason, key=key))
+
+
+def place_of(site: Site, built: Installation, scenario: str) -> Path:
     """The folder of a checkpoint, whether it is there or not."""
-    key = checkpoint_key(config, built, scenario, device)
-    return home.checkpoints / built.environment.short / f"{scenario}-{key[:12]}"
+    key = checkpoint_key(site, built, scenario)
+    return site.home.checkpoints / built.environment.short / f"{scenario}-{key[:12]}"

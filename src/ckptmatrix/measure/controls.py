@@ -1,18 +1,25 @@
 """The controls of a run: loads whose outcome is known beforehand. If one fails, nothing is true."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import Any
 
-from ckptmatrix.environments.worker_process import Answer
 from ckptmatrix.measure.checkpoints import Written
-from ckptmatrix.measure.judge import outcome
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.measure.outcome_store import now
-from ckptmatrix.model import Cell, CellRecord, ControlRecord, Environment, Status, Verdict, summary
+from ckptmatrix.measure.loading import Loading
+from ckptmatrix.model import (
+    Cell,
+    CheckpointStatus,
+    ControlRecord,
+    Environment,
+    Status,
+    Verdict,
+    summary,
+)
 from ckptmatrix.plan.planning import Plan
 from ckptmatrix.util.parallel import side_by_side
+from ckptmatrix.worker.protocol import Alteration, NotReturned, Returned
+from ckptmatrix.worker.words import AlterationKind, ControlKind
 
 _TOGETHER = 27
 """Scenarios whose controls one reader makes; more readers would only start more often."""
@@ -68,17 +75,18 @@ def _selves(stack: str, scenario: str, plan: Plan) -> list[Cell]:
 
 def _usable(cell: Cell, lab: Lab) -> bool:
     return (
-        lab.built(cell.writer).ready
-        and lab.written(cell.writer, cell.scenario).record.status == "written"
+        lab.registry.installed(cell.writer).ready
+        and lab.registry.written(cell.writer, cell.scenario).record.status
+        == CheckpointStatus.WRITTEN
     )
 
 
-def _control(cell: Cell, lab: Lab, name: str, **more: Any) -> CellRecord:
-    return outcome(cell, lab.ask(cell, _written(cell, lab), "control", control=name, **more), now())
+def _loading(cell: Cell, lab: Lab) -> Loading:
+    return lab.loading(cell, _written(cell, lab))
 
 
 def _written(cell: Cell, lab: Lab) -> Written:
-    return lab.written(cell.writer, cell.scenario)
+    return lab.registry.written(cell.writer, cell.scenario)
 
 
 def _record(name: str, cell: Cell, passed: bool, detail: str) -> ControlRecord:
@@ -87,7 +95,7 @@ def _record(name: str, cell: Cell, passed: bool, detail: str) -> ControlRecord:
 
 def _null_loader(cell: Cell, lab: Lab) -> ControlRecord:
     """A load that does nothing is degraded, in every component that there is."""
-    record = _control(cell, lab, "nothing")
+    record = _loading(cell, lab).control(ControlKind.NOTHING)
     kept = [n for n, v in record.components.items() if v in (Verdict.RESTORED, Verdict.WRONG)]
     passed = record.status == Status.DEGRADED and not kept
     return _record("null loader", cell, passed, f"{record.status}; not seen as lost: {kept}")
@@ -95,17 +103,16 @@ def _null_loader(cell: Cell, lab: Lab) -> ControlRecord:
 
 def _perfect_loader(cell: Cell, lab: Lab) -> ControlRecord:
     """Putting the captured state in directly is exact."""
-    record = _control(cell, lab, "perfect")
+    record = _loading(cell, lab).control(ControlKind.PERFECT)
     return _record("perfect loader", cell, record.status == Status.EXACT, summary(record))
 
 
 def _uninterrupted(cell: Cell, lab: Lab) -> Iterator[ControlRecord]:
     """The reference goes on exactly as the writer itself did after its save."""
-    written = _written(cell, lab)
-    answer = lab.ask(cell, written, "reference")
-    if answer == Answer("returned", None):
+    answer = _loading(cell, lab).reference()
+    if answer == Returned(None):
         return  # it is loaded into another number of processes, which never were without a break
-    passed = answer.ended == "returned" and answer.value == list(written.trace)
+    passed = answer == Returned(_written(cell, lab).trace)
     yield _record("reference is the uninterrupted run", cell, passed, "their traces differ")
 
 
@@ -118,25 +125,26 @@ def _twice(cell: Cell, lab: Lab) -> ControlRecord:
 def _altered(cell: Cell, lab: Lab) -> Iterator[ControlRecord]:
     """A checkpoint with one bit altered turns exactly that component red that it belongs to."""
     plain = lab.measured(cell)
-    answer = lab.ask(cell, _written(cell, lab), "alterations")
-    if answer.ended != "returned":
-        yield _record("altered", cell, False, str(answer.value))
+    loading = _loading(cell, lab)
+    answer = loading.alterations()
+    if isinstance(answer, NotReturned):
+        yield _record("altered", cell, False, answer.detail)
         return
     for owners, alteration in _largest(answer.value).items():
         if any(plain.components.get(owner) != Verdict.RESTORED for owner in owners):
             continue  # what does not come back cannot be spoilt
-        record = _control(cell, lab, "altered", alteration=alteration)
+        record = loading.altered(alteration)
         wanted = {**plain.components, **dict.fromkeys(owners, Verdict.WRONG)}
         name = f"altered {' and '.join(owners)}"
         yield _record(name, cell, record.components == wanted, summary(record))
 
 
-def _largest(alterations: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
+def _largest(alterations: Iterable[Alteration]) -> dict[tuple[str, ...], Alteration]:
     """For each component one flipped bit, in its largest value: the first among equals."""
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
-    for alteration in alterations:
-        owners = tuple(alteration["owners"])
-        known = found.get(owners, {"size": 0})
-        if alteration["kind"] == "flip" and owners and alteration["size"] > known["size"]:
-            found[owners] = alteration
+    found: dict[tuple[str, ...], Alteration] = {}
+    for one in alterations:
+        known = found.get(one.owners)
+        flips = one.kind is AlterationKind.FLIP and one.owners and one.size
+        if flips and (known is None or one.size > known.size):
+            found[one.owners] = one
     return found

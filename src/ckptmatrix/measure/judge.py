@@ -1,14 +1,28 @@
-"""From a worker's answer to the outcome of a cell. Pure; the words are decided here alone."""
+"""From a worker's answer to the outcome of a cell. Pure."""
 
 from dataclasses import replace
+from typing import TypeVar
 
 import msgspec
 
-from ckptmatrix.environments.installation import Built
-from ckptmatrix.environments.worker_process import Answer
+from ckptmatrix.environments.installation import Installation
 from ckptmatrix.errors import CkptmatrixError
 from ckptmatrix.measure.checkpoints import Written
-from ckptmatrix.model import BAD, Cell, CellRecord, Difference, ErrorRecord, Resume, Status, Verdict
+from ckptmatrix.model import (
+    BAD,
+    Cell,
+    CellRecord,
+    CheckpointStatus,
+    Difference,
+    ErrorRecord,
+    Resume,
+    Status,
+    Verdict,
+)
+from ckptmatrix.worker.protocol import Answer, LoadAnswer, NotReturned, Unsupported
+from ckptmatrix.worker.words import Ending
+
+T = TypeVar("T")
 
 
 class HarnessError(CkptmatrixError):
@@ -28,21 +42,21 @@ def blank(cell: Cell, status: Status, reason: str) -> CellRecord:
     )
 
 
-def foregone(
-    cell: Cell, writer: Built, reader: Built, written: Written | None
+def unmeasurable(
+    cell: Cell, writer: Installation, reader: Installation, written: Written | None
 ) -> CellRecord | None:
     """The outcome of a cell that cannot be measured; None if it can."""
     for role, built in (("writer", writer), ("reader", reader)):
         if not built.ready:
             return blank(cell, Status.NOT_RUN, f"no {role} environment: {built.record.reason}")
-    if written is None or written.record.status == "written":
+    if written is None or written.record.status == CheckpointStatus.WRITTEN:
         return None
-    if written.record.status == "unsupported":
+    if written.record.status == CheckpointStatus.UNSUPPORTED:
         return blank(cell, Status.UNSUPPORTED, written.record.reason)
     return blank(cell, Status.NOT_RUN, f"no checkpoint: {written.record.reason}")
 
 
-def outcome(cell: Cell, answer: Answer, measured: str) -> CellRecord:
+def outcome(cell: Cell, answer: Answer[LoadAnswer], measured: str) -> CellRecord:
     """The outcome of a cell that was measured.
 
     Args:
@@ -53,33 +67,43 @@ def outcome(cell: Cell, answer: Answer, measured: str) -> CellRecord:
     Raises:
         HarnessError: the answer says that the harness itself failed.
     """
-    if answer.ended == "raised":
-        last = str(answer.value).strip().splitlines()[-1]
-        raise HarnessError(f"{cell.id}: {last}", f"this is a bug in ckptmatrix:\n{answer.value}")
-    if answer.ended in (Status.CRASHED, Status.TIMEOUT):
-        error = ErrorRecord(answer.ended, str(answer.value))
-        plain = blank(cell, Status(answer.ended), "")
-        return replace(plain, error=error, measured=measured)
-    value = answer.value
-    if value["how"] == "unsupported":
-        return blank(cell, Status.UNSUPPORTED, value["reason"])
-    components = {name: Verdict(verdict) for name, verdict in value["components"].items()}
-    resume = msgspec.convert(value["resume"], Resume | None)
+    if isinstance(answer, NotReturned):
+        return _not_returned(cell, answer, measured)
+    found = answer.value
+    if isinstance(found, Unsupported):
+        return blank(cell, Status.UNSUPPORTED, found.reason)
+    components = {name: Verdict(verdict) for name, verdict in found.components.items()}
+    resume = _as(Resume, found.resume) if found.resume else None
+    error = _as(ErrorRecord, found.error) if found.error else None
     return CellRecord(
         cell.writer.id,
         cell.reader.id,
         cell.scenario,
         cell.loader,
         cell.treatment,
-        Status.FAILED if value["how"] == "raised" else _status(components, resume),
+        Status.FAILED if error else _status(components, resume),
         components,
         resume,
-        msgspec.convert(value["error"], ErrorRecord | None),
-        seconds=value["seconds"],
-        swallowed=msgspec.convert(value["swallowed"], tuple[ErrorRecord, ...]),
-        differences=msgspec.convert(value["differences"], dict[str, Difference]),
+        error,
+        seconds=found.seconds,
+        swallowed=tuple(_as(ErrorRecord, one) for one in found.swallowed),
+        differences={name: _as(Difference, one) for name, one in found.differences.items()},
         measured=measured,
     )
+
+
+def _not_returned(cell: Cell, answer: NotReturned, measured: str) -> CellRecord:
+    if answer.how is Ending.RAISED:
+        last = answer.detail.strip().splitlines()[-1]
+        raise HarnessError(f"{cell.id}: {last}", f"this is a bug in ckptmatrix:\n{answer.detail}")
+    status = Status.CRASHED if answer.how is Ending.CRASHED else Status.TIMEOUT
+    error = ErrorRecord(status.value, answer.detail)
+    return replace(blank(cell, status, ""), error=error, measured=measured)
+
+
+def _as(record: type[T], found: object) -> T:
+    """A part of a report from the worker's dataclass of the same fields."""
+    return msgspec.convert(found, record, from_attributes=True)
 
 
 def _status(components: dict[str, Verdict], resume: Resume | None) -> Status:

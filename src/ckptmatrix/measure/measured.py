@@ -25,7 +25,7 @@ class Measured:
     def checkpoints(self) -> tuple[CheckpointRecord, ...]:
         """What the writers that there are were asked to write."""
         return tuple(
-            self.lab.written(writer, scenario).record
+            self.lab.registry.written(writer, scenario).record
             for writer, scenario in self.job.plan.checkpoints
-            if self.lab.built(writer).ready
+            if self.lab.registry.installed(writer).ready
         )

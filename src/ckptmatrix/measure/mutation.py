@@ -12,15 +12,15 @@ from enum import StrEnum
 from fnmatch import fnmatch
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from packaging.version import Version
 
 from ckptmatrix.measure.checkpoints import WRITE_SECONDS
-from ckptmatrix.measure.judge import HarnessError, outcome
+from ckptmatrix.measure.judge import HarnessError
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.measure.outcome_store import now
 from ckptmatrix.model import Cell, CellRecord, Environment, Status, Verdict, summary
+from ckptmatrix.worker.protocol import Alteration, NotReturned, Returned, Saved, Write
+from ckptmatrix.worker.words import AlterationKind, Device
 
 OTHER_SEED = 55
 """Of the other run, which is the writer's own training from another start."""
@@ -118,7 +118,7 @@ def subject(
 
 
 def score(
-    lab: Lab, cell: Cell, chosen: Callable[[int, dict[str, Any]], bool] = lambda number, what: True
+    lab: Lab, cell: Cell, chosen: Callable[[int, Alteration], bool] = lambda number, what: True
 ) -> Score:
     """Alter the checkpoint of a cell in every way and have each loaded and judged.
 
@@ -128,49 +128,44 @@ def score(
         chosen: which alterations, by number and description; all by default.
     """
     plain = lab.measured(cell)
-    written = lab.written(cell.writer, cell.scenario)
+    written = lab.registry.written(cell.writer, cell.scenario)
     empty = Score(cell.scenario, cell.reader.id, cell.loader, plain.status)
     if plain.resume is None:
         return empty
     with tempfile.TemporaryDirectory() as place:
         other = _other_run(lab, cell, Path(place))
-        answer = lab.ask(cell, written, "alterations", other=other)
-        if answer.ended != "returned":
-            raise HarnessError(f"{cell.id}: its checkpoint cannot be altered", str(answer.value))
+        loading = lab.loading(cell, written)
+        answer = loading.alterations(other)
+        if isinstance(answer, NotReturned):
+            raise HarnessError(f"{cell.id}: its checkpoint cannot be altered", answer.detail)
         whole = {
-            a["file"]: set(a["owners"])
-            for a in answer.value
-            if a["kind"] == "drop" and not a["path"]
+            one.file: set(one.owners)
+            for one in answer.value
+            if one.kind is AlterationKind.DROP and not one.path
         }
         mutants = []
         for number, alteration in enumerate(answer.value):
             if not chosen(number, alteration):
                 continue
-            asked = {"control": "altered", "alteration": alteration, "other": other}
-            record = outcome(cell, lab.ask(cell, written, "control", **asked), now())
+            record = loading.altered(alteration, other)
             fate, detail = fate_of(alteration, whole, plain, record)
-            where = (alteration["file"], tuple(alteration["path"]), alteration["kind"])
-            mutants.append(Mutant(*where, tuple(alteration["owners"]), fate, detail))
+            where = (alteration.file, alteration.path, str(alteration.kind))
+            mutants.append(Mutant(*where, alteration.owners, fate, detail))
     return replace(empty, mutants=tuple(mutants))
 
 
 def _other_run(lab: Lab, cell: Cell, place: Path) -> str:
     """A checkpoint of the same training from another start; its directory."""
-    answer = lab.worker(cell.writer).ask(
-        "write",
-        WRITE_SECONDS,
-        scenario=lab.config.scenarios[cell.scenario],
-        device=lab.device,
-        target=str(place),
-        seed=OTHER_SEED,
-    )
-    if answer.ended != "returned" or answer.value["status"] != "written":
-        raise HarnessError(f"{cell.id}: no other run to compare with", str(answer.value))
-    return str(place / answer.value["directory"])
+    scenario = lab.site.config.scenarios[cell.scenario]
+    request = Write(scenario, Device(lab.site.device), str(place), OTHER_SEED)
+    answer = lab.registry.worker(cell.writer).ask(request, WRITE_SECONDS)
+    if not isinstance(answer, Returned) or not isinstance(answer.value, Saved):
+        raise HarnessError(f"{cell.id}: no other run to compare with", str(answer))
+    return str(place / answer.value.directory)
 
 
 def fate_of(
-    alteration: dict[str, Any],
+    alteration: Alteration,
     files: Mapping[str, set[str]],
     plain: CellRecord,
     record: CellRecord,
@@ -178,8 +173,7 @@ def fate_of(
     """What the judge made of an altered checkpoint, and its words.
 
     Args:
-        alteration: `file`, `path`, `kind`, `owners`, and `constant`: whether another run has the
-            same value there.
+        alteration: what was changed.
         files: each file of the checkpoint, and the components that anything in it belongs to.
         plain: the outcome of the checkpoint as it is.
         record: that of the altered one.
@@ -187,7 +181,7 @@ def fate_of(
     said = summary(record)
     if record.status in (Status.FAILED, Status.CRASHED, Status.TIMEOUT):
         return (Fate.LOUD if plain.status != record.status else Fate.MISSED), said
-    verdicts = {name: plain.components.get(name) for name in alteration["owners"]}
+    verdicts = {name: plain.components.get(name) for name in alteration.owners}
     owned = {name for name, verdict in verdicts.items() if verdict == Verdict.RESTORED}
     spoilt = {name for name, verdict in verdicts.items() if verdict in _NOT_BACK}
     turned = {name for name, now in record.components.items() if plain.components[name] != now}
@@ -198,7 +192,7 @@ def fate_of(
     if turned:
         # What a load gives up on half-way, it says on rank 0 alone.
         gave_up = bool(record.swallowed) or all("@" in name for name in turned)
-        spread = gave_up and owned and owned < turned <= files[alteration["file"]]
+        spread = gave_up and owned and owned < turned <= files[alteration.file]
         return (Fate.SPREAD if spread else Fate.ELSEWHERE), said
     if record.resume != plain.resume:
         return Fate.ELSEWHERE, said
@@ -209,49 +203,50 @@ def fate_of(
 _NOT_BACK = (Verdict.LOST, Verdict.WRONG, Verdict.UNSAVED)
 
 
-def _why_the_same(alteration: dict[str, Any], files: Mapping[str, set[str]]) -> str:
+def _why_the_same(alteration: Alteration, files: Mapping[str, set[str]]) -> str:
     """Why an alteration changes nothing that anybody could notice; empty if it should."""
-    if alteration["kind"] == "drop" and alteration["constant"]:
+    if alteration.kind is AlterationKind.DROP and alteration.constant:
         return "every run has this value, and whoever reads the file fills it in"
-    name = alteration["file"]
+    name = alteration.file
     if name.endswith(".bin") and name[len("pytorch_") : -len("bin")] + "safetensors" in files:
         return "the safetensors file beside it is the one that is read"
-    path = "/".join(map(str, alteration["path"]))
+    path = "/".join(map(str, alteration.path))
     for file, place, kinds, reason in _EQUIVALENT:
-        if fnmatch(alteration["file"], file) and fnmatch(path, place):
-            return reason if alteration["kind"] in kinds else ""
+        if fnmatch(alteration.file, file) and fnmatch(path, place):
+            return reason if alteration.kind in kinds else ""
     return ""
 
 
+_FLIP, _SWAP, _ZERO = AlterationKind.FLIP, AlterationKind.SWAP, AlterationKind.ZERO
 _EQUIVALENT = (
     (
         "random_states_*.pkl",
         "random_state/0",
-        ("flip",),
+        (_FLIP,),
         "the version of Python's generator state, 3, becomes 2, which Python reads alike",
     ),
     (
         "optimizer*.bin",
         "param_groups/*/decoupled_weight_decay",
-        ("flip", "zero"),
+        (_FLIP, _ZERO),
         "AdamW sets it anew, whatever is read",
     ),
     (
         "scheduler*.bin",
         "mode_worse",
-        ("flip", "zero"),
+        (_FLIP, _ZERO),
         "ReduceLROnPlateau works it out anew from its mode, whatever is read",
     ),
     (
         "*.index.json",
         "metadata/total_size",
-        ("flip", "zero"),
+        (_FLIP, _ZERO),
         "nobody reads it: accelerate takes the files that weight_map names",
     ),
     (
         "*.index.json",
         "weight_map/*",
-        ("swap",),
+        (_SWAP,),
         "every file that the map names is read whole, whatever it names it for",
     ),
 )

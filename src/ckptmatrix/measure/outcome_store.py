@@ -4,11 +4,10 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from ckptmatrix.model import CellRecord
+from ckptmatrix.model import CellRecord, Status
 
 _TABLE = """
 create table if not exists outcomes (key text primary key, record blob, seconds real, measured text)
@@ -18,7 +17,7 @@ create table if not exists outcomes (key text primary key, record blob, seconds 
 class _Judged(msgspec.Struct):
     """The part of an outcome that says how it came out."""
 
-    status: str
+    status: Status
 
 
 class Store:
@@ -45,7 +44,7 @@ class Store:
         row = (key, msgspec.json.encode(record), record.seconds, record.measured)
         self._database.execute("insert or replace into outcomes values (?,?,?,?)", row)
 
-    def statuses(self) -> dict[str, str]:
+    def statuses(self) -> dict[str, Status]:
         """Key -> status of every outcome here."""
         rows = self._database.execute("select key, record from outcomes")
         decode = msgspec.json.Decoder(_Judged).decode
@@ -63,10 +62,9 @@ class Store:
         (mean,) = self._database.execute("select avg(seconds) from outcomes").fetchone()
         return None if mean is None else float(mean)
 
-    def state(self) -> tuple[Any, ...]:
-        """How many outcomes, the last one's time, and their seconds together."""
-        asked = "select count(*), max(measured), total(seconds) from outcomes"
-        return tuple(self._database.execute(asked).fetchone())
+    def times(self) -> dict[str, str]:
+        """Key -> when it was measured, of every outcome here."""
+        return dict(self._database.execute("select key, measured from outcomes"))
 
     def close(self) -> None:
         """Close the file."""

@@ -14,15 +14,15 @@ from pathlib import Path
 import msgspec
 
 from ckptmatrix import __version__
-from ckptmatrix.environments.installation import Built
+from ckptmatrix.environments.installation import Installation
 from ckptmatrix.environments.other_machine import Recorded, record_of
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.checkpoints import place_of
 from ckptmatrix.measure.shard_record import measuring_digest
-from ckptmatrix.model import Environment
+from ckptmatrix.model import Device, Environment
 from ckptmatrix.plan.selected import Selected
 from ckptmatrix.plan.shards import plan_digest
 from ckptmatrix.util.files import sha256_of
-from ckptmatrix.util.home import Home
 
 SCHEMA = "ckptmatrix.checkpoints/1"
 """The schema of the manifest; another one is refused."""
@@ -42,8 +42,8 @@ class Manifest:
     """Version of ckptmatrix that packed it."""
     tier: str
     """Tier, with what narrowed it, in words."""
-    device: str
-    """`cpu` or `cuda`."""
+    device: Device
+    """Where they were written."""
     plan: str
     """Digest of the whole plan."""
     sources: str
@@ -56,7 +56,9 @@ class Manifest:
     """Always `SCHEMA`."""
 
 
-def manifest_of(selected: Selected, device: str, built: dict[Environment, Built]) -> Manifest:
+def manifest_of(
+    selected: Selected, device: Device, built: dict[Environment, Installation]
+) -> Manifest:
     """All of the manifest but the checkpoints; `selected` is the whole plan."""
     return Manifest(
         __version__,
@@ -70,28 +72,27 @@ def manifest_of(selected: Selected, device: str, built: dict[Environment, Built]
 
 
 def pack(
-    path: Path, selected: Selected, home: Home, device: str, built: dict[Environment, Built]
+    path: Path, selected: Selected, site: Site, built: dict[Environment, Installation]
 ) -> Manifest:
     """Pack every checkpoint of a plan.
 
     Args:
         path: the file to write or replace; it appears whole or not at all.
         selected: the whole plan; its checkpoints were written.
-        home: where they lie.
-        device: where they were written.
+        site: where they lie and were written.
         built: the plan's environments.
 
     Raises:
         OSError: the file cannot be written.
     """
-    manifest = manifest_of(selected, device, built)
+    manifest = manifest_of(selected, site.device, built)
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(dir=path.parent, prefix=".packing-"))
     try:
         with zipfile.ZipFile(staged / path.name, "w", zipfile.ZIP_DEFLATED) as archive:
             for writer, scenario in selected.plan.checkpoints:
                 if built[writer].ready:
-                    place = place_of(selected.config, home, built[writer], scenario, device)
+                    place = place_of(site, built[writer], scenario)
                     manifest.checkpoints[checkpoint_name(writer, scenario)] = _packed(
                         place, archive
                     )

@@ -8,9 +8,9 @@ import pytest
 from ckptmatrix.errors import NothingRanError, UsageError
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.pytest_items import FAILED_ITSELF, cells_of
-from ckptmatrix.model import Cell
+from ckptmatrix.model import Cell, Device
 from ckptmatrix.plan.config import Config
-from ckptmatrix.plan.planning import Selection
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.util.progress import Advance, progress
 
 
@@ -28,7 +28,7 @@ def matching(config: Config, selection: Selection, expression: str) -> tuple[Cel
     """
     collected = _Collected()
     arguments = ["--collect-only", "-k", expression]
-    ended = pytest.main(_arguments(config, selection, "cpu", arguments), plugins=[collected])
+    ended = pytest.main(_arguments(config, selection, Device.CPU, arguments), plugins=[collected])
     if ended not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise UsageError(f"pytest does not understand -k {expression!r}", "see pytest --help")
     if not collected.cells:
@@ -48,16 +48,16 @@ def measure_cells(job: Job, cells: tuple[Cell, ...]) -> dict[str, str]:
     if not cells:
         return {}
     arguments = ["--matrix-unmeasured", "-n", str(job.jobs), "--dist", "loadgroup"]
-    if job.expression:
-        arguments += ["-k", job.expression]
+    if job.selected.expression:
+        arguments += ["-k", job.selected.expression]
     if job.narrowed:
-        # What does not take part is not asked for, lest it were built.
+        # What does not take part is not asked for, so that it is not built.
         for end in ("writer", "reader"):
             names = dict.fromkeys(getattr(cell, end).short for cell in job.plan.cells)
             arguments.append(f"--matrix-{end}={','.join(names)}")
     with progress("cells", len(cells)) as advance:
         watcher = _Watcher(advance)
-        given = _arguments(job.config, job.selection, job.device, arguments)
+        given = _arguments(job.site.config, job.selected.selection, job.site.device, arguments)
         ended = pytest.main(given, plugins=[watcher])
     if ended not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise NothingRanError(
@@ -66,14 +66,8 @@ def measure_cells(job: Job, cells: tuple[Cell, ...]) -> dict[str, str]:
     return watcher.failures
 
 
-def _arguments(config: Config, selection: Selection, device: str, more: list[str]) -> list[str]:
-    selected = {
-        "accelerate": selection.accelerate,
-        "stack": selection.stacks,
-        "scenario": selection.scenarios,
-        "loader": selection.loaders,
-    }
-    options = [f"--matrix-{name}={','.join(v)}" for name, v in selected.items() if v]
+def _arguments(config: Config, selection: Selection, device: Device, more: list[str]) -> list[str]:
+    options = [f"--matrix-{one.option}={','.join(names)}" for one, names in selection.narrowings()]
     if selection.remedies is not None:
         options.append(f"--matrix-remedies={'yes' if selection.remedies else 'no'}")
     return [

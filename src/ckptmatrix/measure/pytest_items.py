@@ -10,37 +10,33 @@ import pytest
 
 from ckptmatrix.environments.device import find_device
 from ckptmatrix.environments.index import released
+from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import CkptmatrixError
 from ckptmatrix.knowledge.expectations import Expectations, read_expectations
 from ckptmatrix.measure.elsewhere import writers_elsewhere
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import MEASURED, Cell, CellRecord, summary
 from ckptmatrix.plan.config import Config, read_config
-from ckptmatrix.plan.planning import Plan, Selection, make_plan, needs_index
-from ckptmatrix.util.home import Home
+from ckptmatrix.plan.planning import Plan, make_plan, needs_index
+from ckptmatrix.plan.selection import NARROWINGS, Selection, split_names
 
 
 def selection(config: pytest.Config) -> Selection:
     """What the options select."""
     remedies = config.getoption("--matrix-remedies")
-    return Selection(
-        config.getoption("--matrix-tier"),
-        _names(config, "accelerate"),
-        _names(config, "stack"),
-        _names(config, "scenario"),
-        _names(config, "loader"),
-        None if remedies is None else remedies == "yes",
-    )
+    given = {one.option: _given(config, one.option) for one in NARROWINGS}
+    chosen = None if remedies is None else remedies == "yes"
+    return Selection.of(config.getoption("--matrix-tier"), given, chosen)
 
 
-def _names(config: pytest.Config, option: str) -> tuple[str, ...] | None:
+def _given(config: pytest.Config, option: str) -> tuple[str, ...]:
     value = config.getoption(f"--matrix-{option}")
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if value else None
+    return (value,) if value else ()
 
 
 def _between(plan: Plan, config: pytest.Config) -> Plan:
     """The cells between the writers and the readers that the options name."""
-    writers, readers = _names(config, "writer"), _names(config, "reader")
+    writers, readers = (split_names(_given(config, end)) for end in ("writer", "reader"))
     cells = tuple(
         cell
         for cell in plan.cells
@@ -70,6 +66,12 @@ class GridCollector(pytest.Collector):
         for cell in cells:
             yield CellItem.from_parent(self, name=cell.id, cell=cell, bench=bench)
 
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """A wrong `matrix.toml` or option in its own words, without the frames of this plugin."""
+        if isinstance(excinfo.value, CkptmatrixError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
 
 @dataclass(frozen=True)
 class _Bench:
@@ -87,9 +89,8 @@ _BENCH = pytest.StashKey[_Bench]()
 def _bench(pytest_config: pytest.Config, config: Config, plan: Plan) -> _Bench:
     if _BENCH not in pytest_config.stash:
         device = find_device(pytest_config.getoption("--matrix-device"))
-        home = Home.of(config.root)
-        elsewhere = writers_elsewhere(plan, config, home, device)
-        lab = Lab(config, home, device, elsewhere, plan.remedies)
+        site = Site.of(config, device)
+        lab = Lab(site, writers_elsewhere(plan, site), plan.remedies)
         expectations = read_expectations(config.root / "expectations.toml")
         pytest_config.stash[_BENCH] = _Bench(lab, expectations)
         pytest_config.add_cleanup(lab.close)
@@ -123,7 +124,7 @@ class CellItem(pytest.Item):
             pytest.skip(f"{records[0].status}: {records[0].reason}")
         today = datetime.now(UTC).date()
         judged = [self.bench.expectations.laid_over(record, today) for record in records]
-        unexpected = [told(record) for record in judged if record.expected is False]
+        unexpected = [describe(record) for record in judged if record.expected is False]
         if unexpected:
             raise UnexpectedOutcomeError("\n\n".join(unexpected))
 
@@ -140,7 +141,7 @@ class CellItem(pytest.Item):
         return self.path, None, self.cell.id
 
 
-def told(record: CellRecord) -> str:
+def describe(record: CellRecord) -> str:
     """An unexpected outcome in a few lines."""
     lines = [f"by {record.loader}, {record.treatment}: {record.status}: {summary(record)}"]
     if record.expectation:

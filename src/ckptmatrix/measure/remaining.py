@@ -1,36 +1,30 @@
 """What is left to do of a plan, given what an earlier run left behind."""
 
 from ckptmatrix.environments import building
-from ckptmatrix.environments.installation import Built
+from ckptmatrix.environments.installation import Installation
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure import checkpoints
 from ckptmatrix.measure.elsewhere import writers_elsewhere
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import Environment
 from ckptmatrix.plan.estimate import Work
-from ckptmatrix.plan.selected import Selected
-from ckptmatrix.util.home import Home
+from ckptmatrix.plan.planning import Plan
 
 
-def work_of(selected: Selected, device: str, fresh: bool = False) -> Work:
+def remaining(plan: Plan, site: Site, fresh: bool = False) -> Work:
     """Count it by looking at what lies in the project's home; builds and measures nothing."""
-    config, plan = selected.config, selected.plan
-    home = Home.of(config.root)
-    built: dict[Environment, Built] = writers_elsewhere(plan, config, home, device)
+    built: dict[Environment, Installation] = writers_elsewhere(plan, site)
     for environment in set(plan.environments) - set(built):
-        stack = plan.stacks[environment.stack]
-        found = building.find_built(environment, stack, home, device)
+        found = building.find_installation(environment, site)
         if found:
             built[environment] = found
     missing = [
         (writer, scenario)
         for writer, scenario in plan.checkpoints
         if writer not in built
-        or (
-            built[writer].ready
-            and not checkpoints.find_written(config, home, built[writer], scenario, device)
-        )
+        or (built[writer].ready and not checkpoints.find_written(site, built[writer], scenario))
     ]
-    with Lab(config, home, device, built, plan.remedies) as lab:
+    with Lab(site, built, plan.remedies) as lab:
         absent = set(missing)
         settled = [
             cell

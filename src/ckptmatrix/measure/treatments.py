@@ -12,7 +12,7 @@ from ckptmatrix.checkpoint.repair import RepairOptions, repair
 from ckptmatrix.environments.bundle import repair_digest
 from ckptmatrix.errors import CkptmatrixError
 from ckptmatrix.measure.checkpoints import Written
-from ckptmatrix.model import Treatment
+from ckptmatrix.model import CheckpointStatus, Treatment
 from ckptmatrix.util.files import sha256_of, write_atomically
 from ckptmatrix.util.home import Home, digest
 
@@ -28,13 +28,13 @@ class _Stamp(msgspec.Struct, frozen=True):
     """Why repair refused it; empty if it did not."""
 
 
-def treated(written: Written, treatment: str, home: Home) -> Written:
+def treated(written: Written, treatment: Treatment, home: Home) -> Written:
     """A checkpoint after a treatment; made once for all writers that left the very same bytes."""
-    if treatment == Treatment.AS_SAVED or written.record.status != "written":
+    if treatment == Treatment.AS_SAVED or written.record.status != CheckpointStatus.WRITTEN:
         return written
     place = home.root / "repaired" / digest(written.content, written.tied, repair_digest())[:24]
     stamp = _found(place) or _repaired(written, place)
-    status = "failed" if stamp.reason else "written"
+    status = CheckpointStatus.FAILED if stamp.reason else CheckpointStatus.WRITTEN
     record = replace(written.record, status=status, reason=stamp.reason)
     return replace(written, record=record, place=place, hashes=stamp.hashes)
 

@@ -19,6 +19,7 @@ from typing import IO, NoReturn
 import msgspec
 
 from ckptmatrix.environments.other_machine import Recorded, as_built, keep_record
+from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import UsageError
 from ckptmatrix.measure.checkpoints import Written, find_written, place_of
 from ckptmatrix.measure.packing import (
@@ -29,7 +30,7 @@ from ckptmatrix.measure.packing import (
     checkpoint_name,
     manifest_of,
 )
-from ckptmatrix.model import Environment
+from ckptmatrix.model import Environment, EnvironmentStatus
 from ckptmatrix.plan.selected import Selected
 from ckptmatrix.util.files import sha256_of
 from ckptmatrix.util.home import Home
@@ -39,37 +40,34 @@ _MOST_MANIFEST = 64 * 2**20
 """Bytes; a manifest of the largest tier is of some hundred thousand."""
 
 
-def unpack(path: Path, selected: Selected, home: Home, device: str) -> Manifest:
+def unpack(path: Path, selected: Selected, site: Site) -> Manifest:
     """Put the checkpoints of an artifact where a run looks for them, every file's digest verified.
 
     Args:
         path: what `pack` wrote.
         selected: the whole plan; it must be the one that was packed for.
-        home: where they go.
-        device: where they are going to be loaded.
+        site: where they go and are going to be loaded.
 
     Raises:
         UsageError: it is no artifact, damaged, or was packed for something else.
     """
     with _opened(path) as archive:
         manifest = _manifest(path, archive)
-        _refuse_other(path, manifest, manifest_of(selected, device, {}))
-        _refuse_size(path, archive, manifest, home)
+        _refuse_other(path, manifest, manifest_of(selected, site.device, {}))
+        _refuse_size(path, archive, manifest, site.home)
         for writer, scenario in selected.plan.checkpoints:
             recorded = _recorded(path, manifest, writer)
-            if recorded.record.status == "ready":
+            if recorded.record.status == EnvironmentStatus.READY:
                 files = manifest.checkpoints.get(checkpoint_name(writer, scenario), {})
                 built = as_built(writer, recorded)
-                arguments = (selected.config, home, built, scenario, device)
+                arguments = (site, built, scenario)
                 _unpack_one(path, archive, files, place_of(*arguments))
                 if not _whole(find_written(*arguments), files):
                     shutil.rmtree(place_of(*arguments))
                     _damaged(path, f"the checkpoint {writer.id} / {scenario} is not whole")
         # Last, so that what was refused in the middle is not taken for what a run needs.
         for environment in selected.plan.environments:
-            stack = selected.plan.stacks[environment.stack]
-            recorded = _recorded(path, manifest, environment)
-            keep_record(environment, stack, home, device, recorded)
+            keep_record(environment, site, _recorded(path, manifest, environment))
     return manifest
 
 

@@ -1,4 +1,4 @@
-"""`matrix.toml`: what is declared. A wrong file is told the key, the line and a remedy."""
+"""`matrix.toml`: what is declared. An error in it names the key, the line and a remedy."""
 
 import re
 import tomllib
@@ -104,14 +104,14 @@ def read_config(path: Path) -> Config:
             "run in the folder that has a matrix.toml, or name one with --config",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path.name} is not valid TOML: {error}", "mend that place") from None
+        raise UsageError(f"{path.name} is not valid TOML: {error}", "correct that place") from None
 
     def wrong(problem: str, *key: str) -> UsageError:
         line = line_of(text, key)
         place = f"{path.name}, line {line}" if line else path.name
         name = ".".join(key)
         return UsageError(
-            f"{place}: {name}: {problem}", f"mend {name}; docs/matrix-toml.md has every key"
+            f"{place}: {name}: {problem}", f"correct {name}; docs/matrix-toml.md has every key"
         )
 
     config = _convert(path.resolve(), tables, wrong)

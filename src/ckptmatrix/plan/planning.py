@@ -9,43 +9,10 @@ from packaging.version import Version
 from ckptmatrix.errors import UsageError
 from ckptmatrix.model import Cell, Environment, Stack
 from ckptmatrix.plan.config import ALL, Config, Tier
+from ckptmatrix.plan.selection import Selection
 
 FIRST_RELEASE = Version("0.10.0")
 """Older releases have `save_state` too (0.6.0, #255), but none of the features that matter here."""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What narrows or widens a tier; None leaves it as it is declared."""
-
-    tier: str = "eras"
-    """Name of the tier."""
-    accelerate: tuple[str, ...] | None = None
-    """Releases instead of the tier's."""
-    stacks: tuple[str, ...] | None = None
-    """Names of stacks instead of the tier's."""
-    scenarios: tuple[str, ...] | None = None
-    """Names of scenarios instead of the tier's."""
-    loaders: tuple[str, ...] | None = None
-    """Names of loaders instead of the tier's."""
-    remedies: bool | None = None
-    """Whether remedies are measured too, instead of what the tier says."""
-
-    def describe(self) -> str:
-        """The tier and what narrows it, for the head of a report."""
-        parts = [
-            f"{name} {', '.join(values)}"
-            for name, values in (
-                ("accelerate", self.accelerate),
-                ("stacks", self.stacks),
-                ("scenarios", self.scenarios),
-                ("loaders", self.loaders),
-            )
-            if values
-        ]
-        if self.remedies is not None:
-            parts.append("with remedies" if self.remedies else "without remedies")
-        return f"{self.tier} ({'; '.join(parts)})" if parts else self.tier
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from ckptmatrix.plan.config import Config
-from ckptmatrix.plan.planning import Plan, Selection
+from ckptmatrix.plan.planning import Plan
+from ckptmatrix.plan.selection import Selection
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,14 @@ from ckptmatrix.knowledge.expectations import lay_over
 from ckptmatrix.measure.judge import blank
 from ckptmatrix.measure.measured import Measured
 from ckptmatrix.measure.outcome_store import now
-from ckptmatrix.model import MEASURED, CheckpointRecord, Matrix, RunRecord, Status
+from ckptmatrix.model import (
+    MEASURED,
+    CheckpointRecord,
+    ControlsResult,
+    Matrix,
+    RunRecord,
+    Status,
+)
 from ckptmatrix.plan.planning import Plan
 from ckptmatrix.util.home import digest
 
@@ -28,15 +35,18 @@ def inputs_digest(measured: Measured) -> str:
     job, lab = measured.job, measured.lab
     return digest(
         package_digest(),
-        job.selection.describe(),
-        job.device,
+        job.selected.selection.describe(),
+        job.site.device,
         job.narrowed,
         asdict(job.shard) if job.shard else None,
-        [asdict(lab.built(environment).record) for environment in job.plan.environments],
+        [
+            asdict(lab.registry.installed(environment).record)
+            for environment in job.plan.environments
+        ],
         [asdict(checkpoint) for checkpoint in measured.checkpoints()],
         job.plan.remedies,
         [(cell.id, lab.key(cell)) for cell in job.plan.cells],
-        lab.store.state(),  # another one whenever anything is measured again
+        lab.times(job.plan.cells),
         [asdict(control) for control in measured.controls],
         measured.failures,
         _newer(job.plan),
@@ -50,7 +60,7 @@ def judged_matrix(measured: Measured) -> Matrix:
         NothingRanError: no cell has an outcome.
     """
     job = measured.job
-    tier = "" if job.narrowed else job.selection.tier
+    tier = "" if job.narrowed else job.selected.selection.tier
     today = datetime.now(UTC).date()
     return lay_over(_assembled(measured), job.expectations, tier, today)
 
@@ -69,7 +79,7 @@ def _assembled(measured: Measured) -> Matrix:
     if not loaded and not job.shard:
         reasons = Counter(record.reason for record in cells).most_common(1)
         raise NothingRanError(f"no cell could be measured: {reasons[0][0]}", "widen the selection")
-    built = [lab.built(environment) for environment in job.plan.environments]
+    built = [lab.registry.installed(environment) for environment in job.plan.environments]
     checkpoints = measured.checkpoints()
     judged = bool(measured.controls) or not loaded
     passed = judged and all(control.passed for control in measured.controls)
@@ -78,11 +88,11 @@ def _assembled(measured: Measured) -> Matrix:
             tool_version=__version__,
             started=measured.started,
             finished=now(),
-            device=job.device,
+            device=job.site.device,
             platform=f"{platform.system()} {platform.machine()}, "
             f"Python {platform.python_version()}",
-            tier=job.selection.describe(),
-            controls="passed" if passed else "failed",
+            tier=job.selected.selection.describe(),
+            controls=ControlsResult.of(passed),
             measured=sum(record.measured >= measured.started for record in loaded),
             device_name=next((one.device_name for one in built if one.device_name), ""),
             processes=max(map(_processes, checkpoints), default=1),

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ckptmatrix.model import Matrix, Status, summary
+from ckptmatrix.model import ControlsResult, Matrix, Status, summary
 
 _SHOWN = 20
 
@@ -63,7 +63,9 @@ def concluded(matrix: Matrix, report: Path) -> Conclusion:
 
 def exit_code(matrix: Matrix) -> int:
     """0 all as expected, 1 unexpected outcomes, 3 a control failed or cells have no outcome."""
-    if matrix.run.controls != "passed" or any("ckptmatrix failed" in p for p in matrix.problems):
+    if matrix.run.controls != ControlsResult.PASSED or any(
+        "ckptmatrix failed" in p for p in matrix.problems
+    ):
         return 3
     unexpected = any(cell.expected is False for cell in matrix.cells)
     return 1 if unexpected or matrix.problems else 0

@@ -6,40 +6,36 @@ shows at the next one, also where each hop on its own is exact.
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from ckptmatrix.environments import building
-from ckptmatrix.errors import CkptmatrixError
-from ckptmatrix.measure import judge
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.checkpoints import Written
-from ckptmatrix.measure.lab import CELL_SECONDS, Lab
-from ckptmatrix.measure.outcome_store import now
-from ckptmatrix.model import Cell, Environment, Matrix, Status, summary
-from ckptmatrix.plan.config import Config
+from ckptmatrix.measure.judge import HarnessError
+from ckptmatrix.measure.lab import Lab
+from ckptmatrix.model import Cell, CheckpointStatus, Environment, Matrix, Status, summary
 from ckptmatrix.results.findings.detours import Path as Way
 from ckptmatrix.results.findings.detours import Verify
-from ckptmatrix.util.home import Home
 
 AGAIN = "ckptmatrix.worker.loaders._again:load_and_save"
 """Loads and saves again beside the checkpoint."""
 
 
-def verifier(config: Config, home: Home, device: str, build: bool) -> Verify:
+def verifier(site: Site, build: bool) -> Verify:
     """Give a function that makes the hops of a path for real.
 
     Args:
-        config: the declared matrix, for stacks and scenarios.
-        home: where environments and checkpoints lie.
-        device: `cpu` or `cuda`.
+        site: where environments and checkpoints lie.
         build: whether to build environments that are missing; otherwise a path through one that is
             not there stays unverified.
     """
 
     def verify(matrix: Matrix, stops: tuple[str, ...], scenarios: tuple[str, ...]) -> Way:
         places = [_place(matrix, stop) for stop in stops]
-        if not build and not all(_is_there(place, config, home, device) for place in places):
+        if not build and not all(_is_there(place, site) for place in places):
             return Way(stops)
-        with Lab(config, home, device) as lab:
+        with Lab(site) as lab:
             for scenario in scenarios:
                 detail = _travel(lab, places, scenario)
                 if detail:
@@ -51,15 +47,15 @@ def verifier(config: Config, home: Home, device: str, build: bool) -> Verify:
 
 def _travel(lab: Lab, places: list[Environment], scenario: str) -> str:
     """Go the whole way with one checkpoint; gives what went wrong, empty if nothing did."""
-    if scenario not in lab.config.scenarios:
+    if scenario not in lab.site.config.scenarios:
         return f"there is no scenario {scenario} in matrix.toml"
     first, *between, last = places
-    if not lab.built(first).ready:
-        return f"{first.short}: {lab.built(first).record.reason}"
-    written = lab.written(first, scenario)
-    if written.record.status == "unsupported":
+    if not lab.registry.installed(first).ready:
+        return f"{first.short}: {lab.registry.installed(first).record.reason}"
+    written = lab.registry.written(first, scenario)
+    if written.record.status == CheckpointStatus.UNSUPPORTED:
         return ""
-    if written.record.status != "written":
+    if written.record.status != CheckpointStatus.WRITTEN:
         return f"{first.short} wrote no checkpoint: {written.record.reason}"
     with tempfile.TemporaryDirectory(prefix="ckptmatrix-hops-") as folder:
         # The kept checkpoint stays as it is: what is saved again goes beside a copy.
@@ -70,7 +66,7 @@ def _travel(lab: Lab, places: list[Environment], scenario: str) -> str:
             if wrong:
                 return wrong
             directory = directory.with_name(directory.name + ".again")
-        plain = lab.config.loaders["accelerate"]
+        plain = lab.site.config.loaders["accelerate"]
         return _load(lab, first, last, scenario, written, directory, plain)
 
 
@@ -84,31 +80,23 @@ def _load(
     loader: str,
 ) -> str:
     """Load at one stop and judge; gives what was not exact."""
-    if not lab.built(reader).ready:
-        return f"{reader.short}: {lab.built(reader).record.reason}"
-    answer = lab.worker(reader).ask(
-        "load",
-        CELL_SECONDS,
-        scenario=lab.config.scenarios[scenario],
-        loader=loader,
-        device=lab.device,
-        directory=str(directory),
-        truth=str(written.truth),
-        digest=written.digest,
-        unsaved=written.record.unsaved,
-    )
+    if not lab.registry.installed(reader).ready:
+        return f"{reader.short}: {lab.registry.installed(reader).record.reason}"
+    plain = lab.loading(Cell(writer, reader, scenario), written)
+    case = replace(plain.case, directory=str(directory))
     try:
-        record = judge.outcome(Cell(writer, reader, scenario), answer, now())
-    except CkptmatrixError as error:
+        record = replace(plain, case=case, loader=loader).outcome()
+    except HarnessError as error:
         return error.message
     if record.status in (Status.EXACT, Status.UNSUPPORTED):
         return ""
     return f"{scenario} in {reader.short} is {record.status}: {summary(record)}"
 
 
-def _is_there(place: Environment, config: Config, home: Home, device: str) -> bool:
-    stack = config.stacks.get(place.stack)
-    found = stack and building.find_built(place, stack, home, device)
+def _is_there(place: Environment, site: Site) -> bool:
+    if place.stack not in site.config.stacks:
+        return False
+    found = building.find_installation(place, site)
     return bool(found and found.ready)
 
 

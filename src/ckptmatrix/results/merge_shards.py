@@ -14,6 +14,7 @@ from ckptmatrix.model import (
     MEASURED,
     CellRecord,
     CheckpointRecord,
+    ControlsResult,
     Matrix,
     RunRecord,
     ShardRecord,
@@ -193,14 +194,14 @@ def _run(matrices: list[Matrix]) -> RunRecord:
     runs = [matrix.run for matrix in matrices]
     # A shard that measured nothing has no control; the whole run must have some.
     passed = any(matrix.controls for matrix in matrices) and all(
-        run.controls == "passed" for run in runs
+        run.controls == ControlsResult.PASSED for run in runs
     )
     return replace(
         runs[0],
         started=min(run.started for run in runs),
         finished=max(run.finished for run in runs),
         platform="; ".join(dict.fromkeys(run.platform for run in runs)),
-        controls="passed" if passed else "failed",
+        controls=ControlsResult.of(passed),
         measured=sum(run.measured for run in runs),
         device_name="; ".join(dict.fromkeys(run.device_name for run in runs if run.device_name)),
         processes=max(run.processes for run in runs),

@@ -39,6 +39,12 @@ def finished_matrix(path: Path | None = None) -> tuple[Matrix, str]:
     return matrix, f"the sample shipped with ckptmatrix ({matrix.run.finished[:10]})"
 
 
+def baseline_of(root: Path) -> Path | None:
+    """The report of an earlier run that a project has committed; None if there is none."""
+    sample = root / "reports" / "sample"
+    return sample if any(sample.glob("matrix.json*")) else None
+
+
 def _sample() -> Path | None:
     """Find the sample: in an installed package, or in the checkout it is installed from."""
     package = Path(str(resources.files("ckptmatrix")))

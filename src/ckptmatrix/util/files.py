@@ -1,4 +1,4 @@
-"""Files: written so that nobody ever sees half of one, and told apart by their content."""
+"""Files: written so that nobody ever sees half of one, and compared by their content."""
 
 import hashlib
 import os

@@ -1,5 +1,6 @@
-"""The only part of ckptmatrix that runs inside foreign environments.
+"""What runs inside foreign environments; of the rest of ckptmatrix only `resume.py` does.
 
-Python 3.9 syntax; standard library, torch, accelerate, numpy and safetensors alone. It is copied
-into a bundle of its own before it runs, so nothing of the host's packages is within its reach.
+Python 3.9 syntax; standard library, torch, accelerate, numpy and safetensors alone. Both are copied
+into a bundle before they run, so nothing of the host's packages is within their reach. The host
+imports `protocol`, `words`, `wire`, `stand_in` and `layout`, which take the standard library alone.
 """

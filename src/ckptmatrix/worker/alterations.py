@@ -12,7 +12,8 @@ import os
 import pickle
 import shutil
 import struct
-from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,7 +22,9 @@ from safetensors.torch import save_file
 
 from ckptmatrix.worker.neutral import Neutral
 from ckptmatrix.worker.ownership import owners
+from ckptmatrix.worker.protocol import Alteration
 from ckptmatrix.worker.stored import is_safetensors, read, read_weights
+from ckptmatrix.worker.words import AlterationKind
 
 if TYPE_CHECKING:
     from ckptmatrix.worker.training import Scenario
@@ -29,24 +32,11 @@ if TYPE_CHECKING:
 LONG = 32
 """A sequence of at least so many numbers is one value."""
 
-KINDS = ("drop", "zero", "flip", "swap", "other run")
+Place = tuple[Any, ...]
+"""Keys and indices into what a file holds; empty for the file itself."""
 
-
-class Alteration(NamedTuple):
-    """One change of one place."""
-
-    file: str
-    """Path below the checkpoint's directory."""
-    path: tuple
-    """Keys and indices into what the file holds; empty for the file itself."""
-    kind: str
-    """One of `KINDS`; of a file `zero` makes it empty."""
-    owners: list[str]
-    """Components that the place belongs to."""
-    size: int
-    """Bytes of the value, roughly; the largest tells a component best."""
-    constant: bool
-    """Whether another run has the very same value there."""
+_DROP, _ZERO, _FLIP = AlterationKind.DROP, AlterationKind.ZERO, AlterationKind.FLIP
+_SWAP, _OTHER_RUN = AlterationKind.SWAP, AlterationKind.OTHER_RUN
 
 
 def alterations(scenario: Scenario, directory: str, other: str) -> list[Alteration]:
@@ -66,10 +56,10 @@ def alterations(scenario: Scenario, directory: str, other: str) -> list[Alterati
             foreign = load(elsewhere)
         constant = _same(tree, foreign)
         whole = owners(scenario, file, None)
-        found += [Alteration(file, (), kind, whole, size, constant) for kind in ("drop", "zero")]
+        found += [Alteration(file, (), kind, whole, size, constant) for kind in (_DROP, _ZERO)]
         if not constant and foreign is not None:
             turned = _differing(scenario, file, tree, foreign)
-            found.append(Alteration(file, (), "other run", turned, size, constant))
+            found.append(Alteration(file, (), _OTHER_RUN, turned, size, constant))
         if isinstance(tree, (dict, list)):
             found += _within(scenario, file, tree, foreign)
     return found
@@ -77,25 +67,30 @@ def alterations(scenario: Scenario, directory: str, other: str) -> list[Alterati
 
 def apply(alteration: Alteration, directory: str, other: str) -> None:
     """Make the change in a checkpoint's files."""
-    file, path = os.path.join(directory, alteration.file), tuple(alteration.path)
+    file, path, kind = os.path.join(directory, alteration.file), alteration.path, alteration.kind
+    elsewhere = os.path.join(other, alteration.file)
     if path:
-        tree = load(file)
-        if alteration.kind == "swap":
-            partner = _partner(path, _leaves(tree))
-            tree = _replaced(_replaced(tree, path, _at(tree, partner)), partner, _at(tree, path))
-        elif alteration.kind == "drop":
-            tree = _dropped(tree, path)
-        elif alteration.kind == "other run":
-            tree = _replaced(tree, path, _at(load(os.path.join(other, alteration.file)), path))
-        else:
-            tree = _replaced(tree, path, _CHANGES[alteration.kind](_at(tree, path)))
-        store(tree, file)
-    elif alteration.kind == "drop":
+        store(_altered(load(file), path, kind, elsewhere), file)
+    elif kind is _DROP:
         os.remove(file)
-    elif alteration.kind == "zero":
+    elif kind is _ZERO:
         os.truncate(file, 0)
     else:
-        shutil.copy(os.path.join(other, alteration.file), file)
+        shutil.copy(elsewhere, file)
+
+
+def _altered(tree: Any, path: Place, kind: AlterationKind, elsewhere: str) -> Any:
+    """What a file holds, with the place changed; `elsewhere` is the file of another run."""
+    if kind is _DROP:
+        return _dropped(tree, path)
+    if kind is _OTHER_RUN:
+        return _replaced(tree, path, _at(load(elsewhere), path))
+    if kind is not _SWAP:
+        return _replaced(tree, path, _CHANGES[kind](_at(tree, path)))
+    partner = _partner(path, _leaves(tree))
+    if partner is None:
+        raise ValueError("there is nothing to swap it with")
+    return _replaced(_replaced(tree, path, _at(tree, partner)), partner, _at(tree, path))
 
 
 def files(directory: str) -> list[str]:
@@ -131,12 +126,12 @@ def store(tree: Any, path: str) -> None:
         torch.save(tree, path)
 
 
-def _differing(scenario: Scenario, file: str, tree: Any, foreign: Any) -> list[str]:
+def _differing(scenario: Scenario, file: str, tree: Any, foreign: Any) -> tuple[str, ...]:
     """Components that a whole file of another run changes: those that do not happen to be alike."""
     if not isinstance(tree, dict) or not isinstance(foreign, dict):
         return owners(scenario, file, None)
     keys = [k for k in {**tree, **foreign} if not _same(_at(tree, (k,)), _at(foreign, (k,)))]
-    return sorted({name for key in keys for name in owners(scenario, file, key)})
+    return tuple(sorted({name for key in keys for name in owners(scenario, file, key)}))
 
 
 def _within(scenario: Scenario, file: str, tree: Any, foreign: Any) -> Iterator[Alteration]:
@@ -146,38 +141,38 @@ def _within(scenario: Scenario, file: str, tree: Any, foreign: Any) -> Iterator[
         constant = _same(value, theirs)
         mine = owners(scenario, file, path[0])
         size = _size(value)
-        kinds = ["drop"] if type(_at(tree, path[:-1])) in (dict, list, tuple) else []
+        kinds = [_DROP] if type(_at(tree, path[:-1])) in (dict, list, tuple) else []
         if path in leaves:
             kinds += [k for k, change in _CHANGES.items() if not _same(change(value), value)]
         if theirs is not _NOWHERE and not constant:
-            kinds.append("other run")
+            kinds.append(_OTHER_RUN)
         for kind in kinds:
             yield Alteration(file, path, kind, mine, size, constant)
         partner = _partner(path, leaves.items()) if path in leaves else None
         if partner:
-            both = sorted({*mine, *owners(scenario, file, partner[0])})
-            yield Alteration(file, path, "swap", both, size, constant)
+            both = tuple(sorted({*mine, *owners(scenario, file, partner[0])}))
+            yield Alteration(file, path, _SWAP, both, size, constant)
 
 
-def _partner(path: tuple, leaves: Any) -> tuple | None:
+def _partner(path: Place, leaves: Iterable[tuple[Place, Any]]) -> Place | None:
     """The next value of the same shape that is not the same, in whose place this one would fit."""
-    leaves = dict(leaves)
-    later = list(leaves)[list(leaves).index(path) + 1 :]
-    shape = _shape(leaves[path])
+    values = dict(leaves)
+    later = list(values)[list(values).index(path) + 1 :]
+    shape = _shape(values[path])
     for candidate in later:
-        if _shape(leaves[candidate]) == shape and not _same(leaves[candidate], leaves[path]):
+        if _shape(values[candidate]) == shape and not _same(values[candidate], values[path]):
             return candidate
     return None
 
 
-def _shape(value: Any) -> tuple:
+def _shape(value: Any) -> tuple[Any, ...]:
     sizes = tuple(getattr(value, "shape", ())) or (len(value) if _is_long(value) else 0,)
     return type(value), str(getattr(value, "dtype", "")), sizes
 
 
 def _size(value: Any) -> int:
     if isinstance(value, (torch.Tensor, np.ndarray)):
-        return value.nbytes
+        return int(value.nbytes)
     return 8 * len(value) if _is_long(value) else 8
 
 
@@ -198,14 +193,14 @@ def _items(tree: Any) -> list[tuple[Any, Any]]:
     return []
 
 
-def _nodes(tree: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
+def _nodes(tree: Any, path: Place = ()) -> Iterator[tuple[Place, Any]]:
     """Every path below the root, containers before what is in them."""
     for key, value in _items(tree):
         yield (*path, key), value
         yield from _nodes(value, (*path, key))
 
 
-def _leaves(tree: Any) -> Iterator[tuple[tuple, Any]]:
+def _leaves(tree: Any) -> Iterator[tuple[Place, Any]]:
     for path, value in _nodes(tree):
         if not _items(value):
             yield path, value
@@ -214,7 +209,7 @@ def _leaves(tree: Any) -> Iterator[tuple[tuple, Any]]:
 _NOWHERE = object()
 
 
-def _at(tree: Any, path: tuple) -> Any:
+def _at(tree: Any, path: Place) -> Any:
     for key in path:
         try:
             tree = tree[key]
@@ -223,18 +218,18 @@ def _at(tree: Any, path: tuple) -> Any:
     return tree
 
 
-def _changed(tree: Any, path: tuple, change: Callable[[Any, Any], Any]) -> Any:
+def _changed(tree: Any, path: Place, change: Callable[[Any, Any], Any]) -> Any:
     """A copy of `tree` in which `change(container, key)` stands for the container at the path."""
     if len(path) == 1:
         return change(tree, path[0])
     return _with(tree, path[0], _changed(tree[path[0]], path[1:], change))
 
 
-def _replaced(tree: Any, path: tuple, value: Any) -> Any:
+def _replaced(tree: Any, path: Place, value: Any) -> Any:
     return _changed(tree, path, lambda container, key: _with(container, key, value))
 
 
-def _dropped(tree: Any, path: tuple) -> Any:
+def _dropped(tree: Any, path: Place) -> Any:
     def without(container: Any, key: Any) -> Any:
         items = _editable(container)
         del items[key]
@@ -305,4 +300,4 @@ def _flip_middle(raw: Any) -> None:
     raw[len(raw) // 2] ^= 1
 
 
-_CHANGES: dict[str, Callable[[Any], Any]] = {"zero": zeroed, "flip": flipped}
+_CHANGES: dict[AlterationKind, Callable[[Any], Any]] = {_ZERO: zeroed, _FLIP: flipped}

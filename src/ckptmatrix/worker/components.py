@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ckptmatrix.worker.neutral import ABSENT
+from ckptmatrix.worker.words import Part
 
 if TYPE_CHECKING:
     from ckptmatrix.worker.training import Training
@@ -31,7 +32,7 @@ def unwrap(model: Any) -> Any:
 class Component:
     """One part of the training state."""
 
-    name = ""
+    name: str = ""
     of_each = False
     """Whether every process of a training has its own, rather than all of them the same."""
 
@@ -68,7 +69,7 @@ class _Listed(Component):
 class Model(_Listed):
     """Parameters and persistent buffers of every model, by name."""
 
-    name = "model"
+    name = Part.MODEL.value
 
     def _objects(self, training: Training) -> list[Any]:
         return [unwrap(model) for model in training.models]
@@ -77,7 +78,7 @@ class Model(_Listed):
 class Optimizer(_Listed):
     """State and parameter groups of every optimizer."""
 
-    name = "optimizer"
+    name = Part.OPTIMIZER.value
 
     def _objects(self, training: Training) -> list[Any]:
         return training.optimizers
@@ -102,7 +103,7 @@ def _has(optimizer: Any, parameters: list[Any], index: Any) -> bool:
 class Scheduler(_Listed):
     """State of every scheduler, the learning rates among it."""
 
-    name = "scheduler"
+    name = Part.SCHEDULER.value
 
     def _objects(self, training: Training) -> list[Any]:
         return training.schedulers
@@ -111,7 +112,7 @@ class Scheduler(_Listed):
 class Scaler(Component):
     """The gradient scaler of fp16 training."""
 
-    name = "scaler"
+    name = Part.SCALER.value
 
     def capture(self, training: Training) -> Any:
         scaler = getattr(training.accelerator, "scaler", None)
@@ -130,7 +131,7 @@ class Dataloader(Component):
     agree on the order; without one the order comes from torch's own generator.
     """
 
-    name = "dataloader"
+    name = Part.DATALOADER.value
 
     def _samplers(self, training: Training) -> dict[str, tuple[Any, Any]]:
         found = {}
@@ -177,10 +178,10 @@ def _seed(sampler: Any) -> int:
     """What the next epoch's number is added to: `initial_seed` from 0.26 on, before it `seed`,
     overridden by the generator's as soon as there is one (0.25), and no attribute at all (0.24)."""
     if hasattr(sampler, "initial_seed"):
-        return sampler.initial_seed
+        return int(sampler.initial_seed)
     if sampler.generator is not None:
-        return sampler.generator.initial_seed()
-    return getattr(sampler, "seed", 0)
+        return int(sampler.generator.initial_seed())
+    return int(getattr(sampler, "seed", 0))
 
 
 def _set_seed(sampler: Any, seed: int) -> None:
@@ -194,7 +195,7 @@ def _set_seed(sampler: Any, seed: int) -> None:
 class PythonRandom(Component):
     """Python's global generator."""
 
-    name = "rng.python"
+    name = Part.PYTHON_RANDOM.value
     of_each = True
 
     def capture(self, training: Training) -> Any:
@@ -207,7 +208,7 @@ class PythonRandom(Component):
 class NumpyRandom(Component):
     """numpy's global generator."""
 
-    name = "rng.numpy"
+    name = Part.NUMPY_RANDOM.value
     of_each = True
 
     def capture(self, training: Training) -> Any:
@@ -220,7 +221,7 @@ class NumpyRandom(Component):
 class TorchRandom(Component):
     """torch's CPU generator."""
 
-    name = "rng.torch"
+    name = Part.TORCH_RANDOM.value
     of_each = True
 
     def capture(self, training: Training) -> Any:
@@ -233,7 +234,7 @@ class TorchRandom(Component):
 class CudaRandom(Component):
     """torch's generators of all visible GPUs; absent when the training runs on the CPU."""
 
-    name = "rng.cuda"
+    name = Part.CUDA_RANDOM.value
     of_each = True
 
     def capture(self, training: Training) -> Any:
@@ -246,7 +247,7 @@ class CudaRandom(Component):
 class Step(Component):
     """`accelerator.step`, the count of micro-batches; absent in releases without `accumulate`."""
 
-    name = "step"
+    name = Part.STEP.value
 
     def capture(self, training: Training) -> Any:
         return getattr(training.accelerator, "step", ABSENT)
@@ -258,7 +259,7 @@ class Step(Component):
 class Custom(_Listed):
     """Objects registered with `register_for_checkpointing`."""
 
-    name = "custom"
+    name = Part.CUSTOM.value
 
     def _objects(self, training: Training) -> list[Any]:
         return training.custom
@@ -267,7 +268,7 @@ class Custom(_Listed):
 class HookFiles(Component):
     """What the script's own save and load hooks carry."""
 
-    name = "hook_files"
+    name = Part.HOOK_FILES.value
 
     def capture(self, training: Training) -> Any:
         return dict(training.hooked) or ABSENT
@@ -291,3 +292,9 @@ COMPONENTS: tuple[Component, ...] = (
     Custom(),
     HookFiles(),
 )
+
+
+def components_with(*others: Component) -> tuple[Component, ...]:
+    """All of them, with others in the places of those that have the same names."""
+    by_name = {part.name: part for part in others}
+    return tuple(by_name.get(part.name, part) for part in COMPONENTS)

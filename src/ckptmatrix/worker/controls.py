@@ -6,13 +6,15 @@ import os
 import shutil
 import tempfile
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ckptmatrix.worker.alterations import Alteration, apply
-from ckptmatrix.worker.measuring import Load, inject, loader_under_test, truth_for
+from ckptmatrix.worker.alterations import apply
+from ckptmatrix.worker.measuring import LoadFunction, inject, loader_under_test, truth_for
+from ckptmatrix.worker.words import ControlKind
 
 if TYPE_CHECKING:
     from ckptmatrix.worker.neutral import Neutral
+    from ckptmatrix.worker.protocol import LoadAltered
     from ckptmatrix.worker.training import Scenario, Training
 
 
@@ -20,19 +22,18 @@ class NotAlteredError(BaseException):
     """A checkpoint could not be altered. Nothing that catches what a load raises may catch it."""
 
 
-def control(request: dict[str, Any], truths: list[Neutral]) -> Load:
+def control(kind: ControlKind, truths: list[Neutral]) -> LoadFunction:
     """The load of a control.
 
     Args:
-        request: `control`: `nothing` (a load that does nothing), `perfect` (the truth is put in
-            directly), or `altered` (the loader under test, on a copy of the checkpoint with the
-            change that `alteration` says; `other` is a checkpoint of another run).
+        kind: which control.
         truths: the captured state of each of the writer's processes.
     """
-    if request["control"] == "nothing":
-        return _nothing
-    if request["control"] == "perfect":
-        return partial(_perfect, truths)
+    return partial(_perfect, truths) if kind is ControlKind.PERFECT else _nothing
+
+
+def altered(request: LoadAltered) -> LoadFunction:
+    """The loader under test, on a copy of the checkpoint with one place changed."""
     return partial(_altered, request)
 
 
@@ -44,16 +45,13 @@ def _perfect(truths: list[Neutral], scenario: Scenario, training: Training, dire
     inject(scenario, training, truth_for(scenario, truths, training.accelerator.process_index))
 
 
-def _altered(
-    request: dict[str, Any], scenario: Scenario, training: Training, directory: str
-) -> None:
-    alteration = Alteration(**request["alteration"])
-    written = os.path.dirname(request["truth"])
+def _altered(request: LoadAltered, scenario: Scenario, training: Training, directory: str) -> None:
+    written = os.path.dirname(request.case.truth)
     with tempfile.TemporaryDirectory() as place:
         whole = shutil.copytree(written, os.path.join(place, "written"))
         copy = os.path.join(whole, os.path.relpath(directory, written))
         try:
-            apply(alteration, copy, request.get("other", ""))
+            apply(request.alteration, copy, request.other)
         except Exception as error:
-            raise NotAlteredError(f"{alteration} cannot be made: {error!r}") from error
-        loader_under_test(request["loader"])(scenario, training, copy)
+            raise NotAlteredError(f"{request.alteration} cannot be made: {error!r}") from error
+        loader_under_test(request.loader)(scenario, training, copy)

@@ -12,14 +12,15 @@ import inspect
 import os
 import random
 import tempfile
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import safetensors.torch
 import torch
 
 from ckptmatrix.worker.judging import judge
-from ckptmatrix.worker.neutral import Neutral
+from ckptmatrix.worker.neutral import Leaves, Neutral
 from ckptmatrix.worker.scenarios.basic import BATCH, Samples, network
 from ckptmatrix.worker.stored import read
 
@@ -67,5 +68,5 @@ def exercise() -> None:
     judge(after, before, after, {})
 
 
-def _leaves(*parts: Any) -> dict[str, dict[str, tuple]]:
+def _leaves(*parts: Any) -> dict[str, Leaves]:
     return Neutral.of({type(part).__name__: part.state_dict() for part in parts}).all_leaves()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from ckptmatrix.worker.training import Scenario
 
@@ -14,15 +15,16 @@ def find_scenario(source: str) -> Scenario:
     What follows an `@` is handed to the class: `module:class@argument`.
     """
     source, _, argument = source.partition("@")
-    found = _find(source)
-    if argument:
-        return found(argument)
-    return found() if isinstance(found, type) else found
+    found: Any = _find(source)
+    made = found(argument) if argument else found() if isinstance(found, type) else found
+    scenario: Scenario = made
+    return scenario
 
 
 def find_loader(source: str) -> Callable[[Any, str], object]:
     """The loader named by `module:function`, called with an accelerator and a directory."""
-    return _find(source)
+    function: Callable[[Any, str], object] = _find(source)
+    return function
 
 
 def _find(source: str) -> Any:

@@ -12,29 +12,26 @@ import signal
 import sys
 import time
 import traceback
-from typing import Any, Callable, NamedTuple, Optional
+from collections.abc import Callable
+from typing import Generic, NoReturn, TypeVar
+
+from ckptmatrix.worker.protocol import Answer, NotReturned, Returned
+from ckptmatrix.worker.words import Ending
+
+A = TypeVar("A")
 
 
-class Ended(NamedTuple):
-    """How a child ended."""
-
-    how: str
-    """`returned`, `raised`, `crashed` or `timeout`."""
-    value: Any
-    """What it returned; or one line, or the traceback of what it raised."""
-
-
-def run_forked(function: Callable[[], Any], seconds: float) -> Ended:
+def run_forked(function: Callable[[], A], seconds: float) -> Answer[A]:
     """Call `function` in a child of this process and wait for it at most `seconds`.
 
     The value comes back pickled: between a process and its own child that is safe as long as the
     function's values are plain, which holds for everything in this package.
     """
     ended = run_together([function], seconds)
-    return Ended("returned", ended.value[0]) if ended.how == "returned" else ended
+    return Returned(ended.value[0]) if isinstance(ended, Returned) else ended
 
 
-def run_together(functions: list[Callable[[], Any]], seconds: float) -> Ended:
+def run_together(functions: list[Callable[[], A]], seconds: float) -> Answer[list[A]]:
     """Call each function in a child of its own, all at the same time.
 
     As soon as one ends otherwise than by returning, the others are killed: they would wait for it.
@@ -44,7 +41,7 @@ def run_together(functions: list[Callable[[], Any]], seconds: float) -> Ended:
         exceptions that it leads to in the others.
     """
     deadline = time.monotonic() + seconds
-    children: list[_Child] = []
+    children: list[_Child[A]] = []
     try:
         for function in functions:
             children.append(_Child(function))
@@ -53,30 +50,32 @@ def run_together(functions: list[Callable[[], Any]], seconds: float) -> Ended:
             left = deadline - time.monotonic()
             ready = select.select(list(waiting), [], [], left)[0] if left > 0 else []
             if not ready:
-                return Ended("timeout", f"no answer within {seconds:g} seconds")
+                return NotReturned(Ending.TIMEOUT, f"no answer within {seconds:g} seconds")
             for pipe in ready:
                 waiting[pipe].receive()
-            failed = [c.ended for c in children if c.ended and c.ended.how != "returned"]
+            failed = [c.ended for c in children if isinstance(c.ended, NotReturned)]
             if failed:
-                return min(failed, key=lambda ended: ended.how != "crashed")
-        return Ended("returned", [child.ended and child.ended.value for child in children])
+                return min(failed, key=lambda ended: ended.how is not Ending.CRASHED)
+        return Returned([c.ended.value for c in children if isinstance(c.ended, Returned)])
     finally:
         for child in children:
             child.close()
 
 
-def how_it_died(status: int) -> Ended:
+def how_it_died(status: int) -> NotReturned:
     """The end of a process that gave no answer, by what `waitpid` says of it."""
     if os.WIFSIGNALED(status):
-        return Ended("crashed", f"killed by {signal.Signals(os.WTERMSIG(status)).name}")
-    return Ended("crashed", f"exited with status {os.WEXITSTATUS(status)}")
+        detail = f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+    else:
+        detail = f"exited with status {os.WEXITSTATUS(status)}"
+    return NotReturned(Ending.CRASHED, detail)
 
 
-class _Child:
+class _Child(Generic[A]):
     """A child process and what has come from it so far; `ended` is None while it runs."""
 
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self.ended: Optional[Ended] = None
+    def __init__(self, function: Callable[[], A]) -> None:
+        self.ended: Answer[A] | None = None
         self.parts: list[bytes] = []
         self.pipe, sending = os.pipe()
         self.process = os.fork()
@@ -94,7 +93,7 @@ class _Child:
         _, status = os.waitpid(self.process, 0)
         answer = b"".join(self.parts)
         whole = status == 0 and answer
-        self.ended = Ended(*pickle.loads(answer)) if whole else how_it_died(status)
+        self.ended = pickle.loads(answer) if whole else how_it_died(status)
 
     def close(self) -> None:
         """End it if it still runs."""
@@ -104,14 +103,15 @@ class _Child:
             os.waitpid(self.process, 0)
 
 
-def _call(function: Callable[[], Any], sending: int) -> None:
+def _call(function: Callable[[], A], sending: int) -> NoReturn:
     """Never returns: whatever happens, this process ends here."""
     status = 1
     try:
+        answer: Answer[A]
         try:
-            answer = ("returned", function())
+            answer = Returned(function())
         except BaseException:  # noqa: BLE001 - a child that leaves this frame would be a second parent
-            answer = ("raised", traceback.format_exc())
+            answer = NotReturned(Ending.RAISED, traceback.format_exc())
         payload = pickle.dumps(answer)
         with os.fdopen(sending, "wb") as pipe:
             pipe.write(payload)

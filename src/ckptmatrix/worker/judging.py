@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ckptmatrix.worker.neutral import show
+from ckptmatrix.worker.neutral import Leaves, show
+from ckptmatrix.worker.protocol import Difference, FirstDifference, Step
+from ckptmatrix.worker.words import Verdict
+
+BROKE_DOWN = "raised"
+"""The quantity that holds what a step of the training raised."""
 
 
 class NothingComparedError(Exception):
@@ -12,11 +18,11 @@ class NothingComparedError(Exception):
 
 
 def judge(
-    expected: dict[str, dict[str, tuple]],
-    before: dict[str, dict[str, tuple]],
-    found: dict[str, dict[str, tuple]],
-    unsaved: dict[str, list[str]],
-) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+    expected: dict[str, Leaves],
+    before: dict[str, Leaves],
+    found: dict[str, Leaves],
+    unsaved: Mapping[str, Collection[str]],
+) -> tuple[dict[str, Verdict], dict[str, Difference]]:
     """Verdict and first difference of each component.
 
     Args:
@@ -29,8 +35,8 @@ def judge(
     Raises:
         NothingComparedError: a component is the same before the load as after a perfect one.
     """
-    verdicts: dict[str, str] = {}
-    differences: dict[str, dict[str, Any]] = {}
+    verdicts: dict[str, Verdict] = {}
+    differences: dict[str, Difference] = {}
     for name, wanted in expected.items():
         if not wanted or before.get(name) == wanted:
             raise NothingComparedError(f"{name} is the same before the load as after a perfect one")
@@ -39,30 +45,28 @@ def judge(
         verdicts[name] = _verdict(paths, got == before.get(name), unsaved.get(name, ()))
         if paths:
             first = paths[0]
-            differences[name] = {
-                "where": first.lstrip("/"),
-                "saved": show(wanted.get(first)),
-                "found": show(got.get(first)),
-                "differing": len(paths),
-                "compared": len(wanted),
-            }
+            differences[name] = Difference(
+                where=first.lstrip("/"),
+                saved=show(wanted.get(first)),
+                found=show(got.get(first)),
+                differing=len(paths),
+                compared=len(wanted),
+            )
     return verdicts, differences
 
 
-def _verdict(paths: list[str], untouched: bool, unsaved: Any) -> str:
+def _verdict(paths: list[str], untouched: bool, unsaved: Collection[str]) -> Verdict:
     if not paths:
-        return "restored"
+        return Verdict.RESTORED
     if set(paths) <= set(unsaved):
-        return "unsaved"
-    return "lost" if untouched else "wrong"
+        return Verdict.UNSAVED
+    return Verdict.LOST if untouched else Verdict.WRONG
 
 
-def compare_traces(
-    expected: list[dict[str, Any]], found: list[dict[str, Any]]
-) -> dict[str, Any] | None:
+def compare_traces(expected: Sequence[Step], found: Sequence[Step]) -> FirstDifference | None:
     """The first step and quantity in which two traces differ; None if they are equal.
 
-    A record `{"raised": message}` stands for a step that the training did not survive.
+    A record of `BROKE_DOWN` alone stands for a step that the training did not survive.
 
     Raises:
         NothingComparedError: there is no step to compare.
@@ -70,21 +74,13 @@ def compare_traces(
     if not expected:
         raise NothingComparedError("the training after the load has no steps")
     for step, (want, got) in enumerate(zip(expected, found), start=1):
-        for quantity in ["raised"] if "raised" in got else {**want, **got}:
+        for quantity in [BROKE_DOWN] if BROKE_DOWN in got else {**want, **got}:
             if want.get(quantity) != got.get(quantity):
-                return {
-                    "step": step,
-                    "quantity": quantity,
-                    "expected": readable(want.get(quantity)),
-                    "found": readable(got.get(quantity)),
-                }
+                values = readable(want.get(quantity)), readable(got.get(quantity))
+                return FirstDifference(step, quantity, *values)
     if len(expected) != len(found):
-        return {
-            "step": min(len(expected), len(found)) + 1,
-            "quantity": "steps",
-            "expected": str(len(expected)),
-            "found": str(len(found)),
-        }
+        last = min(len(expected), len(found))
+        return FirstDifference(last + 1, "steps", str(len(expected)), str(len(found)))
     return None
 
 

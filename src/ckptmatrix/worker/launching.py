@@ -11,10 +11,14 @@ import multiprocessing
 import os
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Callable
+from typing import Any, TypeVar
 
-from ckptmatrix.worker.forking import Ended, run_together
+from ckptmatrix.worker.forking import run_together
+from ckptmatrix.worker.protocol import Answer
+
+A = TypeVar("A")
 
 _PATIENCE = 1.0
 """Seconds; rank 0 may have a reason never to listen, and torch asks again by itself."""
@@ -45,7 +49,7 @@ class Ranks:
         return found
 
 
-def launch(count: int, function: Callable[[Ranks], Any], seconds: float) -> Ended:
+def launch(count: int, function: Callable[[Ranks], A], seconds: float) -> Answer[list[A]]:
     """Call `function` in each of `count` processes.
 
     Returns:
@@ -64,7 +68,7 @@ def launch(count: int, function: Callable[[Ranks], Any], seconds: float) -> Ende
         return run_together([partial(_run, function, rank, port) for rank in ranks], seconds)
 
 
-def _run(function: Callable[[Ranks], Any], ranks: Ranks, port: int) -> Any:
+def _run(function: Callable[[Ranks], A], ranks: Ranks, port: int) -> A:
     loopback = next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
     os.environ.update(
         RANK=str(ranks.rank),

@@ -12,16 +12,20 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, Callable, NamedTuple
+from typing import NamedTuple
 
 from ckptmatrix.worker.finding import find_loader, find_scenario
-from ckptmatrix.worker.judging import compare_traces, judge
+from ckptmatrix.worker.judging import BROKE_DOWN, compare_traces, judge
 from ckptmatrix.worker.launching import Ranks
 from ckptmatrix.worker.merging import only_rank
-from ckptmatrix.worker.neutral import ABSENT, Neutral
+from ckptmatrix.worker.neutral import ABSENT, Leaves, Neutral
+from ckptmatrix.worker.protocol import Case, Measured, Raised, Resume, Step
 from ckptmatrix.worker.release import unusable_on
 from ckptmatrix.worker.training import Scenario, Training, UnsupportedError, seed_everything
+from ckptmatrix.worker.words import Device, Verdict
 from ckptmatrix.worker.writing import build, capture
 
 READER_SEED = 22
@@ -32,16 +36,16 @@ _NEWCOMER_SEED = 44
 _FRAMES = 6
 _MESSAGE = 2000
 
-Load = Callable[[Scenario, Training, str], None]
+LoadFunction = Callable[[Scenario, Training, str], None]
 """Can be pickled, so that it can be handed to a process that is already there."""
 
 
 class Reference(NamedTuple):
     """What a perfect load leads to in this environment."""
 
-    expected: dict
+    expected: dict[str, Leaves]
     """Component -> leaves after the truth was put in."""
-    trace: list
+    trace: list[Step]
     """The training that followed."""
     unsupported: str = ""
     """Why this release cannot build the scenario on this device; empty if it can."""
@@ -77,7 +81,7 @@ def truth_for(scenario: Scenario, truths: list[Neutral], rank: int) -> Neutral:
     return truths[0].without(part.name for part in scenario.components if part.of_each)
 
 
-def _train_on(scenario: Scenario, training: Training, ranks: Ranks) -> list[dict[str, Any]]:
+def _train_on(scenario: Scenario, training: Training, ranks: Ranks) -> list[Step]:
     """The training that follows; a rank that the writer did not have starts it at a fixed seed."""
     if ranks.rank >= scenario.processes[0]:
         seed_everything(_NEWCOMER_SEED + ranks.rank)
@@ -86,7 +90,7 @@ def _train_on(scenario: Scenario, training: Training, ranks: Ranks) -> list[dict
 
 
 def make_reference(
-    scenario: Scenario, device: str, truths: list[Neutral], ranks: Ranks
+    scenario: Scenario, device: Device, truths: list[Neutral], ranks: Ranks
 ) -> Reference:
     """Run the reference.
 
@@ -114,18 +118,18 @@ class Prepared(NamedTuple):
     scenario: Scenario
     training: Training
     ranks: Ranks
-    before: dict
+    before: dict[str, Leaves]
     """Component -> leaves as they are."""
     listener: _Listener
     """Hears what accelerate only logs."""
 
 
-def prepare(source: str, device: str, ranks: Ranks) -> Prepared:
+def prepare(source: str, device: Device, ranks: Ranks) -> Prepared:
     """Build what a load goes into, in one process.
 
     Args:
         source: the scenario, `module:object`.
-        device: `cpu` or `cuda`.
+        device: where to train.
         ranks: the processes of the training.
     """
     scenario = find_scenario(source)
@@ -134,43 +138,35 @@ def prepare(source: str, device: str, ranks: Ranks) -> Prepared:
     return Prepared(scenario, training, ranks, before, _listen())
 
 
-def measure(
-    prepared: Prepared, request: dict[str, Any], load: Load, reference: Reference
-) -> dict[str, Any]:
+def measure(prepared: Prepared, case: Case, load: LoadFunction, reference: Reference) -> Measured:
     """Load one checkpoint in one process and say what came of it.
 
     Args:
         prepared: what it is loaded into; changed.
-        request: `directory`, `unsaved` (component -> paths, or none for all of a component that
-            the truth does not have).
+        case: the checkpoint.
         load: what loads it.
         reference: what a perfect load leads to.
-
-    Returns:
-        `components`, `differences`, `resume` (None if the load raised in any process, or the
-        scenario cannot train on), `error`,
-        `swallowed`, `seconds`.
 
     Raises:
         NothingComparedError: the comparison could not have told right from wrong.
     """
     started = time.perf_counter()
     scenario, training, ranks, before, listener = prepared
-    listener.directory = request["directory"]
+    listener.directory = case.directory
     error = None
     try:
-        load(scenario, training, request["directory"])
+        load(scenario, training, case.directory)
     except Exception as raised:  # noqa: BLE001 - whatever a load raises is the outcome
-        error = describe_error(raised, request["directory"])
-    swallowed = list(listener.heard)
+        error = describe_error(raised, case.directory)
+    swallowed = tuple(listener.heard)
     found = capture(scenario, training).all_leaves()
     owner = ranks.rank if ranks.rank < scenario.processes[0] else 0
-    unsaved = only_rank(request["unsaved"], owner)
+    unsaved = only_rank(case.unsaved, owner)
     verdicts, differences = judge(reference.expected, before, found, unsaved)
     for part in scenario.components:
         # Nothing is known of what is unsaved as a whole but that this release has such a thing.
-        whole = unsaved.get(part.name) == [] and part.name in found
-        verdicts.setdefault(part.name, "unsaved" if whole else "absent")
+        whole = unsaved.get(part.name) == () and part.name in found
+        verdicts.setdefault(part.name, Verdict.UNSAVED if whole else Verdict.ABSENT)
     resume = None
     if scenario.trains_on and not ranks.any(error is not None):
         if ranks.count == 1:  # where there are more, the others wait for this one at every step
@@ -180,26 +176,19 @@ def measure(
         except _DiffersError:
             trace = training.recorded
         except Exception as raised:  # noqa: BLE001 - a load may leave behind what cannot train on
-            trace = [*training.recorded, {"raised": f"{type(raised).__name__}: {raised}"}]
+            trace = [*training.recorded, {BROKE_DOWN: f"{type(raised).__name__}: {raised}"}]
         first = compare_traces(reference.trace, trace)
-        resume = {"exact": first is None, "first_difference": first, "steps": len(trace)}
-    return {
-        "components": verdicts,
-        "differences": differences,
-        "resume": resume,
-        "error": error,
-        "swallowed": swallowed,
-        "seconds": round(time.perf_counter() - started, 4),
-    }
+        resume = Resume(exact=first is None, first_difference=first, steps=len(trace))
+    seconds = round(time.perf_counter() - started, 4)
+    return Measured(verdicts, differences, resume, error, swallowed, seconds)
 
 
-def cannot(request: dict[str, Any]) -> str:
+def cannot(case: Case) -> str:
     """Why this release cannot do what the cell asks; empty if it can."""
-    device = request["device"]
-    return unusable_on(device) or find_scenario(request["scenario"]).unsupported_reader(device)
+    return unusable_on(case.device) or find_scenario(case.scenario).unsupported_reader(case.device)
 
 
-def loader_under_test(source: str) -> Load:
+def loader_under_test(source: str) -> LoadFunction:
     """The loader named by `module:function`, called as the scenario's script calls it."""
     return partial(_load_by, source)
 
@@ -208,7 +197,7 @@ def _load_by(source: str, scenario: Scenario, training: Training, directory: str
     scenario.load(training, directory, find_loader(source))
 
 
-def describe_error(error: BaseException, directory: str) -> dict[str, str]:
+def describe_error(error: BaseException, directory: str) -> Raised:
     """Type, message and last frames of an exception, without this machine's paths.
 
     Args:
@@ -226,7 +215,7 @@ def describe_error(error: BaseException, directory: str) -> dict[str, str]:
     ]
     message = str(error).replace(directory, "CHECKPOINT")
     message = re.sub(re.escape(tempfile.gettempdir()) + r"/tmp\w+", "TEMPORARY", message)[:_MESSAGE]
-    return {"type": name, "message": message, "traceback": "\n".join(frames)}
+    return Raised(name, message, "\n".join(frames))
 
 
 def _below_packages(path: str) -> str:
@@ -240,14 +229,14 @@ class _DiffersError(BaseException):
     """A step differs; no scenario's `except Exception` is meant to see it."""
 
 
-class _Followed(list[dict[str, Any]]):
+class _Followed(list[Step]):
     """Steps as they are recorded: the training ends with the first that cannot be as expected."""
 
-    def __init__(self, expected: list[dict[str, Any]]) -> None:
+    def __init__(self, expected: Sequence[Step]) -> None:
         super().__init__()
         self._expected = expected
 
-    def append(self, record: dict[str, Any]) -> None:
+    def append(self, record: Step) -> None:
         """Keep it and compare it: all that is said of a trace is its first difference."""
         super().append(record)
         # A scenario may add quantities later; those that are there stay as they are.
@@ -265,13 +254,13 @@ class _Listener(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.directory = ""
-        self.heard: list[dict[str, str]] = []
+        self.heard: list[Raised] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]
         if error is not None:
             # Its frames would be accelerate's own, the same each time: the message says it.
-            self.heard.append({**describe_error(error, self.directory), "traceback": ""})
+            self.heard.append(replace(describe_error(error, self.directory), traceback=""))
 
 
 def _listen() -> _Listener:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,12 @@ from safetensors.numpy import load_file, save_file
 
 ABSENT = {"~": "absent"}
 """Neutral form of a component that the scenario or the release does not have."""
+
+Leaf = tuple[Any, ...]
+"""One value, flattened so that equality is equality of bits: its kind, and what it holds."""
+
+Leaves = dict[str, Leaf]
+"""Path in a component -> what is there."""
 
 _PACKED = 32
 """Sequences of at least so many ints are kept as one int64 array instead of a node for each."""
@@ -30,7 +37,9 @@ class Neutral:
         arrays: key named in a tree -> the array's raw bytes, uint8, one dimension.
     """
 
-    def __init__(self, trees: dict[str, Any] | None = None, arrays: dict | None = None) -> None:
+    def __init__(
+        self, trees: dict[str, Any] | None = None, arrays: dict[str, Any] | None = None
+    ) -> None:
         self.trees = trees or {}
         self.arrays = arrays or {}
 
@@ -45,13 +54,13 @@ class Neutral:
         """The component as live values again: CPU tensors, numpy arrays, Python objects."""
         return self._decode(self.trees[name])
 
-    def leaves(self, name: str) -> dict[str, tuple]:
+    def leaves(self, name: str) -> Leaves:
         """The component flattened: path such as `0/state/1/exp_avg` -> comparable leaf."""
-        found: dict[str, tuple] = {}
+        found: Leaves = {}
         self._flatten(self.trees[name], "", found)
         return found
 
-    def all_leaves(self) -> dict[str, dict[str, tuple]]:
+    def all_leaves(self) -> dict[str, Leaves]:
         """Every component that is not absent, flattened."""
         return {name: self.leaves(name) for name in self.trees if self.trees[name] != ABSENT}
 
@@ -149,7 +158,7 @@ class Neutral:
             return self.arrays[tree["key"]].copy().view(np.dtype(tree["dtype"]))[0]
         raise TypeError(f"a {tag} cannot be made live again")
 
-    def _flatten(self, tree: Any, path: str, found: dict[str, tuple]) -> None:
+    def _flatten(self, tree: Any, path: str, found: Leaves) -> None:
         if isinstance(tree, list) or (isinstance(tree, dict) and tree.get("~") == "tuple"):
             items = tree if isinstance(tree, list) else tree["items"]
             found[path + "/#"] = ("list" if isinstance(tree, list) else "tuple", len(items))

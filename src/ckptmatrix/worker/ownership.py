@@ -7,33 +7,17 @@ for anything but `hook_files` names them in `Scenario.files`.
 from __future__ import annotations
 
 import fnmatch
-import re
 from typing import TYPE_CHECKING
 
+from ckptmatrix.worker.layout import RANDOM_KEYS, component_of, rank_of
 from ckptmatrix.worker.merging import of_rank
+from ckptmatrix.worker.words import Part
 
 if TYPE_CHECKING:
     from ckptmatrix.worker.training import Scenario
 
-_FILES = {
-    r"(pytorch_)?model(_\d+|-\d+-of-\d+)?\.(bin|safetensors)(\.index\.json)?": "model",
-    r"optimizer(_\d+)?\.bin": "optimizer",
-    r"scheduler(_\d+)?\.bin": "scheduler",
-    r"(sampler|dl_state_dict)(_\d+)?\.bin": "dataloader",
-    r"scaler\.pt": "scaler",
-    r"custom_checkpoint_\d+\.pkl": "custom",
-}
-_RANDOM = r"random_states_(\d+)\.pkl"
-_KEYS = {
-    "random_state": "rng.python",
-    "numpy_random_seed": "rng.numpy",
-    "torch_manual_seed": "rng.torch",
-    "torch_cuda_manual_seed": "rng.cuda",
-    "step": "step",
-}
 
-
-def owners(scenario: Scenario, file: str, key: str | None) -> list[str]:
+def owners(scenario: Scenario, file: str, key: str | None) -> tuple[str, ...]:
     """Components, of every process that reads the place.
 
     Args:
@@ -42,19 +26,17 @@ def owners(scenario: Scenario, file: str, key: str | None) -> list[str]:
         key: the first key in the file; None for the file as a whole.
     """
     readers = scenario.processes[1]
-    of_one = re.fullmatch(_RANDOM, file)
-    if of_one:
-        rank = int(of_one[1])
-        names = list(_KEYS.values()) if key is None else [_KEYS[key]] if key in _KEYS else []
-        return [of_rank(name, rank) for name in names] if rank < readers else []
-    return [of_rank(_owner(scenario, file), rank) for rank in range(readers)]
+    rank = rank_of(file)
+    if rank is None:
+        return tuple(of_rank(_owner(scenario, file), rank) for rank in range(readers))
+    if rank >= readers:
+        return ()
+    names = [name for name, own in RANDOM_KEYS.items() if key is None or key == own]
+    return tuple(of_rank(name, rank) for name in names)
 
 
 def _owner(scenario: Scenario, file: str) -> str:
     for pattern, component in scenario.files:
         if fnmatch.fnmatch(file, pattern):
             return component
-    for pattern, component in _FILES.items():
-        if re.fullmatch(pattern, file):
-            return component
-    return "hook_files"
+    return component_of(file) or Part.HOOK_FILES

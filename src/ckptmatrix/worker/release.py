@@ -8,13 +8,15 @@ from __future__ import annotations
 import inspect
 import platform
 import re
-from functools import lru_cache
+from functools import cache
 
 import accelerate
 import numpy
 import safetensors
 import torch
 from accelerate import Accelerator
+
+from ckptmatrix.worker.protocol import Introduction
 
 _UNUSABLE = {
     # PartialState is built twice, the second time with cpu=False, and compares the two (state.py
@@ -23,15 +25,17 @@ _UNUSABLE = {
 }
 
 
-def versions() -> dict[str, str]:
-    """Versions of what takes part in a save or a load."""
-    return {
-        "accelerate": accelerate.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": numpy.__version__,
-        "safetensors": safetensors.__version__,
-    }
+def introduction(device_name: str, warm: tuple[str, ...]) -> Introduction:
+    """Versions of what takes part in a save or a load, and what is told of the rest."""
+    return Introduction(
+        accelerate=accelerate.__version__,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        numpy=numpy.__version__,
+        safetensors=safetensors.__version__,
+        device_name=device_name,
+        warm=warm,
+    )
 
 
 def release() -> tuple[int, ...]:
@@ -39,7 +43,7 @@ def release() -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", accelerate.__version__)[:3])
 
 
-@lru_cache(maxsize=None)
+@cache
 def accepts(function: str, parameter: str) -> bool:
     """Whether `Accelerator`'s method names this parameter in its signature.
 
@@ -64,7 +68,7 @@ def unusable_on(device: str) -> str:
 
 def gpus() -> int:
     """How many GPUs are visible. torch asks the driver's monitor (NVML), so none is woken."""
-    return torch.cuda.device_count()
+    return int(torch.cuda.device_count())
 
 
 def new_accelerator(device: str, **arguments: object) -> Accelerator:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ckptmatrix.worker.components import COMPONENTS, Component, Model, Optimizer
+from ckptmatrix.worker.components import Model, Optimizer, components_with
 
 if TYPE_CHECKING:
     from ckptmatrix.worker.training import Training
@@ -99,6 +99,5 @@ def _like(tensor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
     )
 
 
-_SHARDED: dict[str, Component] = {"model": ShardedModel(), "optimizer": ShardedOptimizer()}
-SHARDED_COMPONENTS = tuple(_SHARDED.get(part.name, part) for part in COMPONENTS)
+SHARDED_COMPONENTS = components_with(ShardedModel(), ShardedOptimizer())
 """What is verified on its own in fully sharded training."""

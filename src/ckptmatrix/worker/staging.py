@@ -12,14 +12,21 @@ import os
 import random
 import signal
 import traceback
+from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection, Pipe
-from typing import Any, Callable
+from typing import Any, Generic, NoReturn, TypeVar
 
-from ckptmatrix.worker.forking import Ended, how_it_died, run_forked
+from ckptmatrix.worker.forking import how_it_died, run_forked
+from ckptmatrix.worker.protocol import Answer, NotReturned, Returned
+from ckptmatrix.worker.words import Ending
+
+A = TypeVar("A")
+P = TypeVar("P")
+Q = TypeVar("Q")
 
 
-class Stage:
+class Stage(Generic[Q, A]):
     """A prepared process; it ends when it is closed, or with this one.
 
     Args:
@@ -28,11 +35,11 @@ class Stage:
         seconds: time limit of `prepare`.
 
     Attributes:
-        ended: how `prepare` ended; `threads` if it started some.
+        ready: how `prepare` ended, and how many threads the process had then.
     """
 
     def __init__(
-        self, prepare: Callable[[], Any], serve: Callable[[Any, Any], Any], seconds: float
+        self, prepare: Callable[[], P], serve: Callable[[P, Q], A], seconds: float
     ) -> None:
         self._line, theirs = Pipe()
         self._process = os.fork()
@@ -41,17 +48,22 @@ class Stage:
             _live(prepare, serve, theirs)
         theirs.close()
         self._alive = True
-        self.ended = self._answer(seconds)
+        self.ready: Answer[int] = self._answer(seconds)
 
     @property
     def broken(self) -> bool:
         """Whether it died after it had been prepared."""
-        return self.ended.how == "returned" and not self._alive
+        return isinstance(self.ready, Returned) and not self._alive
 
-    def ask(self, request: Any, seconds: float) -> Ended:
+    @property
+    def threaded(self) -> bool:
+        """Whether it was prepared but started threads, which no fork carries over: it is over."""
+        return isinstance(self.ready, Returned) and self.ready.value > 1
+
+    def ask(self, request: Q, seconds: float) -> Answer[A]:
         """Serve a request in a child of the stage, within a time limit."""
-        if self.ended.how != "returned":
-            return self.ended
+        if isinstance(self.ready, NotReturned):
+            return self.ready
         try:
             self._line.send((request, seconds))
         except OSError:
@@ -64,45 +76,44 @@ class Stage:
             os.kill(self._process, signal.SIGKILL)
             self._died()
 
-    def _answer(self, seconds: float) -> Ended:
+    def _answer(self, seconds: float) -> Answer[Any]:
         if not self._line.poll(seconds):
             self.close()
-            return Ended("timeout", f"no answer within {seconds:g} seconds")
+            return NotReturned(Ending.TIMEOUT, f"no answer within {seconds:g} seconds")
         try:
-            return Ended(*self._line.recv())
+            answer: Answer[Any] = self._line.recv()
         except (EOFError, OSError):
             return self._died()
+        return answer
 
-    def _died(self) -> Ended:
+    def _died(self) -> NotReturned:
         self._alive = False
         self._line.close()
         _, status = os.waitpid(self._process, 0)
         return how_it_died(status)
 
 
-def _live(prepare: Callable[[], Any], serve: Callable[[Any, Any], Any], line: Connection) -> None:
-    """Never returns: the stage's whole life."""
+def _live(prepare: Callable[[], P], serve: Callable[[P, Q], A], line: Connection) -> NoReturn:
+    """The stage's whole life; never returns."""
     try:
         try:
             prepared = prepare()
         except BaseException:  # noqa: BLE001 - a child that leaves this frame would be a second parent
-            line.send(("raised", traceback.format_exc()))
-            return
-        if len(os.listdir("/proc/self/task")) > 1:
-            line.send(("threads", None))  # no fork carries them over
-            return
+            line.send(NotReturned(Ending.RAISED, traceback.format_exc()))
+            os._exit(0)
         drawn = random.getstate()
         gc.freeze()  # as in the worker: children's collectors stay off the shared pages
-        line.send(("returned", None))
-        while True:
+        threads = len(os.listdir("/proc/self/task"))
+        line.send(Returned(threads))
+        while threads == 1:
             request, seconds = line.recv()
-            line.send(tuple(run_forked(partial(_served, serve, prepared, request, drawn), seconds)))
+            line.send(run_forked(partial(_served, serve, prepared, request, drawn), seconds))
     except (EOFError, OSError):
         pass  # the worker is gone
     finally:
         os._exit(0)
 
 
-def _served(serve: Callable[[Any, Any], Any], prepared: Any, request: Any, drawn: Any) -> Any:
+def _served(serve: Callable[[P, Q], A], prepared: P, request: Q, drawn: Any) -> A:
     random.setstate(drawn)  # Python seeds its generator anew in every forked child
     return serve(prepared, request)

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import safe_open
 
+from ckptmatrix.worker import layout
 from ckptmatrix.worker.components import unwrap
-from ckptmatrix.worker.neutral import ABSENT, Neutral
+from ckptmatrix.worker.neutral import ABSENT, Leaves, Neutral
+from ckptmatrix.worker.words import Part
 
 if TYPE_CHECKING:
     from ckptmatrix.worker.training import Training
-
-_WEIGHTS = re.compile(r"^(pytorch_)?model(-\d+-of-\d+)?\.(bin|safetensors)$")
 
 _FREELY = (
     {"weights_only": False} if "weights_only" in inspect.signature(torch.load).parameters else {}
@@ -38,11 +37,11 @@ def read_weights(path: str) -> dict[str, torch.Tensor]:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
-def numbered(directory: str, pattern: str, count: int) -> dict[str, str]:
-    """Index -> path of `pattern` with `_i` put in after the first object, where there is one."""
+def numbered(directory: str, template: str, count: int) -> dict[str, str]:
+    """Index -> path by a template of `layout`, where there is one."""
     found = {}
     for index in range(count):
-        path = os.path.join(directory, pattern.format(f"_{index}" if index else ""))
+        path = os.path.join(directory, template.format(f"_{index}" if index else ""))
         if os.path.exists(path):
             found[str(index)] = path
     return found
@@ -52,57 +51,52 @@ def stored(training: Training, directory: str) -> dict[str, Any]:
     """Component name -> value as it lies in the files of a plain `save_state`, or `ABSENT`."""
     rank = training.accelerator.process_index
     states: dict[str, Any] = {}
-    path = os.path.join(directory, f"random_states_{rank}.pkl")
+    path = os.path.join(directory, layout.random_file(rank))
     if os.path.exists(path):
         states = read(path)
-    models = {
-        index: read(path)
-        for index, path in numbered(directory, "pytorch_model{}.bin", len(training.models)).items()
-    }
-    weights = numbered(directory, "model{}.safetensors", len(training.models))
+
+    def listed(template: str, objects: list[Any]) -> dict[str, Any]:
+        return {i: read(path) for i, path in numbered(directory, template, len(objects)).items()}
+
+    models = listed(layout.PICKLED_WEIGHTS, training.models)
+    weights = numbered(directory, layout.SAFE_WEIGHTS, len(training.models))
     models.update({index: read_weights(path) for index, path in weights.items()})
-
-    def listed(pattern: str, count: int) -> Any:
-        return {i: read(path) for i, path in numbered(directory, pattern, count).items()} or ABSENT
-
-    scaler = os.path.join(directory, "scaler.pt")
-    custom = {
-        str(index): read(os.path.join(directory, f"custom_checkpoint_{index}.pkl"))
-        for index in range(len(training.custom))
-        if os.path.exists(os.path.join(directory, f"custom_checkpoint_{index}.pkl"))
-    }
+    scaler = os.path.join(directory, layout.SCALER)
+    custom = {}
+    for index in range(len(training.custom)):
+        path = os.path.join(directory, layout.custom_file(index))
+        if os.path.exists(path):
+            custom[str(index)] = read(path)
     return {
-        "model": models or ABSENT,
-        "optimizer": listed("optimizer{}.bin", len(training.optimizers)),
-        "scheduler": listed("scheduler{}.bin", len(training.schedulers)),
-        "scaler": read(scaler) if os.path.exists(scaler) else ABSENT,
-        "rng.python": states.get("random_state", ABSENT),
-        "rng.numpy": states.get("numpy_random_seed", ABSENT),
-        "rng.torch": states.get("torch_manual_seed", ABSENT),
-        "rng.cuda": states.get("torch_cuda_manual_seed", ABSENT),
-        "step": states.get("step", ABSENT),
-        "custom": custom or ABSENT,
+        Part.MODEL: models or ABSENT,
+        Part.OPTIMIZER: listed(layout.OPTIMIZER, training.optimizers) or ABSENT,
+        Part.SCHEDULER: listed(layout.SCHEDULER, training.schedulers) or ABSENT,
+        Part.SCALER: read(scaler) if os.path.exists(scaler) else ABSENT,
+        **{name: states.get(key, ABSENT) for name, key in layout.RANDOM_KEYS.items()},
+        Part.CUSTOM: custom or ABSENT,
     }
 
 
-def unsaved(training: Training, captured: Neutral, values: dict[str, Any]) -> dict[str, list[str]]:
+def unsaved(
+    training: Training, captured: Neutral, values: dict[str, Any]
+) -> dict[str, tuple[str, ...]]:
     """Component -> paths of captured leaves that are not in the files, or lie there otherwise.
 
     A name that shares its tensor with a stored name counts as stored: both can be had back.
     """
-    missing: dict[str, list[str]] = {}
+    missing: dict[str, tuple[str, ...]] = {}
     for name, leaves in captured.all_leaves().items():
         value = values.get(name, ABSENT)
-        found = {} if value is ABSENT else Neutral.of({name: value}).leaves(name)
+        found: Leaves = {} if value is ABSENT else Neutral.of({name: value}).leaves(name)
         paths = [path for path, leaf in leaves.items() if found.get(path) != leaf]
-        if name == "model":
+        if name == Part.MODEL:
             paths = [path for path in paths if not _twin_stored(path, training, leaves, found)]
         if paths:
-            missing[name] = paths
+            missing[name] = tuple(paths)
     return missing
 
 
-def _twin_stored(path: str, training: Training, leaves: dict, found: dict) -> bool:
+def _twin_stored(path: str, training: Training, leaves: Leaves, found: Leaves) -> bool:
     return any(
         found.get(twin) == leaves[path] for twin in _twins(training).get(path, ()) if twin != path
     )
@@ -110,7 +104,7 @@ def _twin_stored(path: str, training: Training, leaves: dict, found: dict) -> bo
 
 def _twins(training: Training) -> dict[str, list[str]]:
     """Path of a model tensor -> paths of the tensors that are the very same memory."""
-    groups: dict[tuple, list[str]] = defaultdict(list)
+    groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for index, model in enumerate(training.models):
         for name, tensor in unwrap(model).state_dict(keep_vars=True).items():
             if isinstance(tensor, torch.Tensor) and tensor.numel():
@@ -119,14 +113,14 @@ def _twins(training: Training) -> dict[str, list[str]]:
     return {path: group for group in groups.values() if len(group) > 1 for path in group}
 
 
-def tied(training: Training, keys: dict[str, list[str]]) -> dict[str, str]:
+def tied(training: Training, keys: dict[str, tuple[str, ...]]) -> dict[str, str]:
     """Weight of the first model that the files leave out -> a stored one that is the same memory.
 
     Args:
         training: what was saved.
-        keys: file -> names in it, as `describe` tells them.
+        keys: file -> names in it, as `describe` gives them.
     """
-    weights = [names for path, names in keys.items() if _WEIGHTS.search(path)]
+    weights = [names for path, names in keys.items() if layout.is_weights_of_first(path)]
     there = {name for names in weights for name in names}
     found = {}
     for path, twins in _twins(training).items():
@@ -138,7 +132,7 @@ def tied(training: Training, keys: dict[str, list[str]]) -> dict[str, str]:
     return found
 
 
-def describe(directory: str) -> tuple[dict[str, int], dict[str, list[str]]]:
+def describe(directory: str) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:
     """Files of a checkpoint: relative path -> size in bytes, and -> top-level keys."""
     sizes, keys = {}, {}
     for folder, _, names in os.walk(directory):
@@ -150,13 +144,13 @@ def describe(directory: str) -> tuple[dict[str, int], dict[str, list[str]]]:
     return sizes, {path: found for path, found in keys.items() if found}
 
 
-def _keys(path: str) -> list[str]:
+def _keys(path: str) -> tuple[str, ...]:
     if path.endswith(".safetensors"):
-        return sorted(read_weights(path)) if is_safetensors(path) else ["(a torch zip)"]
+        return tuple(sorted(read_weights(path))) if is_safetensors(path) else ("(a torch zip)",)
     if path.endswith((".bin", ".pkl", ".pt")):
         value = read(path)
-        return [str(key) for key in value] if isinstance(value, dict) else []
-    return []
+        return tuple(map(str, value)) if isinstance(value, dict) else ()
+    return ()
 
 
 def is_safetensors(path: str) -> bool:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 import random
-from typing import Any, Callable
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
 
 from ckptmatrix.worker.components import COMPONENTS, Component
+from ckptmatrix.worker.protocol import Step
+from ckptmatrix.worker.words import Part
 
 
 class Training:
@@ -25,6 +29,7 @@ class Training:
         custom: objects registered with `register_for_checkpointing`.
         hooked: state that the script's own hooks save and load; plain values, changed in place.
         recorded: what `record` has recorded so far.
+        extra: whatever else a scenario keeps with it, by attribute.
         device: `cpu` or `cuda`.
     """
 
@@ -44,8 +49,9 @@ class Training:
         self.dataloaders = list(dataloaders)
         self.custom = list(custom)
         self.hooked: dict[str, Any] = {}
-        self.recorded: list[dict[str, Any]] = []
-        self.device = accelerator.device.type
+        self.recorded: list[Step] = []
+        self.extra = SimpleNamespace()
+        self.device: str = accelerator.device.type
 
 
 class UnsupportedError(Exception):
@@ -112,7 +118,7 @@ class Scenario:
         """The training up to the save: one epoch."""
         self.epoch(training)
 
-    def after(self, training: Training) -> list[dict[str, Any]]:
+    def after(self, training: Training) -> list[Step]:
         """The training after the save or the load, recorded: one more epoch."""
         return self.epoch(training)
 
@@ -134,11 +140,11 @@ class Scenario:
 
         return stored(training, directory)
 
-    def epoch(self, training: Training) -> list[dict[str, Any]]:
+    def epoch(self, training: Training) -> list[Step]:
         """One pass over the first dataloader; a record for each step."""
         return [self.step(training, batch) for batch in training.dataloaders[0]]
 
-    def step(self, training: Training, batch: Any) -> dict[str, Any]:
+    def step(self, training: Training, batch: Any) -> Step:
         """One optimisation step, and what is recorded of it."""
         loss = self.loss(training, batch)
         training.accelerator.backward(loss)
@@ -151,7 +157,7 @@ class Scenario:
         return record(training, loss, batch[0])
 
 
-def record(training: Training, loss: torch.Tensor, ids: torch.Tensor) -> dict[str, Any]:
+def record(training: Training, loss: torch.Tensor, ids: torch.Tensor) -> Step:
     """What the resume trace compares, in the order in which a difference is named.
 
     The draws advance the generators a little, in the reference as well.
@@ -165,9 +171,9 @@ def record(training: Training, loss: torch.Tensor, ids: torch.Tensor) -> dict[st
             for group in optimizer.param_groups
         ],
         "synced": bool(getattr(training.accelerator, "sync_gradients", True)),
-        "rng.python": random.random().hex(),
-        "rng.numpy": float(np.random.random_sample()).hex(),
-        "rng.torch": float(torch.rand((), device="cpu")).hex(),
+        Part.PYTHON_RANDOM.value: random.random().hex(),
+        Part.NUMPY_RANDOM.value: float(np.random.random_sample()).hex(),
+        Part.TORCH_RANDOM.value: float(torch.rand((), device="cpu")).hex(),
     }
     training.recorded.append(found)
     return found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any
 
 from ckptmatrix.worker import stored
 from ckptmatrix.worker.finding import find_scenario
 from ckptmatrix.worker.launching import Ranks
 from ckptmatrix.worker.merging import of_rank
 from ckptmatrix.worker.neutral import Neutral
+from ckptmatrix.worker.protocol import Saved, SaveFailed, Unsupported, Write, WriteAnswer
 from ckptmatrix.worker.release import unusable_on
 from ckptmatrix.worker.training import Scenario, Training, UnsupportedError, seed_everything
 
@@ -43,33 +43,24 @@ def build(
     return training
 
 
-def write(request: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
+def write(request: Write, ranks: Ranks) -> WriteAnswer:
     """Train, capture, save, and train on: what one process does of it.
 
-    Args:
-        request: `scenario` (`module:object`), `device`, and `target`, an empty directory; `seed`,
-            if it shall be another run than the usual one.
-        ranks: the processes of the training.
+    `truth.json` and `truth.safetensors` come to lie beside the checkpoint, those of rank 1 as
+    `truth@1`.
 
-    Returns:
-        `status` (`written`, `unsupported`, `failed`), `reason`, and when written: `directory` (its
-        name below the target), `files`, `keys`, `hashes`, `unsaved`, `tied` (weight that the files
-        left out -> the one it shares its memory with), `digest` of the neutral state, and `trace`,
-        the training after the save. `truth.json` and `truth.safetensors` lie beside
-        the checkpoint, those of rank 1 as `truth@1`.
+    Raises:
+        RuntimeError: what was built is something else, or saving changed the training.
     """
-    scenario, device, target = (
-        find_scenario(request["scenario"]),
-        request["device"],
-        request["target"],
-    )
+    scenario, device, target = find_scenario(request.scenario), request.device, request.target
     reason = unusable_on(device) or scenario.unsupported(device)
     if reason:
-        return {"status": "unsupported", "reason": reason}
+        return Unsupported(reason)
+    seed = WRITER_SEED if request.seed is None else request.seed
     try:
-        training = build(scenario, device, request.get("seed", WRITER_SEED), ranks)
+        training = build(scenario, device, seed, ranks)
     except UnsupportedError as error:
-        return {"status": "unsupported", "reason": str(error)}
+        return Unsupported(str(error))
     scenario.before(training)
     truth = capture(scenario, training)
     directory, reason = "", ""
@@ -78,25 +69,23 @@ def write(request: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - whatever save_state raises is the outcome to record
         reason = f"save_state raised {type(error).__name__}: {error}"
     if ranks.any(bool(reason)):
-        return {"status": "failed", "reason": reason or "save_state raised in another process"}
+        return SaveFailed(reason or "save_state raised in another process")
     if capture(scenario, training).all_leaves() != truth.all_leaves():
         raise RuntimeError("saving changed the training state")
     truth.save(truth_stem(target, ranks.rank))
     ranks.any(False)  # from here on every rank's files are there
     stems = [truth_stem(target, rank) for rank in range(ranks.count)]
     sizes, keys = stored.describe(directory)
-    return {
-        "status": "written",
-        "reason": "",
-        "directory": os.path.relpath(directory, target),
-        "files": sizes,
-        "keys": keys,
-        "hashes": {path: digest_of(os.path.join(directory, path)) for path in sizes},
-        "unsaved": stored.unsaved(training, truth, scenario.stored(training, directory)),
-        "tied": stored.tied(training, keys),
-        "digest": digest_of(*(stem + end for stem in stems for end in (".json", ".safetensors"))),
-        "trace": scenario.after(training),
-    }
+    return Saved(
+        directory=os.path.relpath(directory, target),
+        files=sizes,
+        keys=keys,
+        hashes={path: digest_of(os.path.join(directory, path)) for path in sizes},
+        unsaved=stored.unsaved(training, truth, scenario.stored(training, directory)),
+        tied=stored.tied(training, keys),
+        digest=digest_of(*(stem + end for stem in stems for end in (".json", ".safetensors"))),
+        trace=tuple(scenario.after(training)),
+    )
 
 
 def truth_stem(place: str, rank: int) -> str:

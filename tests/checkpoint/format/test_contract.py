@@ -28,12 +28,11 @@ from ckptmatrix.checkpoint.format.names import (
 )
 from ckptmatrix.checkpoint.format.random_states import RandomKey
 from ckptmatrix.checkpoint.format.safety import HARMLESS
+from ckptmatrix.worker import layout
 from tests.support.places import ROOT
 
 SOURCE = ROOT / "src" / "ckptmatrix"
 RESUME = SOURCE / "resume.py"
-OWNERSHIP = SOURCE / "worker" / "ownership.py"
-STORED = SOURCE / "worker" / "stored.py"
 
 INDICES = (0, 1, 12)
 REPAIRED = (*PICKLED_STATES, FileKind.RANDOM_STATES, FileKind.CUSTOM)
@@ -64,7 +63,8 @@ def literals(path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             aside.update(map(id, node.values))
-            yield "".join(v.value if isinstance(v, ast.Constant) else "{}" for v in node.values)
+            parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+            yield "".join(map(str, parts))
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and id(node) not in aside and isinstance(node.value, str):
             yield node.value
@@ -80,13 +80,8 @@ NAMED = {
         "custom_checkpoint",
     },
     "worker/exercising.py": {"model", "optimizer", "scheduler", "random_states"},
-    "worker/stored.py": {
-        *("model", "pytorch_model", "optimizer", "scheduler", "scaler", "random_states"),
-        "custom_checkpoint",
-    },
+    "worker/layout.py": {kind.stem for kind in FileKind},
     "worker/scenarios/bin_weights.py": {"pytorch_model"},
-    "worker/scenarios/gpu_written.py": {"random_states"},
-    "worker/scenarios/mid_epoch_stateful.py": {"dl_state_dict"},
     "worker/scenarios/stale_files.py": {"model", "pytorch_model"},
     "knowledge/causes/rank_states_missing.py": {"random_states"},
     "knowledge/causes/scaler_not_saved.py": {"scaler"},
@@ -241,41 +236,38 @@ def test_resume_allows_what_is_harmless_and_no_more() -> None:
 
 
 def test_the_worker_knows_whose_file_it_is() -> None:
-    owners = constant(OWNERSHIP, "_FILES")
-
-    def owner(name: str) -> str | None:
-        return next((c for pattern, c in owners.items() if re.fullmatch(pattern, name)), None)
-
     for kind, index in product(FileKind, INDICES):
-        assert owner(kind.file(index)) == (kind.component or None), kind
+        assert layout.component_of(kind.file(index)) == kind.component, kind
     for name in ("model-00001-of-00002.safetensors", "pytorch_model-00001-of-00002.bin"):
         assert is_shard(name)
-        assert owner(name) == "model"
+        assert layout.component_of(name) == FileKind.MODEL_BIN.component
+        assert layout.is_weights_of_first(name)
     for name in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
         assert weights_file(name) is not None
-        assert owner(name) == "model"
-    assert set(owners.values()) == {kind.component for kind in FileKind} - {""}
+        assert layout.component_of(name) == FileKind.MODEL_BIN.component
 
 
-def test_the_worker_knows_whose_random_states_they_are() -> None:
-    pattern = constant(OWNERSHIP, "_RANDOM")
-    for rank in INDICES:
-        match = re.fullmatch(pattern, FileKind.RANDOM_STATES.file(rank))
-        assert match is not None
-        assert int(match[1]) == rank
-    assert constant(OWNERSHIP, "_KEYS") == {key.value: key.component for key in RandomKey}
+def test_the_worker_names_files_alike() -> None:
+    templates = {
+        FileKind.MODEL_BIN: layout.PICKLED_WEIGHTS,
+        FileKind.MODEL_SAFETENSORS: layout.SAFE_WEIGHTS,
+        FileKind.OPTIMIZER: layout.OPTIMIZER,
+        FileKind.SCHEDULER: layout.SCHEDULER,
+        FileKind.SAMPLER: layout.SAMPLER,
+        FileKind.DATALOADER: layout.POSITION,
+        FileKind.SCALER: layout.SCALER,
+    }
+    for index in INDICES:
+        names = {kind: t.format(f"_{index}" if index else "") for kind, t in templates.items()}
+        names[FileKind.CUSTOM] = layout.custom_file(index)
+        names[FileKind.RANDOM_STATES] = layout.random_file(index)
+        assert names == {kind: kind.file(index) for kind in FileKind}
+        assert layout.rank_of(layout.random_file(index)) == index
 
 
-def test_the_worker_reads_the_same_keys_back() -> None:
-    """`stored` asks for each component by `states.get(KEY, ABSENT)`."""
-    found = {}
-    for node in ast.walk(ast.parse(STORED.read_text("utf-8"))):
-        if isinstance(node, ast.Dict):
-            for component, value in zip(node.keys, node.values, strict=True):
-                if isinstance(value, ast.Call) and ast.unparse(value.func) == "states.get":
-                    assert component is not None
-                    found[ast.literal_eval(component)] = ast.literal_eval(value.args[0])
-    assert found == {key.component: key.value for key in RandomKey}
+def test_the_worker_knows_the_same_keys() -> None:
+    keys = {str(part): key for part, key in layout.RANDOM_KEYS.items()}
+    assert keys == {key.component: key.value for key in RandomKey}
 
 
 @pytest.mark.parametrize("kind", FileKind)

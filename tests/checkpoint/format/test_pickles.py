@@ -4,6 +4,8 @@ import pickle
 import pickletools
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -37,7 +39,7 @@ PLAIN = st.recursive(
 )
 
 
-def _materialised(value):
+def _materialised(value: object) -> Any:
     """The plain Python value that a followed structure stands for."""
     if isinstance(value, Items):
         return {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}[value.kind](
@@ -55,7 +57,7 @@ def _materialised(value):
 
 @settings(deadline=None)
 @given(PLAIN, st.integers(0, pickle.HIGHEST_PROTOCOL))
-def test_plain_values_come_out_as_they_went_in(value, protocol):
+def test_plain_values_come_out_as_they_went_in(value: object, protocol: int) -> None:
     structure = read_pickle(pickle.dumps(value, protocol))
     assert structure.problem == ""
     assert _materialised(structure.value) == value
@@ -63,7 +65,7 @@ def test_plain_values_come_out_as_they_went_in(value, protocol):
 
 @settings(deadline=None)
 @given(st.binary(max_size=300))
-def test_any_bytes_are_survived(data):
+def test_any_bytes_are_survived(data: bytes) -> None:
     read_pickle(data)
     read_pickle(data + b".")
 
@@ -73,14 +75,14 @@ _OPCODES = st.sampled_from([op.code.encode("latin-1") for op in pickletools.opco
 
 @settings(deadline=None)
 @given(st.lists(st.one_of(_OPCODES, st.binary(max_size=3)), max_size=60))
-def test_any_opcodes_are_survived(parts):
+def test_any_opcodes_are_survived(parts: list[bytes]) -> None:
     structure = read_pickle(b"".join(parts) + b".")
     rate_globals(structure.globals)
 
 
 @settings(deadline=None)
 @given(st.data())
-def test_any_damage_to_a_real_pickle_is_survived(data):
+def test_any_damage_to_a_real_pickle_is_survived(data: st.DataObject) -> None:
     whole = pickle.dumps({"step": 3, "list": [1, 2, (3, "x")], "f": len}, 2)
     at = data.draw(st.integers(0, len(whole) - 1))
     byte = data.draw(st.integers(0, 255))
@@ -89,14 +91,14 @@ def test_any_damage_to_a_real_pickle_is_survived(data):
 
 
 class _Evil:
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
         import os
 
         return os.system, ("touch /tmp/ckptmatrix-was-here",)
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_call_stays_a_call_and_is_rated(protocol):
+def test_a_call_stays_a_call_and_is_rated(protocol: int) -> None:
     structure = read_pickle(pickle.dumps({"step": 1, "x": _Evil()}, protocol))
     made = get(structure.value, "x")
     assert isinstance(made, InertCall)
@@ -104,19 +106,19 @@ def test_a_call_stays_a_call_and_is_rated(protocol):
     assert set(rate_globals(structure.globals).values()) == {"dangerous"}
 
 
-def test_names_seen_before_a_break_are_kept():
+def test_names_seen_before_a_break_are_kept() -> None:
     whole = pickle.dumps(_Evil(), 2)
     structure = read_pickle(whole[:-3] + b"\xff")
     assert structure.problem
     assert "dangerous" in rate_globals(structure.globals).values()
 
 
-def test_names_computed_on_the_stack_are_dangerous():
+def test_names_computed_on_the_stack_are_dangerous() -> None:
     structure = read_pickle(b"\x80\x04(lK\x01\x93.")
     assert set(rate_globals(structure.globals).values()) <= {"dangerous"}
 
 
-def test_ratings():
+def test_ratings() -> None:
     names = (("builtins", "eval"), ("train", "MyConfig"), ("torch._utils", "_rebuild_tensor_v2"))
     assert rate_globals(names) == {
         "builtins.eval": "dangerous",
@@ -125,7 +127,7 @@ def test_ratings():
     }
 
 
-def test_a_name_with_a_line_break_cannot_hide():
+def test_a_name_with_a_line_break_cannot_hide() -> None:
     rated = rate_globals((("os\nx", "system"), ("os", "system")))
     assert set(rated.values()) == {"dangerous"}
 
@@ -153,7 +155,7 @@ print(len(keys_of(structure.value)), len(tensors_of(structure.value, 3)))
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_bombs_stay_within_a_gigabyte(name):
+def test_bombs_stay_within_a_gigabyte(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _PROBE], input=BOMBS[name], capture_output=True, check=False
     )
@@ -161,12 +163,12 @@ def test_bombs_stay_within_a_gigabyte(name):
     assert done.stdout.decode().strip() == "0 0"
 
 
-def test_too_many_opcodes_are_said():
+def test_too_many_opcodes_are_said() -> None:
     structure = read_pickle(b"}" * (OPCODE_LIMIT + 1) + b".")
     assert "opcodes" in structure.problem
 
 
-def test_keys_and_lookup():
+def test_keys_and_lookup() -> None:
     structure = read_pickle(pickle.dumps({"a": 1, "b": {"c": 2}, 3: 4}, 2))
     assert keys_of(structure.value) == ("a", "b")
     assert get(get(structure.value, "b"), "c") == 2

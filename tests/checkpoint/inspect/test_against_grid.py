@@ -16,7 +16,7 @@ import pytest
 from ckptmatrix.checkpoint.inspect.facts import Facts
 from ckptmatrix.checkpoint.inspect.gathering import gather
 from ckptmatrix.checkpoint.inspect.prediction import Prediction, predict
-from ckptmatrix.model import CellRecord, CheckpointRecord, Matrix, Status, Verdict
+from ckptmatrix.model import CellRecord, CheckpointRecord, Matrix, Status, Treatment, Verdict
 from ckptmatrix.results.report import read_matrix
 from tests.support.places import BY_TRAINING_STACK, FIXTURES, SAMPLE, fixture_of, of_the_run
 
@@ -102,12 +102,13 @@ def _components(found: dict[str, Verdict], left_out: set[str]) -> dict[str, str]
 
 def _agrees(cell: CellRecord, predicted: Prediction, facts: Facts) -> bool:
     failed = cell.status is Status.FAILED
+    error = cell.error.type if cell.error else ""
     safe = any(model.format == "safetensors" for model in facts.models)
-    if failed and cell.scenario in ALIASED and safe and cell.error.type == "RuntimeError":
+    if failed and cell.scenario in ALIASED and safe and error == "RuntimeError":
         return True
     if failed:
         raised = predicted.raises.partition(":")[0].rpartition(".")[2]
-        if not raised or not cell.error.type.endswith(raised):
+        if not raised or not error.endswith(raised):
             return False
     left_out = set(UNDECIDED.get(cell.scenario, ()))
     if cell.components.get("rng.cuda") is Verdict.ABSENT:
@@ -167,7 +168,7 @@ def run() -> Matrix:
     return read_matrix(path)
 
 
-def test_every_fixture_is_read_as_was_measured(run):
+def test_every_fixture_is_read_as_was_measured(run: Matrix) -> None:
     if not list(FIXTURES.glob("*/*/manifest.json")):
         pytest.skip("no fixtures")
     compared, wrong = disagreements(run, fixture_of)
@@ -176,7 +177,7 @@ def test_every_fixture_is_read_as_was_measured(run):
 
 
 @pytest.mark.environments
-def test_every_checkpoint_of_a_run_is_read_as_was_measured(run):
+def test_every_checkpoint_of_a_run_is_read_as_was_measured(run: Matrix) -> None:
     compared, wrong = disagreements(run, of_the_run)
     if compared == 0:
         pytest.skip("the checkpoints of this run are not on this machine")
@@ -192,7 +193,9 @@ EXCLUSIONS = [
 
 @pytest.mark.environments
 @pytest.mark.parametrize(("listed", "scenario"), EXCLUSIONS)
-def test_no_scenario_is_excluded_without_need(listed, scenario, run, monkeypatch):
+def test_no_scenario_is_excluded_without_need(
+    listed: dict[str, object], scenario: str, run: Matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without its exclusion, some cell of it must come out otherwise than predicted."""
     cells = tuple(cell for cell in run.cells if cell.scenario == scenario)
     monkeypatch.delitem(listed, scenario)
@@ -202,13 +205,15 @@ def test_no_scenario_is_excluded_without_need(listed, scenario, run, monkeypatch
     assert wrong != []
 
 
-def test_a_wrong_prediction_would_be_noticed():
+def test_a_wrong_prediction_would_be_noticed() -> None:
     """The comparison itself: the same cell, measured otherwise, is a disagreement."""
     facts = gather(BY_TRAINING_STACK / "lora-000030-state")
     predicted = predict(facts, "1.15.0", "2.13.0", "1.26.4")
     ends = ("accelerate-0.33.0+torch2.4-np1", "accelerate-1.15.0+torch2.13-np1", "kohya-lora")
-    cell = CellRecord(*ends, "accelerate", "as-saved", Status.EXACT, dict(predicted.components))
+    cell = CellRecord(
+        *ends, "accelerate", Treatment.AS_SAVED, Status.EXACT, dict(predicted.components)
+    )
     assert _agrees(cell, predicted, facts)
     lost = {**predicted.components, "step": Verdict.LOST}
-    other = CellRecord(*ends, "accelerate", "as-saved", Status.DEGRADED, lost)
+    other = CellRecord(*ends, "accelerate", Treatment.AS_SAVED, Status.DEGRADED, lost)
     assert not _agrees(other, predicted, facts)

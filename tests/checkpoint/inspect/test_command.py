@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,14 +13,14 @@ from tests.support.places import BY_TRAINING_STACK, LORA
 from tests.support.torch_files import torch_zip
 
 
-def _run(*arguments):
+def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "ckptmatrix", "inspect", *map(str, arguments)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
-def test_one_directory_in_words():
+def test_one_directory_in_words() -> None:
     done = _run(LORA)
     assert done.returncode == 0
     for word in (
@@ -29,7 +30,7 @@ def test_one_directory_in_words():
         assert word in " ".join(done.stdout.split())
 
 
-def test_one_directory_as_json():
+def test_one_directory_as_json() -> None:
     value = json.loads(_run(LORA, "--json").stdout)["checkpoints"][0]
     assert value["writer"]["accelerate"] == ">=0.32.0,<1.5.0"
     assert value["stack"]["id"] == "kohya-network"
@@ -37,7 +38,7 @@ def test_one_directory_as_json():
     assert {"exact", "degraded", "failed"} <= {box["status"] for box in value["outlook"]}
 
 
-def test_a_folder_of_many_is_a_table_newest_first(tmp_path):
+def test_a_folder_of_many_is_a_table_newest_first(tmp_path: Path) -> None:
     for age, name in enumerate(("one-new", "two-middle", "three-old")):
         copy = shutil.copytree(LORA, tmp_path / name)
         for file in os.scandir(copy):
@@ -62,26 +63,26 @@ def test_a_folder_of_many_is_a_table_newest_first(tmp_path):
         ("accelerate==x torch==2 numpy==1", 2, "no version"),
     ],
 )
-def test_one_environment(reader, code, word):
+def test_one_environment(reader: str, code: int, word: str) -> None:
     done = _run(LORA, "--reader", reader)
     assert done.returncode == code
     assert word in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_wrong_use():
+def test_wrong_use() -> None:
     done = _run(BY_TRAINING_STACK / "nothing")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
 
-def test_something_that_is_no_checkpoint(tmp_path):
+def test_something_that_is_no_checkpoint(tmp_path: Path) -> None:
     done = _run(tmp_path)
     assert done.returncode == 1
     assert "unknown" in done.stdout
 
 
-def test_a_dangerous_pickle_exits_with_1(tmp_path):
+def test_a_dangerous_pickle_exits_with_1(tmp_path: Path) -> None:
     copy = shutil.copytree(LORA, tmp_path / "state")
     (tmp_path / "state" / "scheduler.bin").write_bytes(torch_zip(b"\x80\x02cos\nsystem\n)R."))
     done = _run(copy)
@@ -89,7 +90,7 @@ def test_a_dangerous_pickle_exits_with_1(tmp_path):
     assert "dangerous: os.system" in done.stdout
 
 
-def test_names_cannot_speak_to_the_terminal(tmp_path):
+def test_names_cannot_speak_to_the_terminal(tmp_path: Path) -> None:
     copy = tmp_path / "\x1b]0;owned\x07-state"
     shutil.copytree(LORA, copy)
     (copy / "\x1b[2J.bin").write_bytes(b"x")

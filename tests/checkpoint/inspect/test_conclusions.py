@@ -12,8 +12,8 @@ from packaging.specifiers import SpecifierSet
 from ckptmatrix.checkpoint.inspect.gathering import gather
 from ckptmatrix.checkpoint.inspect.inspection import as_json, inspect, oddities
 from ckptmatrix.checkpoint.inspect.outlook import NUMPY_STARTS, TORCH_STARTS, alike, outlook
-from ckptmatrix.checkpoint.inspect.prediction import predict
-from ckptmatrix.checkpoint.inspect.provenance import Observation, range_of
+from ckptmatrix.checkpoint.inspect.prediction import Prediction, predict
+from ckptmatrix.checkpoint.inspect.provenance import About, Observation, range_of
 from ckptmatrix.knowledge import releases
 from tests.support.places import BY_TRAINING_STACK, LORA
 
@@ -37,23 +37,25 @@ RNG = {"rng.python", "rng.numpy", "rng.torch"}
         (LORA, "0.33.0", "2.4.1", "1.26.4"),
     ],
 )
-def test_the_true_writer_lies_in_the_range_found(directory, accelerate, torch, numpy):
+def test_the_true_writer_lies_in_the_range_found(
+    directory: Path, accelerate: str, torch: str, numpy: str
+) -> None:
     one = inspect(directory)
-    true = {"accelerate": accelerate, "torch": torch, "numpy": numpy}
+    true = {About.ACCELERATE: accelerate, About.TORCH: torch, About.NUMPY: numpy}
     for package, version in true.items():
         assert version in SpecifierSet(one.range(package))
         assert one.range(package)
     # A range that holds everything would be no finding.
-    assert "0.6.0" not in SpecifierSet(one.range("accelerate")) or directory == OLD
+    assert "0.6.0" not in SpecifierSet(one.range(About.ACCELERATE)) or directory == OLD
 
 
-def test_contradicting_evidence_is_said():
-    both = (Observation("torch", ">=2.7", "a"), Observation("torch", "<2.1", "b"))
-    assert range_of(both, "torch") == "contradictory"
-    assert range_of((), "torch") == ""
+def test_contradicting_evidence_is_said() -> None:
+    both = (Observation(About.TORCH, ">=2.7", "a"), Observation(About.TORCH, "<2.1", "b"))
+    assert range_of(both, About.TORCH) == "contradictory"
+    assert range_of((), About.TORCH) == ""
 
 
-def _lost(outcome):
+def _lost(outcome: Prediction) -> set[str]:
     return {name for name, verdict in outcome.components.items() if verdict == "lost"}
 
 
@@ -75,7 +77,9 @@ def _lost(outcome):
         (("0.15.0", "2.4.1", "1.26.4"), "unsupported", "", set()),
     ],
 )
-def test_the_founding_directory_everywhere(reader, status, raises, lost):
+def test_the_founding_directory_everywhere(
+    reader: tuple[str, str, str], status: str, raises: str, lost: set[str]
+) -> None:
     outcome = predict(gather(LORA), *reader)
     assert outcome.status == status
     assert outcome.raises.startswith(raises)
@@ -85,20 +89,20 @@ def test_the_founding_directory_everywhere(reader, status, raises, lost):
         assert outcome.reason
 
 
-def test_what_is_loaded_before_it_raises():
+def test_what_is_loaded_before_it_raises() -> None:
     outcome = predict(gather(LORA), "0.33.0", "2.13.0", "1.26.4")
     restored = {name for name, verdict in outcome.components.items() if verdict == "restored"}
     assert {"model", "optimizer", "scheduler"} <= restored
     assert _lost(outcome) == RNG | {"step"}
 
 
-def test_a_file_without_step():
+def test_a_file_without_step() -> None:
     assert predict(gather(MIDDLE), "0.33.0", "2.4.1", "1.26.4").raises == "KeyError: 'step'"
     later = predict(gather(MIDDLE), "0.34.2", "2.4.1", "1.26.4")
     assert (later.status, later.components["step"]) == ("exact", "unsaved")
 
 
-def test_a_scheduler_that_was_never_saved():
+def test_a_scheduler_that_was_never_saved() -> None:
     facts = gather(OLD)
     assert predict(facts, "0.14.0", "2.4.1", "1.26.4").components["scheduler"] == "unsaved"
     assert predict(facts, "0.31.0", "2.4.1", "1.26.4").raises.startswith("FileNotFoundError")
@@ -115,7 +119,7 @@ def test_a_scheduler_that_was_never_saved():
     ],
 )
 @pytest.mark.parametrize("kept", [0, 200])
-def test_damage_is_predicted(tmp_path, name, status, kept):
+def test_damage_is_predicted(tmp_path: Path, name: str, status: str, kept: int) -> None:
     copy = Path(shutil.copytree(NEW, tmp_path / "state"))
     (copy / name).write_bytes((copy / name).read_bytes()[:kept])
     outcome = predict(gather(copy), "1.15.0", "2.13.0", "2.4.1")
@@ -123,19 +127,19 @@ def test_damage_is_predicted(tmp_path, name, status, kept):
     assert name in outcome.reason
 
 
-def test_random_states_missing_for_a_later_rank(tmp_path):
+def test_random_states_missing_for_a_later_rank(tmp_path: Path) -> None:
     copy = Path(shutil.copytree(NEW, tmp_path / "state"))
     shutil.copy(copy / "random_states_0.pkl", copy / "random_states_2.pkl")
     assert predict(gather(copy), "1.15.0", "2.13.0", "2.4.1").status == "degraded"
 
 
-def test_every_change_of_a_release_is_a_difference():
+def test_every_change_of_a_release_is_a_difference() -> None:
     described = [releases.ACCELERATE.at(str(start)) for start in releases.ACCELERATE.starts]
     assert all(one != other for one, other in pairwise(described))
 
 
 @pytest.mark.parametrize("directory", [OLD, MIDDLE, NEW, LORA])
-def test_the_outlook_says_what_each_environment_would(directory):
+def test_the_outlook_says_what_each_environment_would(directory: Path) -> None:
     """Each environment lies in exactly one box, and the box says the same as asking directly."""
     facts = gather(directory)
     boxes = outlook(facts)
@@ -152,11 +156,11 @@ def test_the_outlook_says_what_each_environment_would(directory):
                 assert alike(inside[0].outcome, predict(facts, release, torch, numpy))
 
 
-def _holds(span, version):
+def _holds(span: object, version: str) -> bool:
     return str(span) == "any" or version in SpecifierSet(str(span))
 
 
-def test_odd_ones_are_marked(tmp_path):
+def test_odd_ones_are_marked(tmp_path: Path) -> None:
     names = [f"x-{n:06d}-state" for n in range(1, 5)]
     for name in names:
         shutil.copytree(LORA, tmp_path / name)
@@ -169,7 +173,7 @@ def test_odd_ones_are_marked(tmp_path):
     assert "optimizer.bin" in odd[str(tmp_path / names[2])]
 
 
-def test_counters_and_where_they_live():
+def test_counters_and_where_they_live() -> None:
     counters = {(c.file, c.name): c.value for c in inspect(LORA).counters}
     assert counters[("random_states_0.pkl", "step")] == 360
     assert counters[("train_state.json", "current_step")] == 360
@@ -183,7 +187,12 @@ def test_counters_and_where_they_live():
     changes=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4)), max_size=12),
     data=st.data(),
 )
-def test_any_damage_to_a_directory_still_gets_an_answer(tmp_path_factory, directory, changes, data):
+def test_any_damage_to_a_directory_still_gets_an_answer(
+    tmp_path_factory: pytest.TempPathFactory,
+    directory: Path,
+    changes: list[tuple[float, bytes]],
+    data: st.DataObject,
+) -> None:
     copy = tmp_path_factory.mktemp("state") / "state"
     shutil.copytree(directory, copy)
     file = data.draw(st.sampled_from(sorted(copy.iterdir())))

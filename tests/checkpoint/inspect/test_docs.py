@@ -12,7 +12,7 @@ from tests.support.places import LORA, ROOT
 DOCS = ROOT / "docs"
 
 
-def _rows():
+def _rows() -> list[tuple[str, ...]]:
     """The outlook table of the founding page: (accelerate, torch, numpy, outcome)."""
     page = (DOCS / "founding-case.md").read_text()
     table = page.partition("   accelerate         torch")[2].partition("```")[0]
@@ -24,12 +24,12 @@ def _rows():
     return rows
 
 
-def test_there_are_rows():
+def test_there_are_rows() -> None:
     assert len(_rows()) > 8
 
 
 @pytest.mark.parametrize("row", _rows(), ids=" | ".join)
-def test_the_founding_pages_table_is_what_is_predicted(row):
+def test_the_founding_pages_table_is_what_is_predicted(row: tuple[str, ...]) -> None:
     boxes = outlook(gather(LORA))
     assert row in [
         (str(box.accelerate), str(box.torch), str(box.numpy), outcome_text(box.outcome).plain)

@@ -1,6 +1,7 @@
 """Who wrote a directory: each stack's own layout is recognised as that stack."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +11,9 @@ from tests.support.places import BY_TRAINING_STACK, LORA
 from tests.support.torch_files import safetensors, torch_file
 
 CORE = ("optimizer.bin", "scheduler.bin", "random_states_0.pkl")
-TRAINER = {"trainer_state.json": {"global_step": 10, "epoch": 0.5}}
+TRAINER: dict[str, object] = {"trainer_state.json": {"global_step": 10, "epoch": 0.5}}
 
-LAYOUTS = {
+LAYOUTS: dict[str, tuple[str, tuple[str, ...], dict[str, object]]] = {
     "accelerate": ("state", ("model.safetensors", *CORE), {}),
     "accelerate-automatic": ("checkpoint_3", ("model.safetensors", *CORE), {}),
     "accelerate-fsdp": ("state", ("pytorch_model_fsdp.bin", *CORE), {}),
@@ -53,7 +54,7 @@ LAYOUTS = {
 }
 
 
-def _build(root, name, files, documents):
+def _build(root: Path, name: str, files: tuple[str, ...], documents: dict[str, object]) -> Path:
     directory = root / name
     for file in files:
         path = directory / file.removeprefix("lora/")
@@ -68,19 +69,19 @@ def _build(root, name, files, documents):
     return directory
 
 
-def test_every_stack_has_a_layout_here():
+def test_every_stack_has_a_layout_here() -> None:
     assert set(LAYOUTS) == {stack.id for stack in stacks()}
 
 
 @pytest.mark.parametrize("id_", LAYOUTS)
-def test_layout_is_recognised(tmp_path, id_):
+def test_layout_is_recognised(tmp_path: Path, id_: str) -> None:
     assert recognise(gather(_build(tmp_path, *LAYOUTS[id_]))).id == id_
 
 
-def test_real_ones():
+def test_real_ones() -> None:
     assert recognise(gather(LORA)).id == "kohya-network"
     assert recognise(gather(BY_TRAINING_STACK / "plain-1.15.0-torch2.13-numpy2")).id == "accelerate"
 
 
-def test_an_empty_folder_is_unknown(tmp_path):
+def test_an_empty_folder_is_unknown(tmp_path: Path) -> None:
     assert recognise(gather(tmp_path)).id == "unknown"

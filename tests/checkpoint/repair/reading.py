@@ -7,6 +7,7 @@ import json
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from accelerate import Accelerator
 
 
 class Tied(torch.nn.Module):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.emb = torch.nn.Embedding(7, 4)
         self.mid = torch.nn.Linear(4, 4)
@@ -22,7 +23,9 @@ class Tied(torch.nn.Module):
         self.head.weight = self.emb.weight
 
 
-def different(accelerator, model, optimizer, scheduler, directory):
+def different(
+    accelerator: Any, model: Any, optimizer: Any, scheduler: Any, directory: Path
+) -> tuple[list[str], list[str]]:
     """Components that are not what the directory's files say."""
     files = {
         path.name: torch.load(str(path), map_location="cpu", weights_only=True)
@@ -51,7 +54,7 @@ def different(accelerator, model, optimizer, scheduler, directory):
     return [name for name, same in equal.items() if not same], list(equal)
 
 
-def check(directory):
+def check(directory: Path) -> dict[str, object]:
     random.seed(3)
     np.random.seed(3)
     torch.manual_seed(3)
@@ -64,14 +67,14 @@ def check(directory):
         model = Tied()
     optimizer = torch.optim.Adam(model.parameters())
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
-    prepared = accelerator.prepare(model, optimizer, scheduler)
-    before, components = different(accelerator, *prepared, directory)
+    model, optimizer, scheduler = accelerator.prepare(model, optimizer, scheduler)
+    before, components = different(accelerator, model, optimizer, scheduler, directory)
     error = None
     try:
         accelerator.load_state(str(directory))
     except Exception as raised:  # noqa: BLE001 - whatever it is, the test shows it
         error = repr(raised)
-    after, _ = different(accelerator, *prepared, directory)
+    after, _ = different(accelerator, model, optimizer, scheduler, directory)
     answer = {"error": error, "components": components}
     return {**answer, "different before": before, "different after": after}
 

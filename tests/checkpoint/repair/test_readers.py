@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,13 @@ pytestmark = pytest.mark.environments
 
 HERE = Path(__file__).parent
 READERS = [("0.24.1", "torch2.4-np1"), ("0.33.0", "torch2.13-np1"), ("1.15.0", "torch2.13-np2")]
+Loaded = tuple[str, dict[str, dict[str, Any]]]
+"""A release, and what its reader has after each load."""
 JOBS = ["kohya-0.33.0", "tied-0.24.1", "tied-by-name"]
 
 
 @pytest.fixture(scope="module", params=READERS, ids=lambda reader: reader[0])
-def loaded(request, tmp_path_factory):
+def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     """Checkpoint -> what a reader has after loading its repaired copy."""
     place = tmp_path_factory.mktemp("repaired")
     for name in JOBS[:2]:
@@ -43,7 +46,7 @@ def loaded(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_every_component_equals_the_file(loaded, name):
+def test_every_component_equals_the_file(loaded: Loaded, name: str) -> None:
     release, answers = loaded
     answer = answers[name]
     assert answer["error"] is None

@@ -10,7 +10,9 @@ import shutil
 import struct
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors
@@ -25,6 +27,8 @@ from ckptmatrix.checkpoint.repair.weight_files import WantedWeights
 from ckptmatrix.errors import UsageError
 from tests.support.places import TO_REPAIR
 
+Copy = Callable[[Path], Path]
+deserialize: Callable[[bytes], list[tuple[str, dict[str, Any]]]] = safetensors.deserialize
 CHECKPOINTS = TO_REPAIR
 KOHYA, TIED, TWO = (
     CHECKPOINTS / name for name in ("kohya-0.33.0", "tied-0.24.1", "two-models-1.15.0")
@@ -41,7 +45,7 @@ def tree(directory: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def copy(tmp_path: Path):
+def copy(tmp_path: Path) -> Copy:
     """A copy of a checkpoint that the test may change."""
 
     def copy(checkpoint: Path) -> Path:
@@ -70,14 +74,16 @@ def rewrite(path: Path, root: object, source: rewriting_archives.Archive) -> Non
     """Put another graph into a file, with the same storages."""
     sizes = {key: source.sizes[key] for key in source.storages}
     held = {key: b"".join(source.chunks(key)) for key in sizes}
+
+    def chunks(key: str) -> Callable[[], list[bytes]]:
+        return lambda: [held[key]]
+
     path.unlink()
-    rewriting_archives.write(
-        path, root, {key: (sizes[key], lambda k=key: [held[k]]) for key in sizes}
-    )
+    rewriting_archives.write(path, root, {key: (sizes[key], chunks(key)) for key in sizes})
 
 
 @pytest.mark.parametrize("checkpoint", [KOHYA, TIED, TWO], ids=lambda path: path.name)
-def test_random_states_hold_the_same_numbers_and_no_numpy(checkpoint: Path, tmp_path: Path):
+def test_random_states_hold_the_same_numbers_and_no_numpy(checkpoint: Path, tmp_path: Path) -> None:
     repair(checkpoint, tmp_path / "fixed")
     name = "random_states_0.pkl"
     before, after = (
@@ -94,7 +100,7 @@ def test_random_states_hold_the_same_numbers_and_no_numpy(checkpoint: Path, tmp_
     assert after.root["torch_cuda_manual_seed"] == []
 
 
-def test_source_is_untouched_and_the_rest_is_carried_over(tmp_path: Path):
+def test_source_is_untouched_and_the_rest_is_carried_over(tmp_path: Path) -> None:
     before = tree(KOHYA)
     report = repair(KOHYA, tmp_path / "fixed")
     assert tree(KOHYA) == before
@@ -104,7 +110,7 @@ def test_source_is_untouched_and_the_rest_is_carried_over(tmp_path: Path):
     assert set(report.verified) == set(after)
 
 
-def test_directories_of_hooks_are_carried_over(copy, tmp_path: Path):
+def test_directories_of_hooks_are_carried_over(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
     (source / "unet").mkdir()
     (source / "unet" / "config.json").write_text("{}")
@@ -112,10 +118,10 @@ def test_directories_of_hooks_are_carried_over(copy, tmp_path: Path):
     assert (tmp_path / "fixed" / "unet" / "config.json").read_text() == "{}"
 
 
-def test_weights_of_both_formats_are_equal(tmp_path: Path):
+def test_weights_of_both_formats_are_equal(tmp_path: Path) -> None:
     repair(TWO, tmp_path / "fixed")
     for ending in ("", "_1"):
-        safe = dict(safetensors.deserialize((TWO / f"model{ending}.safetensors").read_bytes()))
+        safe = dict(deserialize((TWO / f"model{ending}.safetensors").read_bytes()))
         found = rewriting_tensors.read_archive(tmp_path / "fixed" / f"pytorch_model{ending}.bin")
         assert found.keys() == safe.keys()
         for name, tensor in found.items():
@@ -123,17 +129,17 @@ def test_weights_of_both_formats_are_equal(tmp_path: Path):
             assert list(tensor.shape) == safe[name]["shape"]
 
 
-def test_safetensors_are_read_by_the_library(tmp_path: Path):
+def test_safetensors_are_read_by_the_library(tmp_path: Path) -> None:
     repair(TIED, tmp_path / "fixed", RepairOptions(weights=WantedWeights.SAFETENSORS))
     data = (tmp_path / "fixed" / "model.safetensors").read_bytes()
     weights = rewriting_tensors.read_archive(TIED / "pytorch_model.bin")
-    found = dict(safetensors.deserialize(data))
+    found = dict(deserialize(data))
     assert found.keys() == weights.keys() - {"head.weight"}
     for name, entry in found.items():
         assert bytes(entry["data"]) == b"".join(weights[name].chunks())
 
 
-def test_tied_weights_stay_in_the_format_that_holds_them(tmp_path: Path):
+def test_tied_weights_stay_in_the_format_that_holds_them(tmp_path: Path) -> None:
     report = repair(TIED, tmp_path / "fixed")
     assert report.weights == ("bin",)
     assert not (tmp_path / "fixed" / "model.safetensors").exists()
@@ -142,12 +148,12 @@ def test_tied_weights_stay_in_the_format_that_holds_them(tmp_path: Path):
     ) == [["emb.weight", "head.weight"]]
 
 
-def test_both_formats_of_tied_weights_are_said_to_fail(tmp_path: Path):
+def test_both_formats_of_tied_weights_are_said_to_fail(tmp_path: Path) -> None:
     report = repair(TIED, tmp_path / "fixed", RepairOptions(weights=WantedWeights.BOTH))
     assert any("0.25.0 to 0.32.1" in item.whom for item in report.limits)
 
 
-def test_a_tied_weight_that_safetensors_left_out_comes_back_by_name(tmp_path: Path):
+def test_a_tied_weight_that_safetensors_left_out_comes_back_by_name(tmp_path: Path) -> None:
     repair(TIED, tmp_path / "safe", RepairOptions(weights=WantedWeights.SAFETENSORS))
     limits = repair(tmp_path / "safe", tmp_path / "unnamed").limits
     assert any("ties weights" in item.whom for item in limits)
@@ -162,14 +168,14 @@ def test_a_tied_weight_that_safetensors_left_out_comes_back_by_name(tmp_path: Pa
     assert not any("ties weights" in item.whom for item in report.limits)
 
 
-def test_a_tie_to_a_weight_that_is_not_there_is_refused(tmp_path: Path):
+def test_a_tie_to_a_weight_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no nowhere"):
         repair(TIED, tmp_path / "fixed", RepairOptions(tied={"head.weight": "nowhere"}))
 
 
-def test_shards_become_one_file(copy, tmp_path: Path):
+def test_shards_become_one_file(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
-    entries = safetensors.deserialize((source / "model.safetensors").read_bytes())
+    entries = deserialize((source / "model.safetensors").read_bytes())
     names = [name for name, _ in entries]
     index = {}
     for number, (name, entry) in enumerate(entries, 1):
@@ -192,7 +198,7 @@ def test_shards_become_one_file(copy, tmp_path: Path):
     assert report.weights == ("bin", "safetensors")
 
 
-def test_a_missing_shard_is_refused(copy, tmp_path: Path):
+def test_a_missing_shard_is_refused(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
     (source / "model.safetensors").unlink()
     index = {"weight_map": {"a": "model-00001-of-00002.safetensors"}}
@@ -216,7 +222,7 @@ def date(source: Path, **seconds: int) -> None:
         os.utime(path, (second, second))
 
 
-def test_a_file_left_over_from_an_earlier_save_is_replaced(copy, tmp_path: Path):
+def test_a_file_left_over_from_an_earlier_save_is_replaced(copy: Copy, tmp_path: Path) -> None:
     source = copy(TIED)
     with_another_safetensors(source)
     date(source, model=1000, pytorch_model=2000, optimizer=2001)
@@ -227,7 +233,7 @@ def test_a_file_left_over_from_an_earlier_save_is_replaced(copy, tmp_path: Path)
     assert any("earlier save" in change.why for change in report.changes)
 
 
-def test_different_weights_whose_dates_tell_nothing_are_refused(copy, tmp_path: Path):
+def test_different_weights_whose_dates_tell_nothing_are_refused(copy: Copy, tmp_path: Path) -> None:
     source = copy(TIED)
     with_another_safetensors(source)
     date(source, model=1000, pytorch_model=3000, optimizer=2000)
@@ -235,7 +241,9 @@ def test_different_weights_whose_dates_tell_nothing_are_refused(copy, tmp_path: 
         repair(source, tmp_path / "fixed")
 
 
-def test_a_part_of_a_storage_stays_in_the_format_that_every_release_loads(copy, tmp_path: Path):
+def test_a_part_of_a_storage_stays_in_the_format_that_every_release_loads(
+    copy: Copy, tmp_path: Path
+) -> None:
     source = copy(TIED)
     path = source / "pytorch_model.bin"
     archive = rewriting_archives.read(path)
@@ -247,7 +255,7 @@ def test_a_part_of_a_storage_stays_in_the_format_that_every_release_loads(copy, 
     assert repair(source, tmp_path / "fixed").weights == ("bin",)
 
 
-def test_what_is_not_contiguous_is_written_in_order(copy, tmp_path: Path):
+def test_what_is_not_contiguous_is_written_in_order(copy: Copy, tmp_path: Path) -> None:
     source = copy(TIED)
     path = source / "pytorch_model.bin"
     archive = rewriting_archives.read(path)
@@ -268,7 +276,7 @@ def test_what_is_not_contiguous_is_written_in_order(copy, tmp_path: Path):
     )
 
 
-def test_weights_with_extra_state_are_carried_over(copy, tmp_path: Path):
+def test_weights_with_extra_state_are_carried_over(copy: Copy, tmp_path: Path) -> None:
     source = copy(TIED)
     path = source / "pytorch_model.bin"
     archive = rewriting_archives.read(path)
@@ -281,7 +289,7 @@ def test_weights_with_extra_state_are_carried_over(copy, tmp_path: Path):
         repair(source, tmp_path / "both", RepairOptions(weights=WantedWeights.BOTH))
 
 
-def test_step_is_kept_or_taken_from_where_it_is_recorded(copy, tmp_path: Path):
+def test_step_is_kept_or_taken_from_where_it_is_recorded(copy: Copy, tmp_path: Path) -> None:
     assert repair(KOHYA, tmp_path / "own").step == "360 (random_states_0.pkl)"
     source = copy(TIED)  # written before 0.32.0
     assert repair(source, tmp_path / "none").step.startswith("0 (nowhere recorded")
@@ -293,7 +301,7 @@ def test_step_is_kept_or_taken_from_where_it_is_recorded(copy, tmp_path: Path):
     assert (root["step"], next(iter(root))) == (45, "step")
 
 
-def test_every_rank_is_repaired(copy, tmp_path: Path):
+def test_every_rank_is_repaired(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
     shutil.copy(source / "random_states_0.pkl", source / "random_states_1.pkl")
     report = repair(source, tmp_path / "fixed")
@@ -303,7 +311,7 @@ def test_every_rank_is_repaired(copy, tmp_path: Path):
     assert any("more than 2 process" in item.whom for item in report.limits)
 
 
-def test_missing_random_states_need_a_step(copy, tmp_path: Path):
+def test_missing_random_states_need_a_step(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
     (source / "random_states_0.pkl").unlink()
     with pytest.raises(DamagedError, match=r"random_states_0\.pkl is missing") as caught:
@@ -315,7 +323,7 @@ def test_missing_random_states_need_a_step(copy, tmp_path: Path):
     assert any("random states are not restored" in item.what for item in report.limits)
 
 
-def test_a_missing_scheduler_is_said_and_made_when_asked(copy, tmp_path: Path):
+def test_a_missing_scheduler_is_said_and_made_when_asked(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
     real = rewriting_archives.read(source / "scheduler.bin").root
     (source / "scheduler.bin").unlink()
@@ -327,7 +335,7 @@ def test_a_missing_scheduler_is_said_and_made_when_asked(copy, tmp_path: Path):
     assert {key: made[key] for key in shared} == {key: real[key] for key in shared}
 
 
-def test_numpy_scalars_become_numbers(copy, tmp_path: Path):
+def test_numpy_scalars_become_numbers(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
     archive = rewriting_archives.read(source / "optimizer.bin")
     group = archive.root["param_groups"][0]
@@ -344,7 +352,7 @@ def test_numpy_scalars_become_numbers(copy, tmp_path: Path):
     assert any(change.file == "optimizer.bin" for change in report.changes)
 
 
-def test_custom_objects_keep_their_types_in_the_older_spelling(tmp_path: Path):
+def test_custom_objects_keep_their_types_in_the_older_spelling(tmp_path: Path) -> None:
     report = repair(TWO, tmp_path / "fixed")
     name = "custom_checkpoint_0.pkl"
     before, after = (
@@ -356,7 +364,7 @@ def test_custom_objects_keep_their_types_in_the_older_spelling(tmp_path: Path):
     assert any(name in item.what and "1.1.0" in item.whom for item in report.limits)
 
 
-def test_nothing_in_a_hostile_file_is_run(copy, tmp_path: Path):
+def test_nothing_in_a_hostile_file_is_run(copy: Copy, tmp_path: Path) -> None:
     source = copy(TWO)
     mark = tmp_path / "was-run"
     path = source / "custom_checkpoint_0.pkl"
@@ -371,7 +379,9 @@ def test_nothing_in_a_hostile_file_is_run(copy, tmp_path: Path):
     "name", ["optimizer.bin", "random_states_0.pkl", "model.safetensors", "scheduler.bin"]
 )
 @pytest.mark.parametrize("keep", [0, 100, -1])
-def test_damaged_files_are_refused_and_nothing_is_left(copy, tmp_path: Path, name: str, keep: int):
+def test_damaged_files_are_refused_and_nothing_is_left(
+    copy: Copy, tmp_path: Path, name: str, keep: int
+) -> None:
     source = copy(KOHYA)
     (source / name).write_bytes((source / name).read_bytes()[:keep])
     with pytest.raises(DamagedError, match=name):
@@ -379,7 +389,7 @@ def test_damaged_files_are_refused_and_nothing_is_left(copy, tmp_path: Path, nam
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
-def test_a_flipped_bit_is_noticed(copy, tmp_path: Path):
+def test_a_flipped_bit_is_noticed(copy: Copy, tmp_path: Path) -> None:
     source = copy(TIED)
     path = source / "pytorch_model.bin"
     archive = rewriting_archives.read(path)
@@ -393,7 +403,7 @@ def test_a_flipped_bit_is_noticed(copy, tmp_path: Path):
     assert [found.name for found in tmp_path.iterdir()] == ["source"]
 
 
-def test_destinations_that_could_do_harm_are_refused(copy, tmp_path: Path):
+def test_destinations_that_could_do_harm_are_refused(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
     for place in (tmp_path, source, source / "inside", tmp_path / "no" / "folder"):
         with pytest.raises(UsageError):
@@ -401,7 +411,7 @@ def test_destinations_that_could_do_harm_are_refused(copy, tmp_path: Path):
     assert tree(source) == tree(KOHYA)
 
 
-def test_what_is_no_plain_file_is_refused(copy, tmp_path: Path):
+def test_what_is_no_plain_file_is_refused(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
     os.mkfifo(source / "pipe")
     with pytest.raises(UsageError, match="pipe"):
@@ -412,14 +422,14 @@ def test_what_is_no_plain_file_is_refused(copy, tmp_path: Path):
         repair(source, tmp_path / "fixed")
 
 
-def test_other_kinds_of_directories_are_refused(tmp_path: Path):
+def test_other_kinds_of_directories_are_refused(tmp_path: Path) -> None:
     (tmp_path / "trainer").mkdir()
     (tmp_path / "trainer" / "trainer_state.json").write_text("{}")
     with pytest.raises(UsageError, match="Trainer"):
         repair(tmp_path / "trainer", tmp_path / "fixed")
 
 
-def test_large_tensors_are_streamed(copy, tmp_path: Path):
+def test_large_tensors_are_streamed(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
     size = 64 << 20
     data = one_tensor("large", "F32", [size // 4], bytes(size))
@@ -440,13 +450,13 @@ PLAIN = st.recursive(
 
 @settings(deadline=None)
 @given(PLAIN)
-def test_plain_graphs_are_what_pickle_says(value: object):
+def test_plain_graphs_are_what_pickle_says(value: object) -> None:
     assert rewriting_pickles.loads(pickle.dumps(value, 2)) == value
     assert pickle.loads(rewriting_pickles.dumps(value)) == value
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=60))
-def test_any_bytes_are_a_graph_or_an_unpickling_error(data: bytes):
+def test_any_bytes_are_a_graph_or_an_unpickling_error(data: bytes) -> None:
     with contextlib.suppress(pickle.UnpicklingError):
         rewriting_pickles.loads(data)

@@ -11,6 +11,7 @@ import json
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,17 +19,17 @@ from accelerate import Accelerator
 
 
 class Counter:
-    def __init__(self):
+    def __init__(self) -> None:
         self.seen, self.mean = 7, torch.zeros(3)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         return {"seen": self.seen, "mean": self.mean}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.seen, self.mean = state["seen"], state["mean"]
 
 
-def keep_network_only(models, weights, directory):
+def keep_network_only(models: list[Any], weights: list[Any], directory: str) -> None:
     for index in reversed(range(len(models))):
         if isinstance(models[index], torch.nn.Conv1d):
             weights.pop(index)
@@ -36,7 +37,7 @@ def keep_network_only(models, weights, directory):
     Path(directory, "train_state.json").write_text(json.dumps(state))
 
 
-def main(directory, kind):
+def main(directory: str, kind: str) -> None:
     random.seed(1)
     np.random.seed(1)
     torch.manual_seed(1)

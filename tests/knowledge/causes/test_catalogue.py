@@ -3,6 +3,7 @@
 import importlib.util
 from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,10 @@ from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import (
     CellRecord,
     CheckpointRecord,
+    CheckpointStatus,
     Difference,
     EnvironmentRecord,
+    EnvironmentStatus,
     ErrorRecord,
     Status,
     Verdict,
@@ -24,11 +27,13 @@ REFUSAL = ErrorRecord("_pickle.UnpicklingError", "GLOBAL numpy.core.multiarray._
 
 
 def evidence(
-    record: object, reader: str = "1.15.0", numpy: tuple[str, str] = ("1", "1"), **more: object
+    record: CellRecord, reader: str = "1.15.0", numpy: tuple[str, str] = ("1", "1"), **more: Any
 ) -> Evidence:
-    ends = [EnvironmentRecord("0.33.0", "a", "ready", numpy=f"{numpy[0]}.26")]
-    ends.append(EnvironmentRecord(reader, "b", "ready", numpy=f"{numpy[1]}.4"))
-    return Evidence(record, *ends, CheckpointRecord("w", "basic", "written", **more))  # type: ignore[arg-type]
+    saved = EnvironmentRecord("0.33.0", "a", EnvironmentStatus.READY, numpy=f"{numpy[0]}.26")
+    loaded = EnvironmentRecord(reader, "b", EnvironmentStatus.READY, numpy=f"{numpy[1]}.4")
+    return Evidence(
+        record, saved, loaded, CheckpointRecord("w", "basic", CheckpointStatus.WRITTEN, **more)
+    )
 
 
 def tool() -> ModuleType:
@@ -46,7 +51,7 @@ def test_the_page_is_as_the_catalogue() -> None:
 
 
 @pytest.mark.parametrize("name", known_causes())
-def test_each_has_title_explanation_and_remedy(name: str) -> None:
+def test_each_has_title_explanation_and_remedy(name: CauseId) -> None:
     cause = known_causes()[name].cause
     assert cause.title
     assert cause.explanation
@@ -109,9 +114,9 @@ def test_no_module_writes_an_id_as_a_bare_text() -> None:
 def test_cells_of_a_whole_run_get_their_causes() -> None:
     lost = replace(swallowing(), writer="w", reader="r", scenario="basic")
     whole, skipped = cell(), replace(lost, status=Status.NOT_RUN)
-    ends = {"w": EnvironmentRecord("0.33.0", "a", "ready", numpy="1.26.4")}
-    ends["r"] = EnvironmentRecord("1.15.0", "a", "ready", numpy="2.4.1")
-    saved = (CheckpointRecord("w", "basic", "written"),)
+    ends = {"w": EnvironmentRecord("0.33.0", "a", EnvironmentStatus.READY, numpy="1.26.4")}
+    ends["r"] = EnvironmentRecord("1.15.0", "a", EnvironmentStatus.READY, numpy="2.4.1")
+    saved = (CheckpointRecord("w", "basic", CheckpointStatus.WRITTEN),)
     cells, causes = explained((lost, whole, skipped), ends, saved)
     assert [one.cause for one in cells] == [CauseId.NUMPY_MAJOR, None, None]
     assert causes == {"numpy-major": known_causes()[CauseId.NUMPY_MAJOR].cause}
@@ -122,7 +127,6 @@ def test_a_checkpoint_of_unknown_writer_gets_an_answer(component: str) -> None:
     """`try` has a directory, and no record of what saved it."""
     wrong = replace(cell(status="degraded"), components={component: Verdict.WRONG})
     different = {component: Difference("state", "1", "2")}
-    ends = (EnvironmentRecord("", "", "ready"), EnvironmentRecord("1.15.0", "b", "ready"))
     record = replace(wrong, differences=different, swallowed=(REFUSAL,))
-    written = CheckpointRecord("w", "basic", "written")
-    assert cause_of(Evidence(record, *ends, written)) is CauseId.NUMPY_REFUSED
+    unknown = EnvironmentRecord("", "", EnvironmentStatus.READY)
+    assert cause_of(replace(evidence(record), writer=unknown)) is CauseId.NUMPY_REFUSED

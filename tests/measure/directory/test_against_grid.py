@@ -39,11 +39,11 @@ def sample() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def ready(lab: Lab, directory: Path, place: Path, **more: Any) -> Attempt:
-    return make_ready(Wish(directory, lab.config, (), **more), place)
+    return make_ready(Wish(directory, lab.site, (), **more), place)
 
 
 def tried(lab: Lab, reader: Environment, directory: Path, place: Path, **more: Any) -> CellRecord:
-    return ready(lab, directory, place, **more).outcome(lab.worker(reader), reader)
+    return ready(lab, directory, place, **more).outcome(lab.registry.worker(reader), reader)
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.short)
@@ -70,7 +70,7 @@ def test_every_fixture_comes_out_as_in_the_grid(
 def newest(lab: Lab) -> Lab:
     """The lab, after the newest release has written every state."""
     for scenario in STATES:
-        assert lab.written(NEWEST, scenario).record.status == "written"
+        assert lab.registry.written(NEWEST, scenario).record.status == "written"
     return lab
 
 
@@ -78,7 +78,7 @@ def newest(lab: Lab) -> Lab:
 def test_every_kind_of_state_comes_out_as_with_its_own_objects(
     newest: Lab, scenario: str, tmp_path: Path
 ) -> None:
-    written = newest.written(NEWEST, scenario)
+    written = newest.registry.written(NEWEST, scenario)
     record = tried(newest, NEWEST, written.directory, tmp_path)
     own = newest.measured(Cell(NEWEST, NEWEST, scenario))
     assert record.components == own.components
@@ -127,7 +127,7 @@ def test_one_bit_changed_after_the_truth_was_read_is_seen(lab: Lab, tmp_path: Pa
     data[-1] ^= 1
     weights.write_bytes(data)
     assert (NEWEST_BASIC / weights.name).read_bytes() != data
-    record = attempt.outcome(lab.worker(NEWEST), NEWEST)
+    record = attempt.outcome(lab.registry.worker(NEWEST), NEWEST)
     assert record.status == Status.DEGRADED
     assert {n for n, v in record.components.items() if v == Verdict.WRONG} == {"model"}
     assert record.differences["model"].differing == 1

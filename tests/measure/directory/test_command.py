@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from ckptmatrix.cli import main
+from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import NothingRanError
 from ckptmatrix.measure.directory.attempt import Wish, make_ready
 from ckptmatrix.measure.directory.console import as_markdown, verdict
-from ckptmatrix.measure.directory.row import Row, try_directory
+from ckptmatrix.measure.directory.row import DirectoryRow, try_directory
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Status
+from ckptmatrix.model import Device, Status
 from ckptmatrix.plan.config import read_config
 from tests.support.places import FIXTURES, FOUNDING, NEWEST, NEWEST_BASIC, ROOT
 from tests.support.torch_files import safetensors, torch_file, torch_zip
@@ -94,8 +95,10 @@ def test_a_repaired_copy_comes_back_whole(ask: Ask, mine: Path) -> None:
     )
 
 
-def try_in_newest(directory: Path) -> Row:
-    return try_directory(Wish(directory, read_config(ROOT / "matrix.toml"), (NEWEST,)))
+def try_in_newest(directory: Path) -> DirectoryRow:
+    return try_directory(
+        Wish(directory, Site.of(read_config(ROOT / "matrix.toml"), Device.CPU), (NEWEST,))
+    )
 
 
 @pytest.mark.environments
@@ -109,9 +112,9 @@ def test_a_scheduler_that_was_not_saved_is_asked_for(lab: Lab, tmp_path: Path) -
     assert "scheduler.bin" in cell.error.message
     assert any("--no-scheduler" in note for note in row.notes)
     assert "| 1.15.0 | **failed**: FileNotFoundError" in as_markdown(row)
-    plain = Wish(directory, lab.config, (), scheduler=False)
+    plain = Wish(directory, lab.site, (), scheduler=False)
     (tmp_path / "place").mkdir()
-    record = make_ready(plain, tmp_path / "place").outcome(lab.worker(NEWEST), NEWEST)
+    record = make_ready(plain, tmp_path / "place").outcome(lab.registry.worker(NEWEST), NEWEST)
     assert record.status == Status.EXACT
 
 
@@ -130,7 +133,7 @@ def test_a_directory_that_is_written_to_meanwhile_gets_no_answer(mine: Path) -> 
     def save_again(said: str) -> None:
         (mine / "scheduler.bin").write_bytes(b"half a file")
 
-    wish = Wish(mine, read_config(ROOT / "matrix.toml"), (NEWEST,))
+    wish = Wish(mine, Site.of(read_config(ROOT / "matrix.toml"), Device.CPU), (NEWEST,))
     with pytest.raises(NothingRanError, match="changed while it was copied"):
         try_directory(wish, save_again)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ckptmatrix.checkpoint.inspect.inspection import inspect
-from ckptmatrix.measure.directory.stand_in import describe, hooked_files
+from ckptmatrix.measure.directory.stand_in import describe, hooked_files, missing
 from ckptmatrix.measure.directory.truth import read_truth
 from tests.support.neutral import leaves_of
 from tests.support.places import FIXTURES, FOUNDING, MANIFESTS, NEWEST_BASIC
@@ -44,4 +44,4 @@ def test_the_marks_of_a_scheduler_without_its_file_are_seen(tmp_path: Path) -> N
         truth = read_truth(directory, found.facts, (), {}, trusted=False)
         told = describe(tmp_path, found, truth, None)
         assert told.schedulers == expected
-        assert ("scheduler" in told.missing(found.facts)) == (directory == old)
+        assert ("scheduler" in missing(told, found.facts)) == (directory == old)

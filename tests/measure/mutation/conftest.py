@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell
+from ckptmatrix.model import Cell, Device
 from ckptmatrix.plan.config import read_config, shipped
-from ckptmatrix.util.home import Home
 from tests.support.places import NEWEST, ROOT
 
 SHIPPED = tuple(shipped("scenarios", "scenario"))
@@ -25,7 +25,7 @@ def lab() -> Iterator[Lab]:
         f"fsdp{version}-on-the-cpu": f"tests.worker.sharded:OnTheCpu{version}" for version in (1, 2)
     }
     config = replace(declared, scenarios={**declared.scenarios, **odd, **sharded})
-    with Lab(config, Home.of(ROOT), "cpu") as lab:
+    with Lab(Site.of(config, Device.CPU)) as lab:
         yield lab
 
 
@@ -34,7 +34,7 @@ def own_cell(lab: Lab) -> Callable[[str], Cell]:
     """The newest environment with itself, in a scenario that it can write."""
 
     def cell(scenario: str) -> Cell:
-        written = lab.written(NEWEST, scenario).record
+        written = lab.registry.written(NEWEST, scenario).record
         if written.status != "written":
             pytest.skip(f"{scenario}: {written.status}: {written.reason}")
         return Cell(NEWEST, NEWEST, scenario)

@@ -12,8 +12,11 @@ from ckptmatrix.model import (
     FirstDifference,
     Resume,
     Status,
+    Treatment,
     Verdict,
 )
+from ckptmatrix.worker.protocol import Alteration
+from ckptmatrix.worker.words import AlterationKind
 
 FILES = {"random_states_0.pkl": {"rng.python", "rng.torch", "step"}}
 PLAIN = CellRecord(
@@ -21,7 +24,7 @@ PLAIN = CellRecord(
     "r",
     "basic",
     "accelerate",
-    "as-saved",
+    Treatment.AS_SAVED,
     Status.EXACT,
     {
         **dict.fromkeys(("model", "rng.python", "rng.torch", "step"), Verdict.RESTORED),
@@ -31,9 +34,18 @@ PLAIN = CellRecord(
 )
 
 
-def altered(owner: str = "rng.torch", **changes: Any) -> dict[str, Any]:
-    found = {"file": "random_states_0.pkl", "path": ["torch_manual_seed"], "kind": "flip"}
-    return {**found, "owners": [owner], "constant": False, **changes}
+FLIPPED = Alteration(
+    file="random_states_0.pkl",
+    path=("torch_manual_seed",),
+    kind=AlterationKind.FLIP,
+    owners=("rng.torch",),
+    size=5056,
+    constant=False,
+)
+
+
+def altered(owner: str = "rng.torch", **changes: Any) -> Alteration:
+    return replace(FLIPPED, owners=(owner,), **changes)
 
 
 def answered(*turned: str, **changes: Any) -> CellRecord:
@@ -84,10 +96,12 @@ def test_the_rest_of_a_file_counts_only_where_the_load_gave_up() -> None:
 
 
 def test_a_dropped_constant_that_comes_back_is_the_same() -> None:
-    dropped = altered(kind="drop", constant=True)
+    dropped = altered(kind=AlterationKind.DROP, constant=True)
     assert fate_of(dropped, FILES, PLAIN, PLAIN)[0] == Fate.SAME
-    assert fate_of({**dropped, "constant": False}, FILES, PLAIN, PLAIN)[0] == Fate.MISSED
-    assert fate_of({**dropped, "kind": "flip"}, FILES, PLAIN, PLAIN)[0] == Fate.MISSED
+    assert fate_of(replace(dropped, constant=False), FILES, PLAIN, PLAIN)[0] == Fate.MISSED
+    assert (
+        fate_of(replace(dropped, kind=AlterationKind.FLIP), FILES, PLAIN, PLAIN)[0] == Fate.MISSED
+    )
 
 
 def test_what_this_reader_does_not_have_is_moot() -> None:
@@ -104,7 +118,7 @@ def test_what_is_lost_without_an_alteration_is_moot() -> None:
 
 
 def test_a_file_that_is_not_read_is_excused_only_where_another_is() -> None:
-    stale = altered("model", file="pytorch_model.bin", path=["weight"])
+    stale = altered("model", file="pytorch_model.bin", path=("weight",))
     both = {**FILES, "pytorch_model.bin": {"model"}, "model.safetensors": {"model"}}
     assert fate_of(stale, both, PLAIN, PLAIN)[0] == Fate.SAME
     del both["model.safetensors"]
@@ -112,10 +126,11 @@ def test_a_file_that_is_not_read_is_excused_only_where_another_is() -> None:
 
 
 def test_only_the_very_alteration_with_a_reason_is_excused() -> None:
-    version = altered("rng.python", path=["random_state", 0])
+    version = altered("rng.python", path=("random_state", 0))
     assert fate_of(version, FILES, PLAIN, PLAIN)[0] == Fate.SAME
-    assert fate_of({**version, "kind": "drop"}, FILES, PLAIN, PLAIN)[0] == Fate.MISSED
-    assert fate_of({**version, "path": ["random_state", 1]}, FILES, PLAIN, PLAIN)[0] == Fate.MISSED
+    for other in ({"kind": AlterationKind.DROP}, {"path": ("random_state", 1)}):
+        changed = replace(version, **other)
+        assert fate_of(changed, FILES, PLAIN, PLAIN)[0] == Fate.MISSED
 
 
 def test_a_score_counts_fates_and_lists_faults() -> None:

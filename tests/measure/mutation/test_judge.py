@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from ckptmatrix.measure.judge import HarnessError, outcome
+from ckptmatrix.measure.judge import HarnessError
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.mutation import Fate, score
 from ckptmatrix.model import Cell, Status, Verdict
+from ckptmatrix.worker.words import ControlKind
 from tests.measure.mutation.conftest import SHIPPED
+from tests.support.answers import returned
 from tests.support.places import NEWEST
 
 pytestmark = pytest.mark.environments
@@ -24,8 +25,8 @@ def test_a_load_that_does_nothing_is_degraded_in_every_component(
     scenario: str, lab: Lab, own_cell: Callable[[str], Cell]
 ) -> None:
     cell = own_cell(scenario)
-    written = lab.written(cell.writer, scenario)
-    record = outcome(cell, lab.ask(cell, written, "control", control="nothing"), "")
+    written = lab.registry.written(cell.writer, scenario)
+    record = lab.loading(cell, written).control(ControlKind.NOTHING)
     there = {name: v for name, v in record.components.items() if v != Verdict.ABSENT}
     assert record.status == Status.DEGRADED
     assert there
@@ -53,7 +54,7 @@ def test_a_sample_of_altered_places_is_noticed(
     cell = own_cell(scenario)
     if lab.measured(cell).resume is None:
         pytest.skip("it does not load its own checkpoints, altered or not")
-    total = len(_alterations(lab, cell))
+    total = len(returned(lab.loading(cell, lab.registry.treated(cell)).alterations()))
     stride = max(1, total // SAMPLE)
     found = score(lab, cell, lambda number, alteration: number % stride == 0)
     assert found.faults == ()
@@ -80,19 +81,15 @@ def test_a_training_that_breaks_down_after_the_load_is_degraded(lab: Lab) -> Non
 def test_sharded_state_is_captured_and_put_back(version: int, lab: Lab) -> None:
     """FSDP itself works on the CPU; it is accelerate that makes something else of it there."""
     cell = Cell(NEWEST, NEWEST, f"fsdp{version}-on-the-cpu")
-    written = lab.written(NEWEST, cell.scenario)
+    written = lab.registry.written(NEWEST, cell.scenario)
     assert written.record.status == "written", written.record.reason
-
-    def asked(control: str) -> Any:
-        return outcome(cell, lab.ask(cell, written, "control", control=control), "")
-
-    nothing, perfect = asked("nothing"), asked("perfect")
+    loading = lab.loading(cell, written)
+    nothing, perfect = map(loading.control, (ControlKind.NOTHING, ControlKind.PERFECT))
     for name in ("model", "optimizer", "model@1", "optimizer@1"):
         assert nothing.components[name] == Verdict.LOST
         assert perfect.components[name] == Verdict.RESTORED
     assert perfect.status == Status.EXACT
-    reference = lab.ask(cell, written, "reference")
-    assert reference.value == list(written.trace)
+    assert returned(loading.reference()) == written.trace
 
 
 @pytest.mark.parametrize("scenario", ["ddp-2", "ddp-2-from-1", "ddp-2-main-only"])
@@ -120,9 +117,3 @@ def test_a_cell_measured_twice_agrees(lab: Lab, own_cell: Callable[[str], Cell])
             replace(lab.measured(own_cell(scenario)), seconds=0.0, measured="") for _ in range(2)
         )
         assert first == second
-
-
-def _alterations(lab: Lab, cell: Cell) -> list[dict[str, Any]]:
-    answer = lab.ask(cell, lab.written(cell.writer, cell.scenario), "alterations")
-    assert answer.ended == "returned", answer.value
-    return list(answer.value)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import CellRecord, Status
+from ckptmatrix.model import CellRecord, Device, Status
 from ckptmatrix.plan.config import ALL, read_config
-from ckptmatrix.plan.planning import Plan, Selection, make_plan
+from ckptmatrix.plan.planning import Plan, make_plan
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.util.home import Home
 from tests.support.places import NEWEST, ROOT
 
@@ -19,10 +21,12 @@ def measured(plan: Plan, place: Path) -> dict[str, CellRecord]:
     shared.mkdir(parents=True, exist_ok=True)
     place.mkdir()
     (place / "environments").symlink_to(shared, target_is_directory=True)
-    with Lab(read_config(ROOT / "matrix.toml"), Home(place), "cpu") as lab:
+    with Lab(Site(read_config(ROOT / "matrix.toml"), Home(place), Device.CPU)) as lab:
         for writer, scenario in sorted(plan.checkpoints, key=lambda one: one[0].id):
-            if lab.built(writer).ready:
-                lab.written(writer, scenario)  # writer by writer: only two workers stay alive
+            if lab.registry.installed(writer).ready:
+                lab.registry.written(
+                    writer, scenario
+                )  # writer by writer: only two workers stay alive
         return {
             cell.id: replace(lab.measured(cell), seconds=0.0, measured="") for cell in plan.cells
         }

@@ -6,7 +6,7 @@ from ckptmatrix.results.findings.axis import axis_of
 from tests.support import synthetic
 
 
-def test_releases_stand_by_version_and_stacks_by_torch_then_numpy():
+def test_releases_stand_by_version_and_stacks_by_torch_then_numpy() -> None:
     matrix = synthetic.matrix(["1.1.1", "0.9.0", "0.33.0", "0.10.0"])
     shuffled = replace(matrix, environments=dict(sorted(matrix.environments.items(), reverse=True)))
     axis = axis_of(shuffled)
@@ -16,7 +16,7 @@ def test_releases_stand_by_version_and_stacks_by_torch_then_numpy():
     assert axis.environments[-1] == "accelerate-1.1.1+torch2.13-np2"
 
 
-def test_an_era_ends_where_files_or_keys_change():
+def test_an_era_ends_where_files_or_keys_change() -> None:
     axis = axis_of(synthetic.matrix())
     # On numpy 2 the key `step` is first seen in 0.34.2, as 0.32 and 0.33 cannot be had there; that
     # is no era of its own.
@@ -31,7 +31,7 @@ def test_an_era_ends_where_files_or_keys_change():
     assert axis.era_of("0.31.0").removed == ("pytorch_model.bin",)
 
 
-def test_a_release_that_wrote_nothing_starts_no_era():
+def test_a_release_that_wrote_nothing_starts_no_era() -> None:
     matrix = synthetic.matrix(["0.25.0", "0.28.0", "0.31.0"])
     checkpoints = tuple(c for c in matrix.checkpoints if "0.28.0" not in c.writer)
     assert len(axis_of(replace(matrix, checkpoints=checkpoints)).eras) == 1

@@ -23,39 +23,43 @@ def words(finding: Finding) -> set[tuple[str, str]]:
     return {(area.readers, area.writers) for area in finding.areas}
 
 
-def test_a_cause_of_the_readers_torch_names_torch_and_the_readers(found):
+def test_a_cause_of_the_readers_torch_names_torch_and_the_readers(
+    found: dict[str, Finding],
+) -> None:
     assert ("readers 0.32.1–0.33.0 on torch 2.13.0", "saved with any release") in words(
         found["unguarded-step"]
     )
 
 
-def test_the_same_failure_from_older_writers_is_a_box_of_its_own(found):
+def test_the_same_failure_from_older_writers_is_a_box_of_its_own(found: dict[str, Finding]) -> None:
     assert ("readers 0.32.1–0.33.0", "saved with 0.31.0 and older") in words(
         found["unguarded-step"]
     )
 
 
-def test_a_difference_of_numpy_makes_two_boxes_that_name_numpy(found):
+def test_a_difference_of_numpy_makes_two_boxes_that_name_numpy(found: dict[str, Finding]) -> None:
     assert words(found["numpy-major"]) == {
         ("readers 1.1.1 and newer on numpy 2.4.1", "saved with any release on numpy 1.26.4"),
         ("readers 1.1.1 and newer on numpy 1.26.4", "saved with any release on numpy 2.4.1"),
     }
 
 
-def test_a_boundary_on_both_sides_needs_no_stack(found):
+def test_a_boundary_on_both_sides_needs_no_stack(found: dict[str, Finding]) -> None:
     assert words(found["no-safetensors"]) == {
         ("readers 0.24.1 and older", "saved with 0.25.0 and newer")
     }
 
 
-def test_every_bad_cell_is_in_a_box_and_no_box_holds_a_load_without_the_cause(found):
+def test_every_bad_cell_is_in_a_box_and_no_box_holds_a_load_without_the_cause(
+    found: dict[str, Finding],
+) -> None:
     for finding in found.values():
         assert sum(area.region.cells for area in finding.areas) >= finding.cells
         for area in finding.areas:
             assert area.region.cells == area.region.measured
 
 
-def test_swapping_one_factor_says_what_becomes_of_the_cells(found):
+def test_swapping_one_factor_says_what_becomes_of_the_cells(found: dict[str, Finding]) -> None:
     [area] = found["weights-only-flip"].areas
     swaps = {swap.factor: swap for swap in area.swaps}
     assert (swaps["reader's torch"].old, swaps["reader's torch"].new) == ("2.13.0", "2.4.1")
@@ -69,7 +73,7 @@ def test_swapping_one_factor_says_what_becomes_of_the_cells(found):
     assert "reader's numpy" not in swaps
 
 
-def test_failures_without_a_cause_come_first_and_are_grouped_by_their_message():
+def test_failures_without_a_cause_come_first_and_are_grouped_by_their_message() -> None:
     matrix = synthetic.matrix()
 
     def odd(cell: CellRecord) -> CellRecord:
@@ -85,7 +89,7 @@ def test_failures_without_a_cause_come_first_and_are_grouped_by_their_message():
     assert all(finding.known for finding in ordered[1:])
 
 
-def test_a_hole_that_is_exact_splits_the_box():
+def test_a_hole_that_is_exact_splits_the_box() -> None:
     matrix = synthetic.matrix()
     axis = axis_of(matrix)
     hole = ("accelerate-1.0.1+torch2.13-np1", "accelerate-0.20.3+torch2.13-np1")
@@ -102,7 +106,7 @@ def test_a_hole_that_is_exact_splits_the_box():
     assert all(area.region.cells == area.region.measured for area in after.areas)
 
 
-def test_what_newer_readers_never_come_to_is_not_claimed_of_them():
+def test_what_newer_readers_never_come_to_is_not_claimed_of_them() -> None:
     matrix = synthetic.matrix(["0.31.0", "0.33.0", "1.1.1", "1.15.0"])
     cells = tuple(
         replace(c, status=Status.FAILED, cause="another", error=ErrorRecord("OSError", "x"))
@@ -116,7 +120,7 @@ def test_what_newer_readers_never_come_to_is_not_claimed_of_them():
     assert told == {"readers 0.33.0 on torch 2.13.0", "readers 0.33.0"}
 
 
-def test_a_box_grows_until_no_factor_moves():
+def test_a_box_grows_until_no_factor_moves() -> None:
     """What raises for another reason speaks for nothing, so one round stops at it; the next not."""
     matrix = synthetic.matrix(["0.31.0", "0.34.2", "1.0.1"])
     oldest, newest = "accelerate-0.31.0", "accelerate-1.0.1"
@@ -134,7 +138,7 @@ def test_a_box_grows_until_no_factor_moves():
     assert (area.readers, area.writers) == ("any reader on torch 2.13.0", "saved with any release")
 
 
-def test_a_scenario_that_behaves_otherwise_gets_its_own_box():
+def test_a_scenario_that_behaves_otherwise_gets_its_own_box() -> None:
     matrix = synthetic.matrix(["0.31.0", "0.33.0", "1.0.1", "1.15.0"], ["basic", "hooks"])
     cells = tuple(
         replace(c, status=Status.EXACT, cause=None, components={}, differences={})
@@ -151,7 +155,7 @@ def test_a_scenario_that_behaves_otherwise_gets_its_own_box():
     assert with_hooks == {"0.33.0", "1.0.1"}
 
 
-def test_a_scenario_that_lacks_some_releases_needs_no_box_of_its_own():
+def test_a_scenario_that_lacks_some_releases_needs_no_box_of_its_own() -> None:
     """`stateful-dataloader` is unsupported before 0.34.0, which speaks against nothing."""
     matrix = synthetic.matrix(
         ["0.31.0", "0.33.0", "1.0.1", "1.15.0"], ["basic", "stateful-dataloader"]

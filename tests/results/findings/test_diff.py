@@ -1,6 +1,7 @@
 """Regressed, fixed, changed, new, gone."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,12 @@ FAILED = next(cell for cell in OLD.cells if cell.status is Status.FAILED)
 NOT_RUN = next(cell for cell in OLD.cells if cell.status is Status.NOT_RUN)
 
 
-def with_cell(cell: CellRecord, **fields: object) -> Matrix:
+def with_cell(cell: CellRecord, **fields: Any) -> Matrix:
     changed = replace(cell, **fields)
     return replace(OLD, cells=tuple(changed if c is cell else c for c in OLD.cells))
 
 
-def test_a_run_does_not_differ_from_itself_whatever_its_times():
+def test_a_run_does_not_differ_from_itself_whatever_its_times() -> None:
     later = replace(OLD, cells=tuple(replace(c, seconds=9.0, measured="x") for c in OLD.cells))
     diff = compare(OLD, later)
     assert diff.changes == ()
@@ -48,25 +49,25 @@ def test_a_run_does_not_differ_from_itself_whatever_its_times():
         (EXACT, {"status": Status.NOT_RUN}, Change.GONE),
     ],
 )
-def test_each_kind_of_change(cell: CellRecord, fields: dict[str, object], change: Change):
+def test_each_kind_of_change(cell: CellRecord, fields: dict[str, Any], change: Change) -> None:
     diff = compare(OLD, with_cell(cell, **fields))
     assert [item.change for item in diff.changes] == [change]
     assert diff.counts[change] == 1
     assert diff.sentence == f"1 {change}"
 
 
-def test_cells_of_another_release_are_new_and_gone():
+def test_cells_of_another_release_are_new_and_gone() -> None:
     few = synthetic.matrix(["1.15.0"], views=(("accelerate", "as-saved"),))
     assert {item.change for item in compare(few, OLD).changes} == {Change.NEW}
     assert {item.change for item in compare(OLD, few).changes} == {Change.GONE}
 
 
-def test_a_smaller_run_misses_nothing_of_a_larger_one():
+def test_a_smaller_run_misses_nothing_of_a_larger_one() -> None:
     few = synthetic.matrix(["1.15.0"])
     assert not compare(on_common_ground(OLD, few), few).of(Change.GONE)
 
 
-def test_a_remedy_that_is_no_longer_needed_is_not_gone():
+def test_a_remedy_that_is_no_longer_needed_is_not_gone() -> None:
     remedy = replace(DEGRADED, loader="ckptmatrix", status=Status.EXACT, cause=None)
     old = replace(OLD, cells=(*OLD.cells, remedy))
     still = compare(on_common_ground(old, with_cell(DEGRADED)), with_cell(DEGRADED))
@@ -77,7 +78,7 @@ def test_a_remedy_that_is_no_longer_needed_is_not_gone():
     ]
 
 
-def test_a_remedy_that_was_measured_in_both_though_it_is_not_needed_is_compared():
+def test_a_remedy_that_was_measured_in_both_though_it_is_not_needed_is_compared() -> None:
     remedy = replace(EXACT, loader="ckptmatrix")
     both = replace(OLD, cells=(*OLD.cells, remedy))
     assert compare(on_common_ground(both, both), both).changes == ()

@@ -12,7 +12,7 @@ MATRIX = synthetic.matrix()
 AXIS = axis_of(MATRIX)
 
 
-def test_every_pair_of_a_folded_cell_has_the_same_outcome():
+def test_every_pair_of_a_folded_cell_has_the_same_outcome() -> None:
     rows, columns = folds_of(MATRIX, AXIS)
     cells = {(c.writer, c.reader): c for c in MATRIX.cells if c.loader == "accelerate"}
     assert sum(len(row.environments) for row in rows) == len(AXIS.environments)
@@ -23,7 +23,7 @@ def test_every_pair_of_a_folded_cell_has_the_same_outcome():
             assert len({(cell.status, cell.cause) for cell in pairs}) == 1
 
 
-def test_one_cell_that_differs_takes_its_row_and_column_out_of_their_folds():
+def test_one_cell_that_differs_takes_its_row_and_column_out_of_their_folds() -> None:
     odd = ("accelerate-1.8.1+torch2.13-np2", "accelerate-1.14.0+torch2.13-np2")
     cells = tuple(
         replace(c, status=Status.CRASHED) if (c.writer, c.reader) == odd else c
@@ -34,7 +34,7 @@ def test_one_cell_that_differs_takes_its_row_and_column_out_of_their_folds():
     assert (odd[1],) in [column.environments for column in columns]
 
 
-def test_the_newest_release_of_each_stack_says_whose_checkpoints_it_resumes():
+def test_the_newest_release_of_each_stack_says_whose_checkpoints_it_resumes() -> None:
     by_stack = {target.stack: target for target in targets_of(MATRIX, AXIS)}
     newest = by_stack["torch2.13-np2"]
     assert newest.environment == "accelerate-1.15.0+torch2.13-np2"
@@ -43,6 +43,6 @@ def test_the_newest_release_of_each_stack_says_whose_checkpoints_it_resumes():
     assert newest.tally.total == len(AXIS.environments)
 
 
-def test_environments_in_words_leave_no_gap_out():
+def test_environments_in_words_leave_no_gap_out() -> None:
     ids = [i for i in AXIS.environments if "1.0.1" not in i and "np2" in i]
     assert environments_text(MATRIX, AXIS, ids) == "0.14.0–0.34.2 and 1.1.1–1.15.0 on torch2.13-np2"

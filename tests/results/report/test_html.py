@@ -4,10 +4,11 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
-from ckptmatrix.model import CellRecord, ErrorRecord, Status
+from ckptmatrix.model import CellRecord, Device, ErrorRecord, Matrix, Status
 from ckptmatrix.results.findings.axis import axis_of
 from ckptmatrix.results.findings.folds import folds_of
 from ckptmatrix.results.report import html
@@ -38,11 +39,11 @@ class Tags(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def page(matrix=None, baseline=None) -> str:
+def page(matrix: Matrix | None = None, baseline: Matrix | None = None) -> str:
     return html.render(page_of(matrix or synthetic.matrix(), baseline)).decode()
 
 
-def test_nothing_is_asked_of_any_network():
+def test_nothing_is_asked_of_any_network() -> None:
     tags = Tags(page())
     for tag, attributes in tags.tags:
         for name in ("src", "href", "action", "data", "poster", "srcset"):
@@ -54,7 +55,7 @@ def test_nothing_is_asked_of_any_network():
     assert not re.search(r"url\((?!#)", page())
 
 
-def test_the_table_is_there_without_scripts():
+def test_the_table_is_there_without_scripts() -> None:
     tags = Tags(page())
     labels = [
         attributes["aria-label"] for attributes in tags.of("td") if "aria-label" in attributes
@@ -67,7 +68,7 @@ def test_the_table_is_there_without_scripts():
     assert len(labels) == len(rows) * len(columns)
 
 
-def test_markup_out_of_a_checkpoint_or_a_message_stays_text():
+def test_markup_out_of_a_checkpoint_or_a_message_stays_text() -> None:
     text = page(synthetic.matrix(["0.31.0", "0.33.0", "1.15.0"], hostile=HOSTILE))
     tags = Tags(text)
     assert not tags.of("img")
@@ -79,7 +80,7 @@ def test_markup_out_of_a_checkpoint_or_a_message_stays_text():
     assert HOSTILE in "".join(json.loads(tags.scripts[0])["texts"])
 
 
-def test_colours_that_torch_puts_into_a_message_are_taken_out():
+def test_colours_that_torch_puts_into_a_message_are_taken_out() -> None:
     matrix = synthetic.matrix(["0.31.0", "0.33.0"])
     error = ErrorRecord("OSError", "\x1b[1mdo this\x1b[0m", "here: \x1b[31mraise")
     cells = tuple(replace(c, error=error) if c.error else c for c in matrix.cells)
@@ -88,12 +89,12 @@ def test_colours_that_torch_puts_into_a_message_are_taken_out():
     assert not [text for text in texts if "\x1b" in text]
 
 
-def test_every_outcome_can_be_read_back_from_the_packed_data():
+def test_every_outcome_can_be_read_back_from_the_packed_data() -> None:
     matrix = synthetic.matrix(["0.24.1", "0.33.0", "1.1.1", "1.15.0"], ["basic", "hooks"])
     axis = axis_of(matrix)
     data = json.loads(payload(matrix, axis, folds_of(matrix, axis), None))
 
-    def unpacked(cell: CellRecord) -> list[object]:
+    def unpacked(cell: CellRecord) -> list[Any]:
         view = next(
             i
             for i, v in enumerate(data["views"])
@@ -105,7 +106,8 @@ def test_every_outcome_can_be_read_back_from_the_packed_data():
             ]
         ]
         row = [o for o, n in zip(runs[::2], runs[1::2], strict=True) for _ in range(n)]
-        return data["outcomes"][row[axis.environments.index(cell.reader)]]
+        outcome: list[Any] = data["outcomes"][row[axis.environments.index(cell.reader)]]
+        return outcome
 
     for cell in matrix.cells:
         status, cause, _, _, components, _, error, *_ = unpacked(cell)
@@ -116,14 +118,14 @@ def test_every_outcome_can_be_read_back_from_the_packed_data():
         assert (error and data["texts"][error[1]]) == (cell.error and cell.error.message)
 
 
-def test_the_page_of_every_release_and_scenario_is_far_below_its_limit():
+def test_the_page_of_every_release_and_scenario_is_far_below_its_limit() -> None:
     matrix = synthetic.matrix(
         synthetic.FULL, synthetic.SCENARIOS[:2], (("accelerate", "as-saved"),)
     )
     assert len(html.render(page_of(matrix))) < 5_000_000
 
 
-def test_unexpected_outcomes_and_regressions_come_first():
+def test_unexpected_outcomes_and_regressions_come_first() -> None:
     matrix = synthetic.matrix()
     odd = next(cell for cell in matrix.cells if cell.status is Status.EXACT)
     cells = tuple(
@@ -137,11 +139,11 @@ def test_unexpected_outcomes_and_regressions_come_first():
     assert re.search(r'class="failed [^"]*surprise[^"]*changed', text)
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_the_page_says_on_what_it_was_measured(device: str):
+@pytest.mark.parametrize("device", Device)
+def test_the_page_says_on_what_it_was_measured(device: Device) -> None:
     matrix = synthetic.matrix(["1.15.0"])
     text = page(replace(matrix, run=replace(matrix.run, device=device, device_name="Some GPU")))
-    assert ("CUDA random states, GradScaler" in text) == (device == "cpu")
+    assert ("CUDA random states, GradScaler" in text) == (device == Device.CPU)
     assert "<strong>1.16.0</strong>" in text
 
 

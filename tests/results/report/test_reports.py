@@ -18,7 +18,7 @@ from tests.support import synthetic
 MATRIX = synthetic.matrix(["0.31.0", "0.33.0", "1.1.1", "1.15.0"])
 
 
-def test_every_format_is_written_and_nothing_else_stays(tmp_path: Path):
+def test_every_format_is_written_and_nothing_else_stays(tmp_path: Path) -> None:
     directory = tmp_path / "new" / "reports"
     written = write_reports(MATRIX, directory)
     names = ["matrix.json", "matrix.json.gz", "index.html", "matrix.md", "junit.xml"]
@@ -27,7 +27,9 @@ def test_every_format_is_written_and_nothing_else_stays(tmp_path: Path):
     assert all(path.stat().st_size for path in written)
 
 
-def test_a_report_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, monkeypatch):
+def test_a_report_that_cannot_be_finished_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [path, *_] = write_reports(MATRIX, tmp_path)
     before = path.read_bytes()
 
@@ -41,13 +43,13 @@ def test_a_report_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, mon
     assert len(list(tmp_path.iterdir())) == len(FORMATS)
 
 
-def test_the_matrix_comes_back_equal(tmp_path: Path):
+def test_the_matrix_comes_back_equal(tmp_path: Path) -> None:
     write_reports(MATRIX, tmp_path)
     assert read_matrix(tmp_path) == MATRIX
     assert read_matrix(tmp_path / "matrix.json") == MATRIX
 
 
-def test_a_gzipped_matrix_is_read_by_its_name_and_by_its_directory(tmp_path: Path):
+def test_a_gzipped_matrix_is_read_by_its_name_and_by_its_directory(tmp_path: Path) -> None:
     packed = tmp_path / "matrix.json.gz"
     packed.write_bytes(gzip.compress(encode(MATRIX)))
     assert read_matrix(packed) == read_matrix(tmp_path) == MATRIX
@@ -60,13 +62,13 @@ def test_a_gzipped_matrix_is_read_by_its_name_and_by_its_directory(tmp_path: Pat
     assert caught.value.remedy
 
 
-def test_rendering_again_from_the_file_gives_the_same_bytes(tmp_path: Path):
+def test_rendering_again_from_the_file_gives_the_same_bytes(tmp_path: Path) -> None:
     first = {path.name: path.read_bytes() for path in write_reports(MATRIX, tmp_path / "a")}
     again = write_reports(read_matrix(tmp_path / "a"), tmp_path / "b")
     assert {path.name: path.read_bytes() for path in again} == first
 
 
-def test_fields_of_a_later_version_are_passed_over():
+def test_fields_of_a_later_version_are_passed_over() -> None:
     document = msgspec.json.decode(encode(MATRIX))
     document["added-later"] = {"x": 1}
     document["cells"][0]["added-later"] = [1]
@@ -87,7 +89,7 @@ def test_fields_of_a_later_version_are_passed_over():
         (encode(MATRIX).replace(b'"exact"', b'"fine"'), "Invalid enum value 'fine'"),
     ],
 )
-def test_what_is_no_matrix_is_refused_by_name_with_a_remedy(data: bytes, told: str):
+def test_what_is_no_matrix_is_refused_by_name_with_a_remedy(data: bytes, told: str) -> None:
     with pytest.raises(UsageError) as caught:
         decode(data, "some/file.json")
     assert caught.value.message.startswith("some/file.json")
@@ -95,19 +97,19 @@ def test_what_is_no_matrix_is_refused_by_name_with_a_remedy(data: bytes, told: s
     assert caught.value.remedy
 
 
-def test_a_file_name_that_is_no_unicode_spoils_no_report(tmp_path: Path):
+def test_a_file_name_that_is_no_unicode_spoils_no_report(tmp_path: Path) -> None:
     odd = synthetic.matrix(["0.33.0"], hostile="\udcff")
     write_reports(odd, tmp_path)
     assert any("?" in name for c in read_matrix(tmp_path).checkpoints for name in c.files)
 
 
-def test_a_matrix_of_nothing_is_still_a_report(tmp_path: Path):
+def test_a_matrix_of_nothing_is_still_a_report(tmp_path: Path) -> None:
     empty = replace(MATRIX, environments={}, checkpoints=(), cells=(), causes={}, controls=())
     for format_ in FORMATS:
         assert format_.render(page_of(empty))
 
 
-def test_junit_fails_exactly_the_unexpected_and_skips_the_unmeasured():
+def test_junit_fails_exactly_the_unexpected_and_skips_the_unmeasured() -> None:
     odd = next(cell for cell in MATRIX.cells if cell.status is Status.FAILED)
     matrix = replace(
         MATRIX,
@@ -129,7 +131,7 @@ def test_junit_fails_exactly_the_unexpected_and_skips_the_unmeasured():
     assert len(set(names)) == len(names) == len(matrix.cells)
 
 
-def test_junit_survives_what_xml_cannot_hold():
+def test_junit_survives_what_xml_cannot_hold() -> None:
     hostile = synthetic.matrix(["0.33.0"], hostile="\x00\x1b[31m]]>\ud800")
     rendered = FORMATS[-1].render(page_of(hostile))
     assert ElementTree.fromstring(rendered).tag == "testsuites"

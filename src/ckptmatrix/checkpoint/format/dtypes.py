@@ -38,7 +38,7 @@ DTYPES = (
     Dtype("U32", "uint32", 4),
     Dtype("U64", "uint64", 8),
 )
-"""Every type that is told apart."""
+"""Every type that is known."""
 
 UNTYPED = "UntypedStorage"
 """torch's storage of bytes alone, in which all newer types are kept."""

@@ -15,7 +15,7 @@ from enum import StrEnum
 from picklescan.scanner import SafetyLevel, scan_pickle_bytes
 
 from ckptmatrix.checkpoint.format.dtypes import DTYPES, UNTYPED
-from ckptmatrix.knowledge.releases import NumpyCore
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 
 
 class Rating(StrEnum):

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.checkpoint.format.pickles import Items, get, keys_of, members_of, pairs_of
 from ckptmatrix.checkpoint.format.random_states import RandomKey
 from ckptmatrix.checkpoint.format.tensors import function_of, tensor_of, tensors_of
 from ckptmatrix.checkpoint.inspect.facts import OptimizerFact, RandomFact, SchedulerFact
 from ckptmatrix.checkpoint.inspect.fingerprints import PlainValues, guess_optimizer, guess_scheduler
-from ckptmatrix.knowledge.releases import NumpyCore
 
 
 def _whole(value: Any) -> int | None:

@@ -32,7 +32,7 @@ class Inspection:
     stack: TrainingStack
     """Who wrote it."""
     evidence: tuple[Observation, ...]
-    """What can be told about the writer's versions, processes and GPUs."""
+    """What is known of the writer's versions, processes and GPUs."""
     counters: tuple[CounterFact, ...]
     """Where each count of steps lives."""
     globals: dict[Rating, dict[str, list[str]]]

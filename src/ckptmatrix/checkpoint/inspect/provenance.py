@@ -8,6 +8,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from ckptmatrix.checkpoint.format.names import FSDP_WEIGHTS, FileKind, WeightFormat
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.checkpoint.format.random_states import RandomKey, is_of_device
 from ckptmatrix.checkpoint.inspect.facts import Facts, RandomFact
 from ckptmatrix.knowledge.releases import (
@@ -15,7 +16,6 @@ from ckptmatrix.knowledge.releases import (
     NUMPY,
     TORCH,
     CudaKeySaved,
-    NumpyCore,
     WeightsRead,
     device_key_since,
 )

@@ -4,17 +4,11 @@ from dataclasses import dataclass, field
 
 from packaging.version import Version
 
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.checkpoint.inspect.facts import Facts, FileFact
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack
 from ckptmatrix.knowledge.causes import CauseId
-from ckptmatrix.knowledge.releases import (
-    ACCELERATE,
-    NUMPY,
-    TORCH,
-    NumpyCore,
-    Release,
-    refused_globals,
-)
+from ckptmatrix.knowledge.releases import ACCELERATE, NUMPY, TORCH, Release, refused_globals
 from ckptmatrix.model import Verdict
 
 

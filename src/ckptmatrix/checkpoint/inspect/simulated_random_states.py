@@ -1,6 +1,7 @@
 """The imagined load of random_states_N.pkl: generators, `accelerator.step`, swallowed failures."""
 
 from ckptmatrix.checkpoint.format.names import FileKind
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.checkpoint.format.random_states import STREAMS, RandomKey
 from ckptmatrix.checkpoint.inspect.facts import RandomFact
 from ckptmatrix.checkpoint.inspect.simulated_load import (
@@ -10,14 +11,7 @@ from ckptmatrix.checkpoint.inspect.simulated_load import (
     open_file,
 )
 from ckptmatrix.knowledge.causes import CauseId
-from ckptmatrix.knowledge.releases import (
-    ACCELERATE,
-    NUMPY,
-    CudaKeySaved,
-    NumpyCore,
-    RngErrors,
-    StepRead,
-)
+from ckptmatrix.knowledge.releases import ACCELERATE, NUMPY, CudaKeySaved, RngErrors, StepRead
 from ckptmatrix.model import Verdict
 
 _WITH_CUDA = ACCELERATE.first_with(cuda_key_saved=CudaKeySaved.WITH_CUDA)

@@ -23,7 +23,7 @@ class Counter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrainingStack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What directories of one stack look like; the fields are told in `training_stacks.toml`."""
+    """What directories of one stack look like; `training_stacks.toml` says what the fields mean."""
 
     id: str
     """Short name."""

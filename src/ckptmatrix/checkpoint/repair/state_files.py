@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ckptmatrix.checkpoint.format import rewriting_pickles
+from ckptmatrix.checkpoint.format.numpy_core import NUMPY_CORES, NumpyCore
 from ckptmatrix.checkpoint.format.random_states import RandomKey
 from ckptmatrix.checkpoint.format.rewriting_archives import DamagedError
 from ckptmatrix.checkpoint.format.rewriting_pickles import Call, Global
-from ckptmatrix.knowledge.releases import ACCELERATE, NUMPY, TORCH, NumpyCore
-
-NUMPY_CORES = tuple(core.multiarray for core in NumpyCore)
-"""Where numpy 1 and numpy 2 keep what their pickles name."""
+from ckptmatrix.knowledge.releases import ACCELERATE, NUMPY, TORCH
 
 _CODES = {"f8": "d", "f4": "f", "f2": "e", "b1": "?"} | {
     f"{kind}{size}": code

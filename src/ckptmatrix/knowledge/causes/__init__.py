@@ -83,7 +83,7 @@ class KnownCause:
     id: CauseId
     """Its word; the file is called the same, with underscores."""
     cause: Cause
-    """What a person is told."""
+    """What a person reads."""
     explains: Callable[[Evidence], bool]
     """Whether it explains a cell."""
     rank: int = 50

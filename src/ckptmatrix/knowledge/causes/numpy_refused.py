@@ -13,7 +13,7 @@ known = KnownCause(
     CauseId.NUMPY_REFUSED,
     Cause(
         "torch refuses the random states: random states and step lost silently",
-        "torch 2.6 and newer unpickle with weights_only=True unless told otherwise and refuse the "
+        "torch 2.6 and newer unpickle with weights_only=True unless asked otherwise and refuse the "
         "numpy array in random_states_N.pkl. accelerate 0.14.0-0.31.0 and 0.34.0-1.0.1 do not say "
         "otherwise, catch the refusal and log it at INFO: Python's, numpy's and torch's random "
         "states and accelerator.step stay what they were.",

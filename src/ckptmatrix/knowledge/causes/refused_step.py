@@ -13,7 +13,7 @@ known = KnownCause(
     CauseId.REFUSED_STEP,
     Cause(
         "KeyError: 'step' after torch refused the random states",
-        "torch 2.6 and newer unpickle with weights_only=True unless told otherwise and refuse the "
+        "torch 2.6 and newer unpickle with weights_only=True unless asked otherwise and refuse the "
         "numpy array in random_states_N.pkl. accelerate 0.32.0-0.33.0 catch that, log one INFO "
         "line, and then read 'step' from what was never loaded. Model, optimizer and scheduler are "
         "loaded by then; random states, step and custom objects are not.",

@@ -5,24 +5,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import msgspec
-
 from ckptmatrix.checkpoint.inspect.console import human
 from ckptmatrix.checkpoint.inspect.inspection import Inspection, inspect
 from ckptmatrix.checkpoint.repair import RepairOptions, repair
-from ckptmatrix.environments.installation import Built
+from ckptmatrix.environments.installation import Installation
+from ckptmatrix.environments.site import Site
 from ckptmatrix.environments.worker_process import Worker
 from ckptmatrix.errors import CkptmatrixError, NothingRanError
 from ckptmatrix.measure import judge
 from ckptmatrix.measure.directory.copying import check_room, copy, snapshot, wanted
 from ckptmatrix.measure.directory.notes import notes_of
 from ckptmatrix.measure.directory.refusals import refuse
-from ckptmatrix.measure.directory.stand_in import describe, hooked_files
+from ckptmatrix.measure.directory.stand_in import describe, hooked_files, missing
 from ckptmatrix.measure.directory.truth import read_truth
-from ckptmatrix.measure.lab import CELL_SECONDS
-from ckptmatrix.measure.outcome_store import now
-from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment, Status, Verdict
-from ckptmatrix.plan.config import Config
+from ckptmatrix.measure.loading import CELL_SECONDS, Loading
+from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment, Status, Treatment, Verdict
+from ckptmatrix.worker.protocol import Case
+from ckptmatrix.worker.wire import encode
+from ckptmatrix.worker.words import ControlKind, Device
 
 _SCENARIO = "ckptmatrix.worker.scenarios._stand_in:StandIn"
 _BYTES_A_SECOND = 10_000_000
@@ -35,14 +35,12 @@ class Wish:
 
     directory: Path
     """The user's directory; only read."""
-    config: Config
-    """The declared matrix."""
+    site: Site
+    """The declared matrix, and where it is tried."""
     environments: tuple[Environment, ...]
     """The readers."""
     loader: str = "accelerate"
     """Name of the loader."""
-    device: str = "cpu"
-    """`cpu` or `cuda`."""
     repaired: bool = False
     """Try a repaired copy."""
     trust: bool = False
@@ -77,9 +75,9 @@ class Attempt:
     """Bytes of what readers read."""
 
     @property
-    def treatment(self) -> str:
+    def treatment(self) -> Treatment:
         """What was done to the copy before the load."""
-        return "repaired" if self.wish.repaired else "as-saved"
+        return Treatment.REPAIRED if self.wish.repaired else Treatment.AS_SAVED
 
     def blank(self, reader: Environment, reason: str) -> CellRecord:
         """The outcome where nothing was loaded."""
@@ -92,21 +90,25 @@ class Attempt:
         Raises:
             CkptmatrixError: the judge failed, or the worker died.
         """
-        record = self._asked(worker, reader, "load")
+        loading = self._loading(worker, reader)
+        record = self._of_user(loading.outcome())
         if record.status not in MEASURED:
             return record
-        for control, verdict in (("nothing", Verdict.LOST), ("perfect", Verdict.RESTORED)):
-            components = self._asked(worker, reader, "control", control=control).components
+        for control, verdict in (
+            (ControlKind.NOTHING, Verdict.LOST),
+            (ControlKind.PERFECT, Verdict.RESTORED),
+        ):
+            components = loading.control(control).components
             judged = {name: v for name, v in components.items() if name in self.compared}
             wrong = [n for n, found in judged.items() if found not in (verdict, Verdict.ABSENT)]
             if wrong:
                 raise CkptmatrixError(f"the {control} control came out wrong in {wrong[0]}")
         return record
 
-    def outcome_in(self, built: Built, start: Callable[[Built], Worker]) -> CellRecord:
+    def outcome_in(self, built: Installation) -> CellRecord:
         """The same in a worker of its own; what goes wrong in ckptmatrix itself is `not-run`."""
         try:
-            with start(built) as worker:
+            with built.start(self.wish.site) as worker:
                 return self.outcome(worker, built.environment)
         except CkptmatrixError as error:
             return self.blank(built.environment, f"ckptmatrix failed on it: {error.message}")
@@ -117,20 +119,18 @@ class Attempt:
     def _of_user(self, record: CellRecord) -> CellRecord:
         return replace(record, writer=str(self.wish.directory))
 
-    def _asked(self, worker: Worker, reader: Environment, op: str, **more: str) -> CellRecord:
-        answer = worker.ask(
-            op,
-            CELL_SECONDS + self.size / _BYTES_A_SECOND,
+    def _loading(self, worker: Worker, reader: Environment) -> Loading:
+        case = Case(
             scenario=f"{_SCENARIO}@{self.place / 'stand_in.json'}",
-            loader=self.wish.config.loaders[self.wish.loader],
-            device=self.wish.device,
+            device=Device(self.wish.site.device),
             directory=str(self.subject),
             truth=str(self.place / "truth"),
             digest="",
             unsaved=self.unsaved,
-            **more,
         )
-        return self._of_user(judge.outcome(self._cell(reader), answer, now()))
+        loader = self.wish.site.config.loaders[self.wish.loader]
+        seconds = CELL_SECONDS + self.size / _BYTES_A_SECOND
+        return Loading(self._cell(reader), worker, case, loader, seconds)
 
 
 def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said: None) -> Attempt:
@@ -160,25 +160,25 @@ def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said
             f"{wish.directory} changed while it was copied, so the copy may be of two states",
             "wait until the training has saved, and try again",
         )
-    mended: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
     if wish.repaired:
         repaired = place / "repaired" / subject.name
         repaired.parent.mkdir()
         report = repair(subject, repaired, RepairOptions(tied=wish.tied))
-        mended = tuple(f"Repaired: {change.file}: {change.what}." for change in report.changes)
+        repairs = tuple(f"Repaired: {change.file}: {change.what}." for change in report.changes)
         subject = repaired
     found = inspect(subject)
     truth = read_truth(subject, found.facts, hooked_files(found), wish.tied, wish.trust)
-    told = describe(place / "truth", found, truth, wish.scheduler)
+    stand_in = describe(place / "truth", found, truth, wish.scheduler)
     truth.encoder.save(place / "truth", truth.trees)
-    (place / "stand_in.json").write_bytes(msgspec.json.encode(told))
+    (place / "stand_in.json").write_text(encode(stand_in), encoding="utf-8")
     return Attempt(
         wish,
         place,
         subject,
         found,
         frozenset(truth.trees),
-        {**truth.unsaved, **told.missing(found.facts)},
-        (*notes_of(original, told, truth, wish.device), *mended),
+        {**truth.unsaved, **missing(stand_in, found.facts)},
+        (*notes_of(original, stand_in, truth, wish.site.device), *repairs),
         size,
     )

@@ -9,13 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ckptmatrix.checkpoint.inspect.console import clean
-from ckptmatrix.measure.directory.row import Row, unsaved
+from ckptmatrix.measure.directory.row import DirectoryRow, unsaved
 from ckptmatrix.model import BAD, CellRecord, Status, summary
 
 _STYLES = {Status.EXACT: "blue", Status.DEGRADED: "yellow", Status.FAILED: "bold red"}
 
 
-def verdict(row: Row) -> str:
+def verdict(row: DirectoryRow) -> str:
     """The answer in a few sentences."""
     whole, measured = row.whole, row.measured
     subject = "A repaired copy" if row.treatment == "repaired" else "It"
@@ -65,18 +65,18 @@ def _reader(cell: CellRecord) -> tuple[str, str]:
     return release, stack
 
 
-def remedies(row: Row) -> tuple[str, ...]:
+def remedies(row: DirectoryRow) -> tuple[str, ...]:
     """What to do about it, the causes' remedies first."""
     found = [f"{cause.title}: {cause.remedy}" for cause in row.causes.values()]
     if not row.whole and row.treatment == "as-saved":
         found.append(
             f"No environment brings it back whole: `ckptmatrix try {row.directory} --repaired` "
-            "shows what `ckptmatrix repair` would mend."
+            "shows what `ckptmatrix repair` would bring back."
         )
     return tuple(found)
 
 
-def show(row: Row, console: Console) -> None:
+def show(row: DirectoryRow, console: Console) -> None:
     """Print the row."""
     console.print(Text(clean(row.directory), style="bold"))
     console.print(Text(f"{row.written_by}; loaded by {row.loader}, {row.treatment}", style="dim"))
@@ -99,15 +99,15 @@ def show(row: Row, console: Console) -> None:
         console.print(Text(f"- {clean(note)}"))
 
 
-def as_markdown(row: Row) -> str:
+def as_markdown(row: DirectoryRow) -> str:
     """The row as a Markdown page for an issue."""
     lines = [f"### `{clean(row.directory)}`", "", verdict(row), ""]
     stacks = list(dict.fromkeys(_reader(cell)[1] for cell in row.cells))
     lines += [f"| accelerate | {' | '.join(stacks)} |", "|---" * (len(stacks) + 1) + "|"]
     cells = {_reader(cell): cell for cell in row.cells}
     for release in sorted({release for release, _ in cells}, key=Version):
-        told = [_in_words(cells.get((release, stack))) for stack in stacks]
-        lines.append(f"| {release} | {' | '.join(told)} |")
+        words = [_in_words(cells.get((release, stack))) for stack in stacks]
+        lines.append(f"| {release} | {' | '.join(words)} |")
     for title, items in (("What to do", remedies(row)), ("Notes", row.notes)):
         if items:
             lines += ["", f"{title}:", "", *(f"- {clean(item, 1000)}" for item in items)]

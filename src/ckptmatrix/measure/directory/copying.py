@@ -92,7 +92,9 @@ def copy(source: Path, files: tuple[str, ...], target: Path) -> None:
                 shutil.copyfileobj(stream, written, 1 << 20)
                 status = os.fstat(stream.fileno())
         except (UnreadableError, OSError) as error:
-            raise NothingRanError(f"{name} cannot be copied: {error}", "mend it first") from error
+            raise NothingRanError(
+                f"{name} cannot be copied: {error}", "make it readable first"
+            ) from error
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 

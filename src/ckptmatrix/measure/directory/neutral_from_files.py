@@ -12,10 +12,11 @@ from typing import Any
 
 from ckptmatrix.checkpoint.format import rewriting_tensors
 from ckptmatrix.checkpoint.format.dtypes import BY_CODE
+from ckptmatrix.checkpoint.format.numpy_core import NUMPY_CORES
 from ckptmatrix.checkpoint.format.rewriting_archives import Archive
 from ckptmatrix.checkpoint.format.rewriting_pickles import Call, Global
 from ckptmatrix.checkpoint.format.rewriting_tensors import REBUILD, REBUILD_3, Tensor
-from ckptmatrix.checkpoint.repair.state_files import NUMPY_CORES, raw_bytes
+from ckptmatrix.checkpoint.repair.state_files import raw_bytes
 from ckptmatrix.errors import CkptmatrixError
 
 _PACKED = 32

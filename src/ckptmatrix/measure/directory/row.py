@@ -6,30 +6,33 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ckptmatrix import __version__
-from ckptmatrix.environments.building import build_all
-from ckptmatrix.environments.installation import Built
-from ckptmatrix.environments.worker_process import Worker
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
+from ckptmatrix.environments.installation import Installation
 from ckptmatrix.errors import NothingRanError
 from ckptmatrix.knowledge.causes import explained
-from ckptmatrix.knowledge.releases import NUMPY, NumpyCore
+from ckptmatrix.knowledge.releases import NUMPY
 from ckptmatrix.measure.directory.attempt import Attempt, Wish, make_ready
 from ckptmatrix.measure.directory.copying import at_a_time, snapshot
+from ckptmatrix.measure.installing import install, refuse_none
 from ckptmatrix.model import (
     MEASURED,
     Cause,
     CellRecord,
     CheckpointRecord,
+    CheckpointStatus,
+    Device,
     EnvironmentRecord,
+    EnvironmentStatus,
     Status,
+    Treatment,
     Verdict,
 )
-from ckptmatrix.util.home import Home
 from ckptmatrix.util.parallel import side_by_side
 from ckptmatrix.util.progress import progress
 
 
 @dataclass(frozen=True)
-class Row:
+class DirectoryRow:
     """What came of it."""
 
     directory: str
@@ -40,10 +43,10 @@ class Row:
     """Size of what readers read of it."""
     loader: str
     """Name of the loader."""
-    treatment: str
-    """`as-saved` or `repaired`."""
-    device: str
-    """`cpu` or `cuda`."""
+    treatment: Treatment
+    """What was done to it before the load."""
+    device: Device
+    """Where it was loaded."""
     notes: tuple[str, ...]
     """What the stand-in has and has not, one sentence each."""
     environments: dict[str, EnvironmentRecord]
@@ -78,7 +81,7 @@ def unsaved(cell: CellRecord) -> tuple[str, ...]:
     return tuple(name for name, found in cell.components.items() if found == Verdict.UNSAVED)
 
 
-def try_directory(wish: Wish, say: Callable[[str], None] = lambda said: None) -> Row:
+def try_directory(wish: Wish, say: Callable[[str], None] = lambda said: None) -> DirectoryRow:
     """Load a copy of a directory in every environment and judge what came back.
 
     Args:
@@ -89,26 +92,26 @@ def try_directory(wish: Wish, say: Callable[[str], None] = lambda said: None) ->
         UsageError: the directory is not of a kind that can be tried, or not trusted.
         CkptmatrixError: a file is damaged, there is no room, or nothing could be run.
     """
-    home = Home.of(wish.config.root)
     with tempfile.TemporaryDirectory(prefix="ckptmatrix-try-") as place:
         attempt = make_ready(wish, Path(place), say)
-        built = _built(wish, home)
+        built = install(wish.environments, wish.site, wish.jobs)
+        refuse_none(built)
         untouched = snapshot(attempt.subject)
-        cells = _measured(attempt, built, home)
+        cells = _measured(attempt, list(built.values()))
         if snapshot(attempt.subject) != untouched:
             raise NothingRanError(
                 "a loader changed the copy that it loaded, so the others loaded something else",
                 "try one environment at a time, with --accelerate and --stack",
             )
-    row = Row(
+    row = DirectoryRow(
         str(wish.directory),
         attempt.found.stack.title,
         attempt.size,
         wish.loader,
         attempt.treatment,
-        wish.device,
+        wish.site.device,
         attempt.notes,
-        {one.environment.id: replace(one.record, packages=()) for one in built},
+        {one.environment.id: replace(one.record, packages=()) for one in built.values()},
         cells,
     )
     if not row.measured:
@@ -116,37 +119,13 @@ def try_directory(wish: Wish, say: Callable[[str], None] = lambda said: None) ->
     return _with_causes(row, attempt)
 
 
-def _built(wish: Wish, home: Home) -> list[Built]:
-    stacks = {each.stack: wish.config.stacks[each.stack] for each in wish.environments}
-    with progress("environments", len(wish.environments)) as advance:
-        built = build_all(
-            wish.environments,
-            stacks,
-            home,
-            wish.device,
-            lambda one: advance(one.environment.id),
-            wish.jobs,
-        )
-    if not any(one.ready for one in built.values()):
-        reason = next(iter(built.values())).record.reason
-        raise NothingRanError(
-            f"no environment could be built: {reason}",
-            "name a release that the index has; if it has this one, check the network",
-        )
-    return list(built.values())
-
-
-def _measured(attempt: Attempt, built: list[Built], home: Home) -> tuple[CellRecord, ...]:
+def _measured(attempt: Attempt, built: list[Installation]) -> tuple[CellRecord, ...]:
     wish = attempt.wish
-
-    def start(one: Built) -> Worker:
-        return one.start(home, wish.device, (wish.config.root,))
-
     with progress("loads", len(built)) as advance:
 
-        def cell(one: Built) -> CellRecord:
+        def cell(one: Installation) -> CellRecord:
             if one.ready:
-                record = attempt.outcome_in(one, start)
+                record = attempt.outcome_in(one)
             else:
                 record = attempt.blank(one.environment, one.record.reason)
             advance(one.environment.id)
@@ -155,19 +134,19 @@ def _measured(attempt: Attempt, built: list[Built], home: Home) -> tuple[CellRec
         return tuple(side_by_side(cell, built, at_a_time(attempt.size, wish.jobs)))
 
 
-def _with_causes(row: Row, attempt: Attempt) -> Row:
+def _with_causes(row: DirectoryRow, attempt: Attempt) -> DirectoryRow:
     """The row with the cause of each cell that is not whole, and the causes that occur."""
     facts = attempt.found.facts
     numpy = next((random.numpy for random in facts.random), "")
     writer = EnvironmentRecord(
         "",  # a range of releases at best
         "",
-        "ready",
+        EnvironmentStatus.READY,
         numpy=str(NUMPY.first_with(core=numpy)) if numpy in tuple(NumpyCore) else "",
     )
     sizes = {file.name: file.bytes for file in facts.files}
     checkpoint = CheckpointRecord(
-        row.directory, "stand-in", "written", files=sizes, unsaved=attempt.unsaved
+        row.directory, "stand-in", CheckpointStatus.WRITTEN, files=sizes, unsaved=attempt.unsaved
     )
     cells, causes = explained(row.cells, {**row.environments, row.directory: writer}, (checkpoint,))
     return replace(row, cells=cells, causes=causes)

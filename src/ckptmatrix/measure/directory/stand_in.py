@@ -1,12 +1,12 @@
 """What a worker has to build so that a user's directory can be loaded without the user's code."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from ckptmatrix.checkpoint.inspect.facts import Facts, OptimizerFact
 from ckptmatrix.checkpoint.inspect.inspection import Inspection
 from ckptmatrix.measure.directory.truth import Truth
+from ckptmatrix.worker.stand_in import StandIn
 
 _REAL = frozenset(
     f"torch.optim.{name}"
@@ -24,36 +24,13 @@ _DOCUMENT = re.compile(r"train(ing)?_state\.json|\w+_ema/config\.json")
 """JSON files that hooks keep training state in."""
 
 
-@dataclass(frozen=True)
-class StandIn:
-    """The description that a worker builds from, with the truth at hand for names and shapes."""
-
-    truth: str
-    """Stem of the truth's two files."""
-    optimizers: tuple[str, ...]
-    """Name in `torch.optim` of each optimizer; empty for one that takes any state."""
-    schedulers: int
-    """How many schedulers."""
-    custom: int
-    """How many registered objects."""
-    scaler: bool
-    """Whether it trains in fp16 with a gradient scaler (on a GPU; there is none on the CPU)."""
-    tied: tuple[tuple[tuple[str, ...], ...], ...]
-    """For each model, the groups of its names that are one tensor."""
-    hooked: tuple[str, ...]
-    """Files that the script's own hooks read: weights and JSON."""
-    hooks: bool
-    """Whether hooks take models out of what accelerate loads."""
-    opaque: tuple[str, ...]
-    """Components that are loaded and not compared."""
-
-    def missing(self, facts: Facts) -> dict[str, tuple[str, ...]]:
-        """Components that the stand-in prepares and the directory has no file of."""
-        lacks = {
-            "optimizer": self.optimizers and not facts.optimizers,
-            "scheduler": self.schedulers and not facts.schedulers,
-        }
-        return {name: () for name, lacking in lacks.items() if lacking}
+def missing(told: StandIn, facts: Facts) -> dict[str, tuple[str, ...]]:
+    """Components that the stand-in prepares and the directory has no file of."""
+    lacks = {
+        "optimizer": told.optimizers and not facts.optimizers,
+        "scheduler": told.schedulers and not facts.schedulers,
+    }
+    return {name: () for name, lacking in lacks.items() if lacking}
 
 
 def hooked_files(found: Inspection) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ckptmatrix.model import CellRecord, Matrix, Status
+from ckptmatrix.model import CellRecord, ControlsResult, Matrix, Status
 from ckptmatrix.results.findings.ages import ages
 from ckptmatrix.results.findings.axis import Axis, axis_of
 from ckptmatrix.results.findings.cause_areas import Finding, findings_of
@@ -76,7 +76,7 @@ class Page:
         run = self.matrix.run
         failed = [control for control in self.matrix.controls if not control.passed]
         found = []
-        if run.controls != "passed" or failed:
+        if run.controls != ControlsResult.PASSED or failed:
             found.append(
                 f"Controls failed ({len(failed)} of {len(self.matrix.controls)}): "
                 "the judge itself cannot be trusted in this run."

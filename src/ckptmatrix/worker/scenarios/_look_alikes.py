@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-_Scheduler = getattr(torch.optim.lr_scheduler, "LRScheduler", None) or (
+_Scheduler: Any = getattr(torch.optim.lr_scheduler, "LRScheduler", None) or (
     torch.optim.lr_scheduler._LRScheduler
 )
 
@@ -63,7 +63,7 @@ class Extra(Node):
 EXTRA = "_extra_state"
 
 
-def module(state: dict[str, Any], tied: list[list[str]]) -> Node:
+def module(state: dict[str, Any], tied: tuple[tuple[str, ...], ...]) -> Node:
     """A module with such a state dict, every value another one."""
     extras = {
         name.rpartition(".")[0]: state[name] for name in state if name.rpartition(".")[2] == EXTRA
@@ -102,6 +102,9 @@ def _at(root: Node, name: str) -> torch.nn.Parameter:
 
 class AnyOptimizer(torch.optim.Optimizer):
     """Takes the state of whatever optimizer as it is, as that optimizer's own class would."""
+
+    state: dict[Any, dict[str, Any]]
+    param_groups: list[dict[str, Any]]
 
     def __init__(self, groups: list[dict[str, Any]], lr: float) -> None:
         super().__init__(groups, {"lr": lr})

@@ -14,7 +14,11 @@ from typing import Any
 
 import torch
 
-from ckptmatrix.worker.components import COMPONENTS, CudaRandom, Model
+from ckptmatrix.worker.components import (
+    CudaRandom,
+    Model,
+    components_with,
+)
 from ckptmatrix.worker.neutral import Neutral
 from ckptmatrix.worker.release import accepts, new_accelerator
 from ckptmatrix.worker.scenarios._look_alikes import (
@@ -24,8 +28,10 @@ from ckptmatrix.worker.scenarios._look_alikes import (
     other,
     scheduler,
 )
+from ckptmatrix.worker.stand_in import read_stand_in
 from ckptmatrix.worker.stored import read, read_weights
 from ckptmatrix.worker.training import Scenario, Training
+from ckptmatrix.worker.words import Part
 
 
 class WholeModel(Model):
@@ -46,46 +52,47 @@ class StandIn(Scenario):
     """The objects that a directory was saved from, as far as its files tell.
 
     Args:
-        description: the JSON file that the host's `trying.stand_in.StandIn` was written to.
+        description: the file that `stand_in.StandIn` was written to.
     """
 
     trains_on = False
 
     def __init__(self, description: str) -> None:
         with open(description, encoding="utf-8") as file:
-            self.told = json.load(file)
-        own = {"model": WholeModel(), "rng.cuda": SameGpus()}
+            self.described = read_stand_in(file.read())
         self.components = tuple(
-            own.get(part.name, part) for part in COMPONENTS if part.name not in self.told["opaque"]
+            part
+            for part in components_with(WholeModel(), SameGpus())
+            if part.name not in self.described.opaque
         )
 
     def unsupported(self, device: str) -> str:
-        if self.told["hooks"] and not accepts("register_load_state_pre_hook", "hook"):
+        if self.described.hooks and not accepts("register_load_state_pre_hook", "hook"):
             return "it has no hooks for load_state (0.16.0 is the first that has)"
         return ""
 
     def build(self, device: str) -> Training:
-        told, truth = self.told, Neutral.load(self.told["truth"])
-        fp16 = {"mixed_precision": "fp16"} if told["scaler"] and device == "cuda" else {}
+        described, truth = self.described, Neutral.load(self.described.truth)
+        fp16 = {"mixed_precision": "fp16"} if described.scaler and device == "cuda" else {}
         accelerator = new_accelerator(device, **fp16)
 
         def states(name: str) -> dict[str, Any]:
             return truth.value(name) if name in truth.trees else {}
 
         models = [
-            module(state, tied) for state, tied in zip(states("model").values(), told["tied"])
+            module(state, tied) for state, tied in zip(states(Part.MODEL).values(), described.tied)
         ]
-        base = [torch.nn.Linear(2, 2).requires_grad_(False)] if told["hooks"] else []
+        base = [torch.nn.Linear(2, 2).requires_grad_(False)] if described.hooks else []
         none = {"state": {}, "param_groups": [{"params": [0]}]}
-        saved = states("optimizer")
+        saved = states(Part.OPTIMIZER)
         optimizers = [
             optimizer(kind, saved.get(str(index), none), accelerator.device)
-            for index, kind in enumerate(told["optimizers"])
+            for index, kind in enumerate(described.optimizers)
         ]
-        saved = states("scheduler")
+        saved = states(Part.SCHEDULER)
         schedulers = [
             scheduler(optimizers[min(index, len(optimizers) - 1)], saved.get(str(index), {}))
-            for index in range(told["schedulers"])
+            for index in range(described.schedulers)
         ]
         objects = [*base, *models, *optimizers, *schedulers]
         prepared = accelerator.prepare(*objects) if objects else ()
@@ -93,21 +100,22 @@ class StandIn(Scenario):
         ends = [len(base), len(models), len(optimizers), len(schedulers)]
         places = iter(prepared)
         _, models, optimizers, schedulers = [[next(places) for _ in range(end)] for end in ends]
-        saved = states("custom")
-        custom = [AnyObject(other(saved.get(str(index)))) for index in range(told["custom"])]
+        saved = states(Part.CUSTOM)
+        custom = [AnyObject(other(saved.get(str(index)))) for index in range(described.custom)]
         for each in custom:
             accelerator.register_for_checkpointing(each)
         training = Training(accelerator, models, optimizers, schedulers, custom=custom)
-        training.hooked = other(states("hook_files")) if "hook_files" in truth.trees else {}
+        if Part.HOOK_FILES in truth.trees:
+            training.hooked = other(states(Part.HOOK_FILES))
         if hasattr(accelerator, "step"):
             accelerator.step = random.randint(10**6, 2 * 10**6)
-        if told["hooks"]:
+        if described.hooks:
             accelerator.register_load_state_pre_hook(self._load_hook(training))
         return training
 
     def _load_hook(self, training: Training) -> Any:
         """What the script's hook does: load what accelerate did not save, and take it out."""
-        files = [name for name in self.told["hooked"] if not name.endswith(".json")]
+        files = [name for name in self.described.hooked if not name.endswith(".json")]
         files = [name for name in files if name not in training.hooked]
         own = training.models[len(training.models) - len(files) :]
 

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from accelerate.scheduler import AcceleratedScheduler
 
-from ckptmatrix.worker.components import COMPONENTS, Component
+from ckptmatrix.worker.components import Component, components_with
 from ckptmatrix.worker.scenarios.accumulation import ROUND, Accumulation
 from ckptmatrix.worker.stored import stored
 from ckptmatrix.worker.training import Training
+from ckptmatrix.worker.words import Part
 
 
 def counts_per_update(training: Training) -> int:
@@ -40,7 +41,7 @@ _COUNTS = {"last_epoch": 0, "_step_count": 1}
 class Updates(Component):
     """The scheduler's state, its position in optimizer steps."""
 
-    name = "scheduler"
+    name = Part.SCHEDULER.value
 
     def capture(self, training: Training) -> Any:
         return updates(training, training.schedulers[0].state_dict())
@@ -55,7 +56,7 @@ class Updates(Component):
 class AccumulationAligned(Accumulation):
     """`with accelerator.accumulate(model)`, saved between two rounds."""
 
-    components = tuple(Updates() if part.name == "scheduler" else part for part in COMPONENTS)
+    components = components_with(Updates())
     passes = 2
 
     def schedulers(self, optimizers: list[torch.optim.Optimizer]) -> list[Any]:
@@ -63,8 +64,9 @@ class AccumulationAligned(Accumulation):
 
     def stored(self, training: Training, directory: str) -> dict[str, Any]:
         found = stored(training, directory)
-        states = found["scheduler"]
-        return {**found, "scheduler": updates(training, states["0"]) if "0" in states else states}
+        states = found[Part.SCHEDULER]
+        own = updates(training, states["0"]) if "0" in states else states
+        return {**found, Part.SCHEDULER: own}
 
 
 scenario = AccumulationAligned

@@ -28,7 +28,7 @@ class Samples(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def __getitem__(self, index: int) -> tuple:
+    def __getitem__(self, index: int) -> tuple[int, torch.Tensor, torch.Tensor]:
         return index, self.inputs[index], self.targets[index]
 
 

@@ -12,6 +12,7 @@ import torch
 from ckptmatrix.worker.scenarios.basic import BATCH, FEATURES, Basic
 from ckptmatrix.worker.stored import stored
 from ckptmatrix.worker.training import Training
+from ckptmatrix.worker.words import Part
 
 PREFIX = "_orig_mod."
 
@@ -55,8 +56,8 @@ class Compiled(Basic):
 
     def stored(self, training: Training, directory: str) -> dict[str, Any]:
         found = stored(training, directory)
-        weights = {name.replace(PREFIX, "", 1): v for name, v in found["model"]["0"].items()}
-        return {**found, "model": {"0": weights}}
+        weights = {name.replace(PREFIX, "", 1): v for name, v in found[Part.MODEL]["0"].items()}
+        return {**found, Part.MODEL: {"0": weights}}
 
 
 scenario = Compiled

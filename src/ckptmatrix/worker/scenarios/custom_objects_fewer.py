@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ckptmatrix.worker.components import COMPONENTS, Custom
+from ckptmatrix.worker.components import Custom, components_with
 from ckptmatrix.worker.scenarios.basic import Basic, Counter
 from ckptmatrix.worker.training import Training
 
@@ -25,7 +25,7 @@ class CommonCustom(Custom):
 class CustomObjectsFewer(Basic):
     """Two objects saved, one registered by the reader."""
 
-    components = tuple(CommonCustom() if part.name == "custom" else part for part in COMPONENTS)
+    components = components_with(CommonCustom())
     counts = (2, 1)
     """How many objects the writer registers, and how many the reader."""
 

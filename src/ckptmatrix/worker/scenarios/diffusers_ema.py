@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from ckptmatrix.worker.components import COMPONENTS, HookFiles, unwrap
+from ckptmatrix.worker.components import HookFiles, components_with, unwrap
 from ckptmatrix.worker.release import accepts
 from ckptmatrix.worker.scenarios.basic import FEATURES, Basic, network
 from ckptmatrix.worker.stored import read_weights, stored
 from ckptmatrix.worker.training import Training
+from ckptmatrix.worker.words import Part
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -53,10 +54,10 @@ class AverageState(HookFiles):
     """The moving average and its config."""
 
     def capture(self, training: Training) -> Any:
-        return training.average.state()
+        return training.extra.average.state()
 
     def inject(self, training: Training, value: Any) -> None:
-        training.average.take(value)
+        training.extra.average.take(value)
 
 
 def _write(folder: str, tensors: dict[str, torch.Tensor], config: dict[str, Any]) -> None:
@@ -79,9 +80,9 @@ def _average_state(directory: str) -> dict[str, Any]:
 class DiffusersEma(Basic):
     """A model that hooks save, with an average of it."""
 
-    files = (("unet/*", "model"),)
+    files = (("unet/*", Part.MODEL),)
 
-    components = tuple(AverageState() if part.name == "hook_files" else part for part in COMPONENTS)
+    components = components_with(AverageState())
 
     def unsupported(self, device: str) -> str:
         if not accepts("register_save_state_pre_hook", "hook"):
@@ -93,18 +94,18 @@ class DiffusersEma(Basic):
 
     def build(self, device: str) -> Training:
         training = super().build(device)
-        training.average = Average(training.models[0])
+        training.extra.average = Average(training.models[0])
 
         def save_hook(models: list[Any], weights: list[Any], directory: str) -> None:
             folder = os.path.join(directory, "unet_ema")
-            _write(folder, training.average.shadow, training.average.config())
+            _write(folder, training.extra.average.shadow, training.extra.average.config())
             for model in models:
                 config = {"in_features": FEATURES}
                 _write(os.path.join(directory, "unet"), unwrap(model).state_dict(), config)
                 weights.pop()
 
         def load_hook(models: list[Any], directory: str) -> None:
-            training.average.take(_average_state(directory))
+            training.extra.average.take(_average_state(directory))
             while models:
                 tensors, config = _read(os.path.join(directory, "unet"))
                 with torch.random.fork_rng(devices=()):  # diffusers' models draw nothing here
@@ -120,14 +121,15 @@ class DiffusersEma(Basic):
 
     def step(self, training: Training, batch: Any) -> dict[str, Any]:
         found = super().step(training, batch)
-        training.average.update(training.models[0])
-        mean = torch.stack([value.mean() for value in training.average.shadow.values()]).sum()
+        training.extra.average.update(training.models[0])
+        mean = torch.stack([value.mean() for value in training.extra.average.shadow.values()]).sum()
         return {**found, "average": float(mean).hex()}
 
     def stored(self, training: Training, directory: str) -> dict[str, Any]:
         weights = _read(os.path.join(directory, "unet"))[0]
-        found = {"model": {"0": weights}, "hook_files": _average_state(directory)}
-        return {**stored(training, directory), **found}
+        average = _average_state(directory)
+        plain = stored(training, directory)
+        return {**plain, Part.MODEL: {"0": weights}, Part.HOOK_FILES: average}
 
 
 scenario = DiffusersEma

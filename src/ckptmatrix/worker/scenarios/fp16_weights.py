@@ -13,6 +13,7 @@ import torch
 from ckptmatrix.worker.scenarios.basic import FEATURES, Basic
 from ckptmatrix.worker.stored import stored
 from ckptmatrix.worker.training import Training
+from ckptmatrix.worker.words import Part
 
 
 class Fp16Weights(Basic):
@@ -38,8 +39,8 @@ class Fp16Weights(Basic):
     def stored(self, training: Training, directory: str) -> dict[str, Any]:
         found = stored(training, directory)
         # Every float16 is a float32 too: what was widened can be had back, so it counts as stored.
-        narrowed = {name: value.half() for name, value in found["model"]["0"].items()}
-        return {**found, "model": {"0": narrowed}}
+        narrowed = {name: value.half() for name, value in found[Part.MODEL]["0"].items()}
+        return {**found, Part.MODEL: {"0": narrowed}}
 
 
 scenario = Fp16Weights

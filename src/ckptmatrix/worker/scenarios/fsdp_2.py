@@ -19,6 +19,7 @@ from ckptmatrix.worker.scenarios.basic import BATCH, Basic, Samples
 from ckptmatrix.worker.scenarios.ddp_2 import network
 from ckptmatrix.worker.sharding import SHARDED_COMPONENTS, kind_of
 from ckptmatrix.worker.training import Training, UnsupportedError
+from ckptmatrix.worker.words import Part
 
 
 class Fsdp2(Basic):
@@ -83,8 +84,9 @@ class Fsdp2(Basic):
         """Sharded files are a format of their own: of them only their presence is looked at."""
         values = stored.stored(training, directory)
         names = os.listdir(directory)
+        begins: dict[str, str] = {Part.MODEL: "pytorch_model_fsdp", Part.OPTIMIZER: "optimizer"}
         for part in self.components:
-            file = {"model": "pytorch_model_fsdp", "optimizer": "optimizer"}.get(part.name)
+            file = begins.get(part.name)
             if file and any(name.startswith(file) for name in names):
                 values[part.name] = part.capture(training)
         return values

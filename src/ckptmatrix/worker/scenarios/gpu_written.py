@@ -12,11 +12,13 @@ import struct
 import torch
 
 from ckptmatrix.worker import stored
+from ckptmatrix.worker.layout import RANDOM_KEYS, random_file
 from ckptmatrix.worker.release import gpus
 from ckptmatrix.worker.scenarios.basic import Basic
 from ckptmatrix.worker.training import Training
+from ckptmatrix.worker.words import Part
 
-_KEY = "torch_cuda_manual_seed"
+_KEY = RANDOM_KEYS[Part.CUDA_RANDOM]
 
 
 class GpuWritten(Basic):
@@ -34,7 +36,7 @@ class GpuWritten(Basic):
 
     def save(self, training: Training, parent: str) -> str:
         directory = super().save(training, parent)
-        path = os.path.join(directory, "random_states_0.pkl")
+        path = os.path.join(directory, random_file(0))
         states = stored.read(path)
         if [len(state) for state in states.get(_KEY, ())] != [self.size] * self.gpus:
             # Releases that save the key on the CPU have it, empty, just where it belongs; the

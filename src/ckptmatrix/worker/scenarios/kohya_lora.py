@@ -18,6 +18,7 @@ from ckptmatrix.worker.release import accepts
 from ckptmatrix.worker.scenarios.basic import FEATURES, Basic
 from ckptmatrix.worker.stored import stored
 from ckptmatrix.worker.training import Training
+from ckptmatrix.worker.words import Part
 
 STATE_FILE = "train_state.json"
 EPOCHS, STEPS = 30, 360
@@ -79,7 +80,7 @@ class KohyaLora(Basic):
             base, network, optimizer, self.dataloader(), scheduler
         )
         training = Training(accelerator, [network], [optimizer], [scheduler], [loader])
-        training.base = base
+        training.extra.base = base
         training.hooked = {"current_epoch": 0, "current_step": 0}
 
         def save_hook(models: list[Any], weights: list[Any], directory: str) -> None:
@@ -105,7 +106,7 @@ class KohyaLora(Basic):
     def loss(self, training: Training, batch: Any) -> torch.Tensor:
         _, inputs, targets = batch
         change = training.models[0](inputs)
-        return torch.nn.functional.mse_loss(training.base(inputs, change), targets)
+        return torch.nn.functional.mse_loss(training.extra.base(inputs, change), targets)
 
     def before(self, training: Training) -> None:
         super().before(training)
@@ -123,7 +124,7 @@ class KohyaLora(Basic):
 
     def stored(self, training: Training, directory: str) -> dict[str, Any]:
         with open(os.path.join(directory, STATE_FILE), encoding="utf-8") as file:
-            return {**stored(training, directory), "hook_files": json.load(file)}
+            return {**stored(training, directory), Part.HOOK_FILES: json.load(file)}
 
 
 scenario = KohyaLora

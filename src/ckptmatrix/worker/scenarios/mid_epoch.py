@@ -10,16 +10,18 @@ accelerate offers instead.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 
-from ckptmatrix.worker.components import COMPONENTS, Component
+from ckptmatrix.worker.components import Component, components_with
 from ckptmatrix.worker.release import accepts
 from ckptmatrix.worker.scenarios.basic import BATCH, SAMPLES, Basic, Samples
 from ckptmatrix.worker.training import Training, UnsupportedError
+from ckptmatrix.worker.words import Part
 
 BATCHES = SAMPLES // BATCH
 TAKEN = 2
@@ -44,7 +46,7 @@ class Shuffled(torch.utils.data.RandomSampler):
 class Order(Component):
     """The order of the epoch that is under way."""
 
-    name = "dataloader"
+    name = Part.DATALOADER.value
 
     def capture(self, training: Training) -> Any:
         return {"order": _sampler(training).order}
@@ -52,7 +54,7 @@ class Order(Component):
     def inject(self, training: Training, value: Any) -> None:
         sampler = _sampler(training)
         sampler.order, sampler.told = value["order"], True
-        training.uninterrupted = True
+        training.extra.uninterrupted = True
 
 
 def _sampler(training: Training) -> Any:
@@ -62,7 +64,7 @@ def _sampler(training: Training) -> Any:
 class MidEpoch(Basic):
     """A plain shuffled dataloader."""
 
-    components = tuple(Order() if part.name == "dataloader" else part for part in COMPONENTS)
+    components = components_with(Order())
 
     def unsupported(self, device: str) -> str:
         if not accepts("skip_first_batches", "num_batches"):
@@ -82,19 +84,19 @@ class MidEpoch(Basic):
 
     def before(self, training: Training) -> None:
         super().before(training)
-        training.rest = iter(training.dataloaders[0])
+        training.extra.rest = iter(training.dataloaders[0])
         for _ in range(TAKEN):
-            self.step(training, next(training.rest))
+            self.step(training, next(training.extra.rest))
 
     def after(self, training: Training) -> list[dict[str, Any]]:
         return [self.step(training, batch) for batch in self.rest(training)] + self.epoch(training)
 
     def rest(self, training: Training) -> Any:
         """The batches left of the epoch, as far as the script knows how many were taken."""
-        if hasattr(training, "rest"):
-            return training.rest
+        if hasattr(training.extra, "rest"):
+            return training.extra.rest
         taken = training.custom[0].seen % BATCHES
-        if hasattr(training, "uninterrupted"):
+        if hasattr(training.extra, "uninterrupted"):
             return _without(training.dataloaders[0], taken)
         return self.resumed(training, taken)
 
@@ -105,7 +107,7 @@ class MidEpoch(Basic):
 
 def _without(loader: Any, taken: int) -> Iterator[Any]:
     """Where an uninterrupted loop over the loader is after so many batches."""
-    batches = iter(loader)
+    batches: Iterator[Any] = iter(loader)
     with _generators_held():
         for _ in range(taken):
             next(batches)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from accelerate import data_loader, utils
 
-from ckptmatrix.worker.components import COMPONENTS, Dataloader
+from ckptmatrix.worker.components import Dataloader, components_with
 from ckptmatrix.worker.release import accepts, new_accelerator
 from ckptmatrix.worker.scenarios.basic import BATCH, Samples
 from ckptmatrix.worker.scenarios.mid_epoch import MidEpoch
@@ -27,7 +27,7 @@ class Epoch(Dataloader):
     def capture(self, training: Training) -> Any:
         found = super().capture(training)
         sampler = self._samplers(training)["0"][1]
-        put_in = getattr(training, "uninterrupted", False)
+        put_in = getattr(training.extra, "uninterrupted", False)
         if not hasattr(sampler, "initial_seed") and sampler.generator is not None and not put_in:
             # 0.25 adds the epoch to the generator's seed as an epoch begins, so it is in there;
             # what was put in is as it was before.
@@ -36,13 +36,13 @@ class Epoch(Dataloader):
 
     def inject(self, training: Training, value: Any) -> None:
         super().inject(training, value)
-        training.uninterrupted = True
+        training.extra.uninterrupted = True
 
 
 class MidEpochSeedable(MidEpoch):
     """A shuffled dataloader with `use_seedable_sampler=True`."""
 
-    components = tuple(Epoch() if part.name == "dataloader" else part for part in COMPONENTS)
+    components = components_with(Epoch())
 
     def unsupported(self, device: str) -> str:
         if not hasattr(data_loader, "SeedableRandomSampler"):

@@ -13,19 +13,21 @@ from typing import Any
 import torch
 from accelerate import utils
 
-from ckptmatrix.worker.components import COMPONENTS, Component
+from ckptmatrix.worker.components import Component, components_with
+from ckptmatrix.worker.layout import POSITION
 from ckptmatrix.worker.neutral import ABSENT
 from ckptmatrix.worker.release import new_accelerator
 from ckptmatrix.worker.scenarios.basic import BATCH, Samples
 from ckptmatrix.worker.scenarios.mid_epoch import MidEpoch, Order, Shuffled
 from ckptmatrix.worker.stored import numbered, read, stored
 from ckptmatrix.worker.training import Training
+from ckptmatrix.worker.words import Part
 
 
 class Position(Component):
     """How far the dataloader is, as accelerate keeps it for the next save, and in which order."""
 
-    name = "dataloader"
+    name = Part.DATALOADER.value
 
     def __init__(self, order: Component) -> None:
         self.order = order
@@ -44,9 +46,7 @@ class Position(Component):
 class MidEpochStateful(MidEpoch):
     """`DataLoaderConfiguration(use_stateful_dataloader=True)`, shuffled plainly."""
 
-    components = tuple(
-        Position(Order()) if part.name == "dataloader" else part for part in COMPONENTS
-    )
+    components = components_with(Position(Order()))
 
     def unsupported(self, device: str) -> str:
         available = getattr(utils, "is_torchdata_stateful_dataloader_available", None)
@@ -74,12 +74,12 @@ class MidEpochStateful(MidEpoch):
             raise RuntimeError(f"asked for a stateful dataloader, got {kind}")
 
     def rest(self, training: Training) -> Any:
-        return getattr(training, "rest", training.dataloaders[0])
+        return getattr(training.extra, "rest", training.dataloaders[0])
 
     def stored(self, training: Training, directory: str) -> dict[str, Any]:
-        files = numbered(directory, "dl_state_dict{}.bin", 1)
+        files = numbered(directory, POSITION, 1)
         found = {"position": read(files["0"])} if files else ABSENT
-        return {**stored(training, directory), "dataloader": found}
+        return {**stored(training, directory), Part.DATALOADER: found}
 
 
 scenario = MidEpochStateful

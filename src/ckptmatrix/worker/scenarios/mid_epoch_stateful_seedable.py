@@ -7,7 +7,7 @@ from typing import Any
 
 from accelerate import utils
 
-from ckptmatrix.worker.components import COMPONENTS
+from ckptmatrix.worker.components import components_with
 from ckptmatrix.worker.release import new_accelerator
 from ckptmatrix.worker.scenarios.mid_epoch_seedable import Epoch
 from ckptmatrix.worker.scenarios.mid_epoch_set_epoch import MidEpochSetEpoch
@@ -18,9 +18,7 @@ from ckptmatrix.worker.training import Training
 class MidEpochStatefulSeedable(MidEpochSetEpoch):
     """`use_stateful_dataloader=True, use_seedable_sampler=True`."""
 
-    components = tuple(
-        Position(Epoch()) if part.name == "dataloader" else part for part in COMPONENTS
-    )
+    components = components_with(Position(Epoch()))
     unsupported = MidEpochStateful.unsupported
     stored = MidEpochStateful.stored
 
@@ -31,9 +29,9 @@ class MidEpochStatefulSeedable(MidEpochSetEpoch):
         return new_accelerator(device, dataloader_config=config)
 
     def rest(self, training: Training) -> Any:
-        if not hasattr(training, "rest"):
+        if not hasattr(training.extra, "rest"):
             self.tell_epoch(training)
-        return getattr(training, "rest", training.dataloaders[0])
+        return getattr(training.extra, "rest", training.dataloaders[0])
 
 
 scenario = MidEpochStatefulSeedable

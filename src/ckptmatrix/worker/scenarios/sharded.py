@@ -18,6 +18,7 @@ from ckptmatrix.worker.release import accepts
 from ckptmatrix.worker.scenarios.basic import Basic, Samples
 from ckptmatrix.worker.stored import is_safetensors, read, read_weights
 from ckptmatrix.worker.training import Training
+from ckptmatrix.worker.words import Part
 
 SHARD_BYTES = 200
 
@@ -53,7 +54,7 @@ class Sharded(Basic):
         tensors: dict[str, torch.Tensor] = {}
         for path in _shards(directory):
             tensors.update(read_weights(path) if is_safetensors(path) else read(path))
-        return {"model": {"0": tensors}}
+        return {Part.MODEL: {"0": tensors}}
 
     def after(self, training: Training) -> list[dict[str, Any]]:
         model, samples = training.models[0].eval(), Samples()

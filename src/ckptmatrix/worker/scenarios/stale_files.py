@@ -13,6 +13,7 @@ from ckptmatrix.worker.release import accepts
 from ckptmatrix.worker.scenarios.basic import Basic
 from ckptmatrix.worker.stored import read, read_weights, stored
 from ckptmatrix.worker.training import Training
+from ckptmatrix.worker.words import Part
 
 FILES = {True: "model.safetensors", False: "pytorch_model.bin"}
 
@@ -55,7 +56,7 @@ class StaleFiles(Basic):
     def stored(self, training: Training, directory: str) -> dict[str, Any]:
         safe = self.formats[1]
         newest = (read_weights if safe else read)(os.path.join(directory, FILES[safe]))
-        return {**stored(training, directory), "model": {"0": newest}}
+        return {**stored(training, directory), Part.MODEL: {"0": newest}}
 
 
 scenario = StaleFiles

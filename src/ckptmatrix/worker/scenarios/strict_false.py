@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import torch
 
-from ckptmatrix.worker.components import COMPONENTS, Model, unwrap
+from ckptmatrix.worker.components import Model, components_with, unwrap
 from ckptmatrix.worker.release import accepts
 from ckptmatrix.worker.scenarios.basic import Basic
 from ckptmatrix.worker.training import Training
@@ -31,7 +31,7 @@ class CommonModel(Model):
 class StrictFalse(Basic):
     """The model's buffers are a part of the reader's."""
 
-    components = tuple(CommonModel() if part.name == "model" else part for part in COMPONENTS)
+    components = components_with(CommonModel())
 
     def __init__(self) -> None:
         self.extended = False

@@ -1,0 +1,37 @@
+"""The end of `run` and `merge`: what is said, and expectations rewritten if wished."""
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from ckptmatrix.knowledge import expectations_update
+from ckptmatrix.knowledge.expectations import Expectations
+from ckptmatrix.model import Matrix
+from ckptmatrix.results.conclusion import Conclusion
+
+
+def say_conclusion(conclusion: Conclusion, as_json: bool) -> None:
+    """Say what came out: the counts, what is wrong, and where the report is."""
+    if as_json:
+        click.echo(json.dumps({**conclusion.counts, "report": conclusion.report}))
+        return
+    console = Console()
+    for line in conclusion.wrong:
+        console.print(line, markup=False, soft_wrap=True)
+    counts = dict(conclusion.counts)
+    total, wrong = counts.pop("cells"), counts.pop("unexpected")
+    listed = ", ".join(f"{count} {status}" for status, count in counts.items())
+    console.print(
+        f"{total} cells: {listed}; {wrong} unexpected; "
+        f"{conclusion.measured} measured in this run; controls {conclusion.controls}",
+        soft_wrap=True,
+    )
+    console.print(f"report: {conclusion.report}", soft_wrap=True)
+
+
+def update_expectations(path: Path, known: Expectations, matrix: Matrix, whole: bool) -> None:
+    """Rewrite `expectations.toml` from a run and say what became of it."""
+    kept, added, dropped = expectations_update.update(path, known, matrix, whole)
+    click.echo(f"{path.name}: {kept} kept, {added} added, {dropped} dropped", err=True)

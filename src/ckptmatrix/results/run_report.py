@@ -1,0 +1,62 @@
+"""The report of a run: judged and written, or left as it stands if nothing has changed."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ckptmatrix.errors import UsageError
+from ckptmatrix.measure.measured import Measured
+from ckptmatrix.model import Matrix
+from ckptmatrix.results.assemble import inputs_digest, judged_matrix
+from ckptmatrix.results.conclusion import Conclusion, concluded
+from ckptmatrix.results.findings.diff import on_common_ground
+from ckptmatrix.results.report import read_matrix, write_reports
+from ckptmatrix.results.report_cache import Standing
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Where a run's report goes, and what it is made from beside the outcomes."""
+
+    directory: Path
+    """Where it goes."""
+    expectations: Path
+    """The file of what is expected."""
+    baseline: Path | None = None
+    """An earlier run to compare with; None compares with nothing."""
+
+    def standing(self, measured: Measured) -> Conclusion | None:
+        """The conclusion of the report that lies there; None if anything has changed since."""
+        conclusion = self._cache(measured).recall(inputs_digest(measured))
+        return conclusion and replace(conclusion, measured=0)
+
+    def make(self, measured: Measured) -> tuple[Conclusion, Matrix]:
+        """Judge a run, write its report and remember what it was made from.
+
+        Raises:
+            NothingRanError: no cell has an outcome.
+            UsageError: the directory cannot be written to.
+        """
+        key, matrix = inputs_digest(measured), judged_matrix(measured)
+        conclusion = self.write(matrix)
+        self._cache(measured).keep(key, conclusion)
+        return conclusion, matrix
+
+    def write(self, matrix: Matrix) -> Conclusion:
+        """Write the report of a judged matrix.
+
+        Raises:
+            UsageError: the directory cannot be written to.
+        """
+        before = on_common_ground(read_matrix(self.baseline), matrix) if self.baseline else None
+        try:
+            files = write_reports(matrix, self.directory, before)
+        except OSError as error:
+            raise UsageError(
+                f"{self.directory} cannot be written to: {error.strerror}",
+                "name another directory; what was measured is kept",
+            ) from error
+        return concluded(matrix, next(file for file in files if file.suffix == ".html"))
+
+    def _cache(self, measured: Measured) -> Standing:
+        inputs = (self.expectations, *((self.baseline,) if self.baseline else ()))
+        return Standing(measured.job.site.home, self.directory, inputs)
