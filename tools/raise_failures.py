@@ -32,7 +32,7 @@ INSTALLED = "/workspace/env/lib/python3.11/site-packages/"
 
 def cases() -> dict[str, Callable[[str], None]]:
     """Every case by name."""
-    found = {}
+    found: dict[str, Callable[[str], None]] = {}
     for module in MODULES:
         content = vars(importlib.import_module(f"failures.{module}"))
         found |= {

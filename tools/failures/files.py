@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 from small_runs import Custom, Net, Run, saved
@@ -123,7 +124,7 @@ def safetensors_no_folder(path: str) -> None:
 def hook_pops(path: str) -> None:
     """A save hook that takes one weight for each model, though there are none, as under FSDP."""
 
-    def save_model_hook(models, weights, output_dir):
+    def save_model_hook(models: list[Any], weights: list[Any], output_dir: str) -> None:
         weights.clear()
         for _ in models:
             weights.pop()
@@ -136,7 +137,7 @@ def hook_pops(path: str) -> None:
 class Gone(Custom):
     """A class that is no longer there when its object is loaded."""
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {"value": self}
 
 
@@ -169,9 +170,8 @@ def no_memory(path: str) -> None:
     """Less memory than the optimizer's state takes."""
     import resource
 
-    wide = lambda: Net(4_000_000)  # noqa: E731
-    saved(path, model=wide())
-    run = Run(wide())
+    saved(path, model=Net(4_000_000))
+    run = Run(Net(4_000_000))
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20), used + (100 << 20)))
     run.load(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from small_runs import Net, Run, rewritten, saved
 
 
 def numpy_learning_rate(path: str) -> None:
-    def change(state: dict) -> None:
+    def change(state: dict[str, Any]) -> None:
         state["param_groups"][0]["lr"] = np.float64(0.01)
 
     Run().load(rewritten(saved(path), "optimizer.bin", change))

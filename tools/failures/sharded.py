@@ -6,12 +6,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from small_runs import Net
 
 
-def _dcp(path: str):
+def _dcp(path: str) -> tuple[Any, str]:
     import torch.distributed.checkpoint as dcp
 
     folder = f"{path}/pytorch_model_fsdp_0"
@@ -37,15 +38,15 @@ def key_gone(path: str) -> None:
     dcp.load({**Net().state_dict(), "optimizer.state.0.step": torch.ones(1)}, checkpoint_id=folder)
 
 
-def _engine(model=None):
+def _engine() -> Any:
     os.environ.update(DS_ACCELERATOR="cpu", RANK="0", LOCAL_RANK="0", WORLD_SIZE="1")
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="29571")
     import deepspeed
 
     # Its name is hidden by torch itself; without this it would compile for minutes.
-    sys.modules["deepspeed.comm.torch"].build_shm_op = lambda: None
+    vars(sys.modules["deepspeed.comm.torch"])["build_shm_op"] = lambda: None
     deepspeed.init_distributed(dist_backend="gloo", auto_mpi_discovery=False)
-    model = model or Net()
+    model = Net()
     engine, *_ = deepspeed.initialize(
         model=model,
         optimizer=torch.optim.Adam(model.parameters(), lr=0.01),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from small_runs import rename_in_zip
@@ -15,11 +16,11 @@ class _Model(torch.nn.Module):
         super().__init__()
         self.layer = torch.nn.Linear(2, 1)
 
-    def forward(self, inputs, labels=None):
+    def forward(self, inputs: torch.Tensor, labels: Any = None) -> dict[str, torch.Tensor]:
         return {"loss": self.layer(inputs).sum(), "logits": self.layer(inputs)}
 
 
-def _trainer(path: str):
+def _trainer(path: str) -> Any:
     from transformers import Trainer, TrainingArguments
 
     data = [{"inputs": torch.ones(2), "labels": torch.ones(1)}] * 4

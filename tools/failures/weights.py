@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import torch
 from small_runs import Net, Run, saved
@@ -73,7 +76,7 @@ class _Views(torch.nn.Module):
         self.register_buffer("one", torch.empty(0))
         self.register_buffer("other", torch.empty(0))
 
-    def forward(self, inputs):
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return inputs @ self.weight
 
 
@@ -98,10 +101,10 @@ def assign(path: str) -> None:
 
 
 class _Extra(Net):
-    def get_extra_state(self) -> dict:
+    def get_extra_state(self) -> dict[str, Any]:
         return {"count": 3}
 
-    def set_extra_state(self, state: dict) -> None:
+    def set_extra_state(self, state: dict[str, Any]) -> None:
         pass
 
 
@@ -185,9 +188,7 @@ def resume_damaged(path: str) -> None:
     _resume().read(file)
 
 
-def _resume():
+def _resume() -> ModuleType:
     """The shared loader as a script has it that copied the one file."""
     sys.path.append(str(Path(__file__).parents[2] / "src/ckptmatrix"))
-    import resume
-
-    return resume
+    return importlib.import_module("resume")

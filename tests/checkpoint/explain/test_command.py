@@ -5,32 +5,37 @@ import re
 import subprocess
 import sys
 import time
+from io import StringIO
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from ckptmatrix.checkpoint.explain.console import show
+from ckptmatrix.checkpoint.explain.diagnosis import diagnose
 from tests.checkpoint.explain.corpus import HERE, examples, near_misses
 
 COMMAND = (sys.executable, "-m", "ckptmatrix", "explain")
 
 
-def _run(*arguments, text=None):
+def _run(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments], input=text, capture_output=True, text=True, check=False
     )
 
 
-def _founding():
+def _founding() -> str:
     return str(next(HERE.glob("examples/step-keyerror/founding--*.txt")))
 
 
-def test_founding_case_in_words():
+def test_founding_case_in_words() -> None:
     done = _run(_founding())
     assert done.returncode == 0
     for word in ("0.33.0", "random_states_N.pkl", "train_state.json", "torch 2.6", "issues/2923"):
         assert word in done.stdout
 
 
-def test_what_it_is_and_what_to_do_stand_first():
+def test_what_it_is_and_what_to_do_stand_first() -> None:
     done = _run(_founding(), "--with", "torch==2.7.0")
     lines = done.stdout.splitlines()
     assert lines[0] == "KeyError: 'step' in load_state: the random states were not read"
@@ -39,8 +44,8 @@ def test_what_it_is_and_what_to_do_stand_first():
     assert lines[4:6] == ["What to do", "    export TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1"]
 
 
-def test_from_standard_input_as_json():
-    done = _run("-", "--json", text=open(_founding()).read())  # noqa: PTH123, SIM115
+def test_from_standard_input_as_json() -> None:
+    done = _run("-", "--json", text=Path(_founding()).read_text())
     value = json.loads(done.stdout)
     assert value["known"] is True
     first = value["diagnoses"][0]
@@ -64,24 +69,24 @@ LAUNCHER = "subprocess.CalledProcessError: Command '[x]' returned non-zero exit 
         ("", 2, ""),
     ],
 )
-def test_exit_codes(text, code, words):
+def test_exit_codes(text: str, code: int, words: str) -> None:
     done = _run("-", text=text)
     assert done.returncode == code
     assert words in done.stdout
     assert "Traceback" not in done.stderr.replace("`Traceback", "")
 
 
-def test_versions_that_are_none_are_an_error():
+def test_versions_that_are_none_are_an_error() -> None:
     done = _run(_founding(), "--with", "the newest")
     assert done.returncode == 2
     assert "names no version" in done.stderr
 
 
-def test_with_versions_narrows_to_one_remedy():
+def test_with_versions_narrows_to_one_remedy() -> None:
     assert "ruled out" in _run(_founding(), "--with", "torch==2.5.1").stdout
 
 
-def test_help_has_examples_and_exit_codes():
+def test_help_has_examples_and_exit_codes() -> None:
     done = _run("--help")
     assert done.returncode == 0
     assert "Exit codes" in done.stdout
@@ -99,24 +104,17 @@ def test_help_has_examples_and_exit_codes():
     ],
 )
 @pytest.mark.parametrize("how", [(), ("--json",)])
-def test_escape_sequences_do_not_reach_the_terminal(text, how):
+def test_escape_sequences_do_not_reach_the_terminal(text: str, how: tuple[str, ...]) -> None:
     done = _run("-", *how, text=text)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", done.stdout)
 
 
-def test_every_answer_fits_a_terminal_and_is_short():
+def test_every_answer_fits_a_terminal_and_is_short() -> None:
     """Links and commands to copy are never broken; all else fits 80 columns."""
-    from io import StringIO
-
-    from rich.console import Console
-
-    from ckptmatrix.checkpoint.explain.console import show
-    from ckptmatrix.checkpoint.explain.diagnosis import diagnose
-
     for one in (*examples(), *near_misses()):
-        console = Console(file=StringIO(), width=80)
-        show(diagnose(one.text), console)
-        lines = console.file.getvalue().splitlines()
+        shown = StringIO()
+        show(diagnose(one.text), Console(file=shown, width=80))
+        lines = shown.getvalue().splitlines()
         text = [x for x in lines if not x.startswith("    ") and "https://" not in x]
         assert max(map(len, text)) <= 80, one.name
         assert max(map(len, lines)) <= 140, one.name
@@ -124,7 +122,7 @@ def test_every_answer_fits_a_terminal_and_is_short():
         assert not any(line.endswith(" ") for line in lines), one.name
 
 
-def _log(lines):
+def _log(lines: int) -> str:
     kinds = (
         "2025-03-16 18:48:13,{0:03d} - INFO - trainer - step {0} loss 0.1234 lr 1e-4 grad 0.321",
         "[rank{1}]: step {0} loss=0.5 file=/data/shard_{0:05d}.tar keys=layers.0.q_proj.weight",
@@ -146,7 +144,7 @@ print(found[0].modes[0], used.ru_utime + used.ru_stime, used.ru_maxrss)
 """
 
 
-def test_a_long_log_takes_little_time_and_memory(tmp_path):
+def test_a_long_log_takes_little_time_and_memory(tmp_path: Path) -> None:
     """100,000 lines in under 2 s of processor time and 200 MB, the start of Python included."""
     log = tmp_path / "train.log"
     log.write_text(_log(100_000), encoding="utf-8")
@@ -159,7 +157,7 @@ def test_a_long_log_takes_little_time_and_memory(tmp_path):
     assert int(kilobytes) < 200_000
 
 
-def test_the_beginning_of_a_very_long_log_is_read_too(tmp_path):
+def test_the_beginning_of_a_very_long_log_is_read_too(tmp_path: Path) -> None:
     log = tmp_path / "train.log"
     with log.open("w") as file:
         file.write("INFO:accelerate.checkpointing:Could not load random states\n")
@@ -199,9 +197,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_texts_end_soon(name):
-    from ckptmatrix.checkpoint.explain.diagnosis import diagnose
-
+def test_hostile_texts_end_soon(name: str) -> None:
     started = time.process_time()
     diagnose(HOSTILE[name])
     assert time.process_time() - started < 4

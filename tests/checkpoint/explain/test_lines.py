@@ -11,6 +11,7 @@ from ckptmatrix.checkpoint.explain.lines import (
     By,
     FileLines,
     Index,
+    Match,
     digest,
     digest_of_beginning,
     in_words,
@@ -25,10 +26,17 @@ ACCELERATOR = "/x/site-packages/accelerate/accelerator.py"
 CHECKPOINTING = "/x/site-packages/accelerate/checkpointing.py"
 
 
-def _index(**releases):
+def _found(frame: Frame, index: Index | None = None) -> Match:
+    """What the index says of a frame of one of its files."""
+    found = match(frame, index)
+    assert found is not None
+    return found
+
+
+def _index(**releases: list[str]) -> Index:
     """An index of one file whose functions all are `f`, from release -> lines."""
 
-    def content(lines):
+    def content(lines: list[str]) -> FileLines:
         whole = b"".join(map(digest, lines))
         beginnings = b"".join(map(digest_of_beginning, lines))
         return FileLines(
@@ -41,18 +49,18 @@ def _index(**releases):
     return Index(list(releases), {"accelerate/a.py": files})
 
 
-def _match(line, code, index, cropped=False):
-    return match(Frame("accelerate/a.py", line, "f", code, cropped), index)
+def _match(line: int, code: str, index: Index, cropped: bool = False) -> Match:
+    return _found(Frame("accelerate/a.py", line, "f", code, cropped), index)
 
 
 @pytest.mark.parametrize(
     ("line", "releases"), [(3156, ("0.33.0",)), (3147, ("0.32.0", "0.32.1")), (3155, ())]
 )
-def test_the_founding_line(line, releases):
-    assert match(Frame(ACCELERATOR, line, "load_state", STEP)).releases == releases
+def test_the_founding_line(line: int, releases: tuple[str, ...]) -> None:
+    assert _found(Frame(ACCELERATOR, line, "load_state", STEP)).releases == releases
 
 
-def test_every_release_has_its_save_and_load_path():
+def test_every_release_has_its_save_and_load_path() -> None:
     index = load_index()
     assert len(index.releases) >= 72
     assert index.releases[0] == "0.6.0"
@@ -60,25 +68,25 @@ def test_every_release_has_its_save_and_load_path():
         assert list(index.files[name]) == index.releases
 
 
-def test_without_code_the_function_decides():
-    found = match(Frame(ACCELERATOR, 3156, "Accelerator.load_state"))
+def test_without_code_the_function_decides() -> None:
+    found = _found(Frame(ACCELERATOR, 3156, "Accelerator.load_state"))
     assert found.by is By.FUNCTION
     assert "0.33.0" in found.releases
 
 
-def test_a_file_of_another_package_is_not_looked_up():
+def test_a_file_of_another_package_is_not_looked_up() -> None:
     assert match(Frame("/x/site-packages/torch/serialization.py", 10, "load", "x")) is None
     assert indexed_path("accelerate/nothing.py", load_index()) is None
 
 
-def test_moved_code_is_found_elsewhere():
+def test_moved_code_is_found_elsewhere() -> None:
     index = _index(**{"1.0": ["def f():", "go()"], "2.0": ["def f():", "", "go()"]})
     found = _match(3, "go()", index)
     assert found.releases == ("2.0",)
     assert found.elsewhere == {"1.0": 2}
 
 
-def test_a_cropped_line_is_compared_by_its_beginning():
+def test_a_cropped_line_is_compared_by_its_beginning() -> None:
     long = "value = load(" + ", ".join(f"argument_{n}" for n in range(10)) + ")"
     index = _index(**{"1.0": ["def f():", long], "2.0": ["def f():", "pass"]})
     assert _match(2, long[: BEGINNING + 5], index, cropped=True).releases == ("1.0",)
@@ -87,7 +95,7 @@ def test_a_cropped_line_is_compared_by_its_beginning():
     assert (short.by, short.releases) == (By.FUNCTION, ("1.0", "2.0"))
 
 
-def test_digests_are_only_matched_on_their_own_places():
+def test_digests_are_only_matched_on_their_own_places() -> None:
     one, two = digest("one"), digest("two")
     index = _index(**{"1.0": ["one", "two"]})
     content = index.files["accelerate/a.py"]["1.0"]
@@ -96,7 +104,7 @@ def test_digests_are_only_matched_on_their_own_places():
     assert _match(1, "two", index).releases == ()
 
 
-def test_frames_that_contradict_each_other_claim_no_release():
+def test_frames_that_contradict_each_other_claim_no_release() -> None:
     of_0_33 = Frame(ACCELERATOR, 3156, "load_state", STEP)
     of_0_32 = Frame(ACCELERATOR, 3147, "load_state", STEP)
     found = origin_of((of_0_33, of_0_32))
@@ -105,7 +113,7 @@ def test_frames_that_contradict_each_other_claim_no_release():
     assert not origin_of((of_0_33,)).contradictory
 
 
-def test_an_edited_file_is_said_to_be_and_says_nothing_of_the_release():
+def test_an_edited_file_is_said_to_be_and_says_nothing_of_the_release() -> None:
     edited = Frame(ACCELERATOR, 3156, "load_state", "self.step = 5800")
     sound = Frame(CHECKPOINTING, 208, "load_accelerator_state")
     found = origin_of((edited, Frame(ACCELERATOR, 3147, "load_state", STEP), sound))
@@ -114,7 +122,7 @@ def test_an_edited_file_is_said_to_be_and_says_nothing_of_the_release():
     assert "0.33.0" in found.releases
 
 
-def test_runs_of_releases_in_words():
+def test_runs_of_releases_in_words() -> None:
     index = _index(**{name: [""] for name in ("1.0", "1.1", "1.2", "2.0", "2.1")})
     assert in_words(("1.0", "1.1", "1.2", "2.1"), index) == "1.0 to 1.2, 2.1"
     assert in_words(("1.0", "1.1"), index) == "1.0, 1.1"

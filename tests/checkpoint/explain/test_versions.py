@@ -5,7 +5,7 @@ import pytest
 from ckptmatrix.checkpoint.explain.versions import versions_in
 
 
-def _of(text):
+def _of(text: str) -> dict[str, tuple[str, ...]]:
     return versions_in(text.splitlines())
 
 
@@ -48,9 +48,9 @@ def _of(text):
         ("torch 2.6 or newer is needed", {}),
     ],
 )  # fmt: skip
-def test_layouts(text, found):
+def test_layouts(text: str, found: dict[str, str]) -> None:
     assert {name: ",".join(versions) for name, versions in _of(text).items()} == found
 
 
-def test_several_versions_are_all_kept():
+def test_several_versions_are_all_kept() -> None:
     assert _of("torch==2.5.1\nthen I upgraded to\ntorch==2.6.0\n") == {"torch": ("2.5.1", "2.6.0")}
