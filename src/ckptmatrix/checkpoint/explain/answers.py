@@ -68,6 +68,11 @@ class Diagnosis:
         return catalogue()[self.modes[0]] if self.modes else None
 
     @property
+    def releases(self) -> tuple[str, ...]:
+        """Releases of accelerate that its frames can be of, oldest first; empty if not known."""
+        return self.origin.releases
+
+    @property
     def title(self) -> str:
         """The known failure in one line, with what the message says; empty if it is none."""
         return filled(self.mode.title, dict(self.carried), self.mode.defaults) if self.mode else ""

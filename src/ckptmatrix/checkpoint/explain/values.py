@@ -25,6 +25,6 @@ def _one(one: Diagnosis) -> dict[str, Any]:
         "remedy": one.remedy,
         "command": one.command,
         "located": msgspec.to_builtins(one.origin.located),
-        "releases": list(one.origin.releases),
+        "releases": list(one.releases),
         **msgspec.to_builtins(one),
     }
