@@ -46,7 +46,7 @@ def _engine(model: Any = None) -> Any:
     # Its name is hidden by torch itself; without this it would compile for minutes.
     setattr(sys.modules["deepspeed.comm.torch"], "build_shm_op", lambda: None)  # noqa: B010
     deepspeed.init_distributed(dist_backend="gloo", auto_mpi_discovery=False)
-    model = Net()
+    model = model or Net()
     engine, *_ = deepspeed.initialize(
         model=model,
         optimizer=torch.optim.Adam(model.parameters(), lr=0.01),

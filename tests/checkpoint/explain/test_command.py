@@ -8,10 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from ckptmatrix.checkpoint.explain.console import show
-from ckptmatrix.checkpoint.explain.diagnosis import diagnose
 from tests.checkpoint.explain.corpus import HERE, examples, near_misses
 
 COMMAND = (sys.executable, "-m", "ckptmatrix", "explain")
@@ -110,6 +107,13 @@ def test_escape_sequences_do_not_reach_the_terminal(text: str | None, how: str) 
 
 def test_every_answer_fits_a_terminal_and_is_short() -> None:
     """Links and commands to copy are never broken; all else fits 80 columns."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    from ckptmatrix.checkpoint.explain.console import show
+    from ckptmatrix.checkpoint.explain.diagnosis import diagnose
+
     for one in (*examples(), *near_misses()):
         written = StringIO()
         console = Console(file=written, width=80)

@@ -26,13 +26,6 @@ ACCELERATOR = "/x/site-packages/accelerate/accelerator.py"
 CHECKPOINTING = "/x/site-packages/accelerate/checkpointing.py"
 
 
-def _found(frame: Frame, index: Index | None = None) -> Match:
-    """What the index says of a frame of one of its files."""
-    found = match(frame, index)
-    assert found is not None
-    return found
-
-
 def _index(**releases: list[str]) -> Index:
     """An index of one file whose functions all are `f`, from release -> lines."""
 
