@@ -140,11 +140,14 @@ def _log(lines: int) -> str:
 
 
 MEASURED = """
-import resource, sys
+import pathlib, re, resource, sys
 from ckptmatrix.checkpoint.explain.diagnosis import diagnose
 found = diagnose(open(sys.argv[1], encoding="utf-8").read())
 used = resource.getrusage(resource.RUSAGE_SELF)
-print(found[0].modes[0], used.ru_utime + used.ru_stime, used.ru_maxrss)
+# The kernel's ru_maxrss has the size of the process that started this one; VmHWM has not.
+status = pathlib.Path("/proc/self/status")
+peak = re.search("VmHWM:\\s*(\\d+)", status.read_text())[1] if status.exists() else 0
+print(found[0].modes[0], used.ru_utime + used.ru_stime, peak)
 """
 
 

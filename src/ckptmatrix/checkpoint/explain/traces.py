@@ -68,14 +68,12 @@ def read_trace(text: str) -> Trace:
         text: a traceback, a log, or any part of one.
     """
     lines = clean_lines(text)
-    chains = [
-        chain for stream in _streams(lines) for chain in _Reader(*stream).read()
-    ]  # in the order of the text
-    chains.sort(key=lambda item: item[0])
+    cleaned = "\n".join(line.text for line in lines)
+    words = [word for word in _OF_INTEREST if word in cleaned]
+    chains = [chain for stream in _streams(lines) for chain in _Reader(words, *stream).read()]
+    chains.sort(key=lambda item: item[0])  # in the order of the text
     return Trace(
-        tuple(chain for _, chain in chains),
-        "\n".join(line.text for line in lines),
-        versions_in([line.text for line in lines]),
+        tuple(chain for _, chain in chains), cleaned, versions_in([line.text for line in lines])
     )
 
 
@@ -99,7 +97,10 @@ def _streams(lines: list[Line]) -> Iterator[tuple[list[str], list[int], int | No
 class _Reader:
     """Gathers frames until an exception ends them; frames that follow one, unended, are its too."""
 
-    def __init__(self, lines: list[str], numbers: list[int], rank: int | None) -> None:
+    def __init__(
+        self, words: list[str], lines: list[str], numbers: list[int], rank: int | None
+    ) -> None:
+        self.words = words
         self.lines = lines
         self.numbers = numbers
         self.rank = rank
@@ -111,12 +112,10 @@ class _Reader:
 
     def read(self) -> list[tuple[int, tuple[Failure, ...]]]:
         """Every chain with the number of the line at which it ends."""
-        whole = "\n".join(self.lines)
-        words = [word for word in _OF_INTEREST if word in whole]
         at = 0
         while at < len(self.lines):
             line = self.lines[at]
-            if not self.below_frame and not any(word in line for word in words):
+            if not self.below_frame and not any(word in line for word in self.words):
                 at += 1
                 continue
             at += self._header(line) or self._frame(at) or self._exception(at) or self._pass(line)

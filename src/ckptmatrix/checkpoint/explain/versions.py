@@ -70,11 +70,9 @@ def versions_in(lines: list[str]) -> dict[str, tuple[str, ...]]:
 def _naming(lines: list[str]) -> list[int]:
     """Numbers of the lines that name a package and may give its version."""
     found = []
-    whole = "\n".join(lines).lower()
-    names = [name for name in _NAMES if name in whole]
-    for at, line in enumerate(lines if names else ()):
+    for at, line in enumerate(lines):
         lower = line.lower()
-        if any(name in lower for name in names) and len(line) <= 2000:
+        if any(name in lower for name in _NAMES) and len(line) <= 2000:
             near = lower + (
                 lines[at + 1] if line.startswith("Name: ") and at + 1 < len(lines) else ""
             )
