@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from ckptmatrix.cli.run import conclude, tell, update
+from ckptmatrix.cli.run import conclude, tell, update_expectations_file
 from ckptmatrix.errors import UsageError
-from ckptmatrix.knowledge.expectations import lay_over, read_expectations
+from ckptmatrix.knowledge.expectations import judged_by_expectations, read_expectations
 from ckptmatrix.measure.pipeline import baseline_of
 from ckptmatrix.results.merge_shards import merge
 from ckptmatrix.results.report import read_matrix
@@ -75,15 +75,11 @@ def command(
     found = {str(path): read_matrix(path) for path in paths}
     shard = next(iter(found.values())).run.shard
     path = config.parent / "expectations.toml"
-    expectations = read_expectations(path)
-    merged = lay_over(
-        merge(found),
-        expectations,
-        shard.tier if shard else "",
-        datetime.now(UTC).date(),
-    )
+    tier = shard.tier if shard else ""
+    today = datetime.now(UTC).date()
+    merged = judged_by_expectations(merge(found), read_expectations(path), tier, today)
     conclusion = conclude(merged, output, baseline or baseline_of(config.parent))
     tell(conclusion, as_json)
     if update_expectations:
-        update(path, expectations, merged, bool(shard and shard.tier))
+        update_expectations_file(path, merged, tier)
     sys.exit(conclusion.exit_code)

@@ -13,8 +13,8 @@ from rich.console import Console
 from ckptmatrix.cli.options import select, selection_options, shard_option
 from ckptmatrix.environments.device import find_device
 from ckptmatrix.errors import UsageError
-from ckptmatrix.knowledge import expectations_update
-from ckptmatrix.knowledge.expectations import Expectations, read_expectations
+from ckptmatrix.knowledge.expectations import read_expectations
+from ckptmatrix.knowledge.expectations.update import update
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.pipeline import baseline_of, measured
 from ckptmatrix.measure.remaining import work_of
@@ -141,7 +141,7 @@ def command(
             standing.keep(known, conclusion)
     tell(conclusion, as_json)
     if update_expectations:
-        update(path, expectations, matrix, not job.narrowed)
+        update_expectations_file(path, matrix, "" if job.narrowed else job.selection.tier)
     sys.exit(conclusion.exit_code)
 
 
@@ -181,11 +181,16 @@ def tell(conclusion: Conclusion, as_json: bool) -> None:
     console.print(f"report: {conclusion.report}", soft_wrap=True)
 
 
-def update(path: Path, expectations: Expectations, matrix: Matrix, whole: bool) -> None:
+def update_expectations_file(path: Path, matrix: Matrix, whole_tier: str) -> None:
     """Rewrite `expectations.toml` from a run and say what became of it."""
-    kept, added, dropped = expectations_update.update(path, expectations, matrix, whole)
-    told = f"{path.name}: {kept} kept, {added} added, {dropped} dropped"
-    Console(stderr=True).print(told)
+    done = update(path, matrix, whole_tier)
+    said = f"{path.name}: {done.kept} kept, {done.added} added, {done.dropped} dropped"
+    if done.unexplained:
+        said += (
+            f"; {done.unexplained} cells have no known cause and stay unexpected: "
+            "write an expectation with a reason for them"
+        )
+    Console(stderr=True).print(said, soft_wrap=True)
 
 
 def _intention(selected: Selected, shard: Shard | None, device: str, estimate: str) -> str:

@@ -1,7 +1,7 @@
 """Cells as pytest items: what a `Grid` in a test module is collected into."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from ckptmatrix.environments.device import find_device
 from ckptmatrix.environments.index import released
 from ckptmatrix.errors import CkptmatrixError
+from ckptmatrix.knowledge.causes import Evidence, cause_of
 from ckptmatrix.knowledge.expectations import Expectations, read_expectations
 from ckptmatrix.measure.elsewhere import writers_elsewhere
 from ckptmatrix.measure.lab import Lab
@@ -122,10 +123,22 @@ class CellItem(pytest.Item):
         if records[0].status not in MEASURED:
             pytest.skip(f"{records[0].status}: {records[0].reason}")
         today = datetime.now(UTC).date()
-        judged = [self.bench.expectations.laid_over(record, today) for record in records]
+        judged = [
+            self.bench.expectations.judged(
+                self._explained(record), self.cell.writer, self.cell.reader, today
+            )
+            for record in records
+        ]
         unexpected = [told(record) for record in judged if record.expected is False]
         if unexpected:
             raise UnexpectedOutcomeError("\n\n".join(unexpected))
+
+    def _explained(self, record: CellRecord) -> CellRecord:
+        """The outcome of the cell, or of a remedy beside it, with its cause."""
+        lab, cell = self.bench.lab, self.cell
+        writer, reader = lab.built(cell.writer).record, lab.built(cell.reader).record
+        checkpoint = lab.written(cell.writer, cell.scenario).record
+        return replace(record, cause=cause_of(Evidence(record, writer, reader, checkpoint)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """What a person needs to know, without the frames of this plugin."""

@@ -13,7 +13,7 @@ from ckptmatrix.environments.bundle import package_digest
 from ckptmatrix.environments.index import released
 from ckptmatrix.errors import CkptmatrixError, NothingRanError
 from ckptmatrix.knowledge.causes import Evidence, cause_of, known_causes
-from ckptmatrix.knowledge.expectations import lay_over
+from ckptmatrix.knowledge.expectations import judged_by_expectations
 from ckptmatrix.measure.judge import blank
 from ckptmatrix.measure.measured import Measured
 from ckptmatrix.measure.outcome_store import now
@@ -51,7 +51,7 @@ def judged_matrix(measured: Measured) -> Matrix:
     job = measured.job
     tier = "" if job.narrowed else job.selection.tier
     today = datetime.now(UTC).date()
-    return lay_over(_assembled(measured), job.expectations, tier, today)
+    return judged_by_expectations(_assembled(measured), job.expectations, tier, today)
 
 
 def _assembled(measured: Measured) -> Matrix:

@@ -29,7 +29,7 @@ _V = TypeVar("_V")
 
 
 def merge(found: Mapping[str, Matrix]) -> Matrix:
-    """Put shards together, with the causes found again; expectations are not laid over it yet.
+    """Put shards together, with the causes found again; what is expected is not judged yet.
 
     Args:
         found: what to call it in an error (its path) -> what the shard found out.

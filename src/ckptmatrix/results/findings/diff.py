@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status, Verdict
+from ckptmatrix.model import MEASURED, CellRecord, EnvironmentRecord, Matrix, Status, Verdict
 from ckptmatrix.results.findings.tally import TODAY, rank, view_of
 
 
@@ -49,6 +49,8 @@ class Diff:
     """In the order of the new run, then what is gone in the order of the old."""
     compared: int
     """Cells that both runs measured: the denominator of regressed, fixed and changed."""
+    environments: dict[str, EnvironmentRecord]
+    """Environment id -> record, of both runs."""
 
     def of(self, change: Change) -> tuple[CellChange, ...]:
         """Select one kind."""
@@ -96,7 +98,7 @@ def compare(old: Matrix, new: Matrix) -> Diff:
         cell.status in MEASURED and key in before and before[key].status in MEASURED
         for key, cell in after.items()
     )
-    return Diff(tuple(changes), compared)
+    return Diff(tuple(changes), compared, {**old.environments, **new.environments})
 
 
 def on_common_ground(old: Matrix, new: Matrix) -> Matrix:

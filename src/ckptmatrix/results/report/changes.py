@@ -1,7 +1,8 @@
 """What changed between two runs, as Markdown: for `diff` and for `matrix.md`."""
 
-from ckptmatrix.knowledge.expectations import release_and_stack
-from ckptmatrix.model import CellRecord
+from collections.abc import Iterable, Mapping
+
+from ckptmatrix.model import CellRecord, EnvironmentRecord
 from ckptmatrix.results.findings.axis import span, version_key
 from ckptmatrix.results.findings.diff import CellChange, Change, Diff
 
@@ -15,7 +16,7 @@ def changes_markdown(diff: Diff) -> str:
     """Give the change in one line, then its groups, the worst first."""
     lines = [f"**{diff.sentence}** ({diff.compared} cells compared)"]
     for change in Change:
-        groups = grouped(diff.of(change))
+        groups = grouped(diff.of(change), diff.environments)
         if not groups:
             continue
         lines += [
@@ -31,19 +32,24 @@ def changes_markdown(diff: Diff) -> str:
 
 
 def grouped(
-    changes: tuple[CellChange, ...],
+    changes: tuple[CellChange, ...], environments: Mapping[str, EnvironmentRecord]
 ) -> list[tuple[str, str, str, str, int]]:
     """Put changes of the same kind together: (what, writers, readers, scenarios, cells)."""
     groups: dict[tuple[str, str, str], list[CellRecord]] = {}
     for item in changes:
         cell = item.cell
-        key = (describe(item), release_and_stack(cell.writer)[1], release_and_stack(cell.reader)[1])
+        stacks = environments[cell.writer].stack, environments[cell.reader].stack
+        key = (describe(item), *stacks)
         groups.setdefault(key, []).append(cell)
+
+    def releases(ids: Iterable[str]) -> str:
+        return _releases({environments[id_].accelerate for id_ in ids})
+
     rows = [
         (
             what,
-            f"{_releases({cell.writer for cell in cells})} on {writer_stack}",
-            f"{_releases({cell.reader for cell in cells})} on {reader_stack}",
+            f"{releases(cell.writer for cell in cells)} on {writer_stack}",
+            f"{releases(cell.reader for cell in cells)} on {reader_stack}",
             ", ".join(dict.fromkeys(cell.scenario for cell in cells)),
             len(cells),
         )
@@ -70,8 +76,7 @@ def _state(cell: CellRecord) -> str:
     return f"{cell.status} ({cell.error.type})" if cell.error else str(cell.status)
 
 
-def _releases(ids: set[str]) -> str:
-    found = {release_and_stack(id_)[0] for id_ in ids}
+def _releases(found: set[str]) -> str:
     ordered = sorted(found, key=version_key)
     if len(ordered) <= 3:
         return ", ".join(ordered)

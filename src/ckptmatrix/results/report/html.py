@@ -33,7 +33,7 @@ def render(page: Page) -> bytes:
         matrix=matrix,
         grid=grid_of(matrix, axis, page.folds, page.diff, page.shown),
         written=[(name, written_of(matrix, axis, name)) for name in page.scenarios],
-        changes=grouped(page.diff.changes) if page.diff else [],
+        changes=grouped(page.diff.changes, page.diff.environments) if page.diff else [],
         occurring={s for tally in page.tallies.values() for s in tally.by_status},
         # What the grid shows first; its legend counts no other loads.
         counted=page.by_scenario[page.shown] if page.shown else page.tallies.get(TODAY, tally(())),
