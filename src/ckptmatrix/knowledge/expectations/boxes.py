@@ -4,7 +4,7 @@ A point takes one value of every dimension. A set of points is an integer with o
 point of the space, so that sets of some 400,000 points are joined and compared in microseconds.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import and_, or_
@@ -45,23 +45,41 @@ class Space:
         """Return the set of all points of a box."""
         return reduce(and_, map(self._slab, range(len(box)), box))
 
-    def cover(self, wanted: int, barred: int) -> Iterator[Box]:
-        """Yield boxes until every wanted point is in one; no box has a barred point.
+    def cover(self, wanted: int, barred: int) -> list[Box]:
+        """Return boxes that have every wanted point between them, and no barred one.
 
         Each box is the one of several that takes the most of what is left: they grow from the same
-        point, and differ in which dimension they grow along first.
+        point, and differ in which dimension they grow along first. In the end each gives up the
+        values for which the others would do.
 
         Args:
             wanted: the set of points to cover.
             barred: the set of points to leave out; has no point in common with `wanted`.
         """
-        left = wanted
+        boxes, left = list[Box](), wanted
         while left:
             start = self._point((left & -left).bit_length() - 1)
             grown = (self._grown(start, wanted, barred, order) for order in self._orders)
             best = max(grown, key=lambda box: (left & self.inside(box)).bit_count())
             left &= ~self.inside(best)
-            yield best
+            boxes.append(best)
+        for number in range(len(boxes) - 1, -1, -1):
+            others = (self.inside(box) for box in boxes[:number] + boxes[number + 1 :])
+            boxes[number : number + 1] = self._trimmed(
+                boxes[number], wanted & ~reduce(or_, others, 0)
+            )
+        return boxes
+
+    def _trimmed(self, box: Box, needed: int) -> list[Box]:
+        """The box without the values at which nothing needs it; none if nothing needs it at all."""
+        needed &= self.inside(box)
+        trimmed = tuple(
+            taken
+            if dimension.ordered
+            else tuple(at for at in taken if needed & self._layers[number][at])
+            for number, (dimension, taken) in enumerate(zip(self.dimensions, box, strict=True))
+        )
+        return [trimmed] if needed else []
 
     def free(self, box: Box, dimension: int, barred: int) -> tuple[int, ...]:
         """Return the positions that a box could take in one dimension without a barred point."""

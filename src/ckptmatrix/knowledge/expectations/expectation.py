@@ -170,7 +170,8 @@ class Expectation(msgspec.Struct, forbid_unknown_fields=True, frozen=True, dict=
             return "status", f"'{self.status}' is none of {', '.join(MEASURED)}"
         if self.cause and self.cause not in known_causes():
             near = get_close_matches(self.cause, known_causes(), 1)
-            return "cause", f"'{self.cause}' is no known cause" + f"; '{near[0]}' is" * bool(near)
+            meant = "".join(f"; '{one}' is" for one in near)
+            return "cause", f"'{self.cause}' is no known cause{meant}"
         if not self.cause and not (self.reason and self.link):
             return "cause", "without one, a reason and a link are needed"
         if (self.status in RAISED) != bool(self.message):

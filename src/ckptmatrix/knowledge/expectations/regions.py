@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import msgspec
 from packaging.version import InvalidVersion, Version
 
 from ckptmatrix.knowledge.expectations.boxes import Box, Dimension, Point, Space
 from ckptmatrix.knowledge.expectations.expectation import (
     ARROW,
     GENERATORS,
+    NOT_BACK,
     ExpectedRegion,
     first_difference,
     matches_patterns,
@@ -58,9 +60,9 @@ class RunSpace:
         return self._space.points(self.points[number] for number in numbers)
 
     def regions(self, wanted: int, barred: int, outcome: Outcome) -> Iterator[ExpectedRegion]:
-        """Yield regions that have every wanted cell and none that is barred."""
+        """Yield regions that have every wanted cell between them, and none that is barred."""
         for box in self._space.cover(wanted, barred):
-            yield self._told(self._opened(box) if self.whole else box, barred, outcome)
+            yield self._region(self._opened(box) if self.whole else box, barred, outcome)
 
     def _named(self) -> Iterator[tuple[Hashable, ...]]:
         for cell, writer, reader in with_ends(self.matrix):
@@ -86,44 +88,33 @@ class RunSpace:
         return self.points_of(number for number, cell in cells if cell.status in MEASURED)
 
     def _opened(self, box: Box) -> Box:
-        """The same box with all of a dimension where nothing but the box was measured there."""
+        """The same box, open towards the oldest and newest releases if none there was measured."""
         for at in (WRITER, READER):
             every = range(len(self._values[at]))
-            free = {*box[at], *self._space.free(box, at, self._measured)}
+            free = self._allowed(box, at, self._measured)
             taken = set(box[at])
             for end in (every[: box[at][0]], every[box[at][-1] :]):
                 taken |= set(end) if free.issuperset(end) else set()
-            box = (*box[:at], tuple(sorted(taken)), *box[at + 1 :])
+            box = _with(box, at, taken)
         return box
 
-    def _told(self, box: Box, barred: int, outcome: Outcome) -> ExpectedRegion:
-        def names(at: int) -> list[Any]:
-            return [self._values[at][one] for one in box[at]]
-
-        def allowed(at: int, barred: int) -> set[Any]:
-            free = self._space.free(box, at, barred)
-            return {*names(at), *(self._values[at][one] for one in free)}
-
+    def _region(self, box: Box, barred: int, outcome: Outcome) -> ExpectedRegion:
+        stacks = self._stacks(box)
+        region = ExpectedRegion(self._range(box, WRITER), self._range(box, READER), stacks)
+        pairs = enumerate(self._values[STACKS])
+        box = _with(box, STACKS, {at for at, pair in pairs if region.allows("stacks", pair)})
         verdicts, differs = outcome
-        told = {
-            verdict: _words(name for found, name in verdicts if found == verdict)
-            for verdict in Verdict
+        not_back = {
+            str(verdict): _words(name for found, name in verdicts if found == verdict)
+            for verdict in NOT_BACK
         }
-        return ExpectedRegion(
-            self._range(box, WRITER),
-            self._range(box, READER),
-            self._pairs(set(names(STACKS)), allowed(STACKS, self._measured)),
-            scenario_patterns(
-                set(names(SCENARIO)), allowed(SCENARIO, barred), self._values[SCENARIO]
-            )
-            if self.whole and len(self._values[SCENARIO]) > 1
-            else tuple(names(SCENARIO)),
-            self._all_or(names(LOADER), LOADER),
-            self._all_or(names(TREATMENT), TREATMENT),
-            told[Verdict.LOST],
-            told[Verdict.WRONG],
-            told[Verdict.UNSAVED],
-            differs,
+        return msgspec.structs.replace(
+            region,
+            scenario=self._scenarios(box, barred),
+            loader=self._all_or_named(box, LOADER),
+            treatment=self._all_or_named(box, TREATMENT),
+            differs=differs,
+            **not_back,
         )
 
     def _range(self, box: Box, at: int) -> str:
@@ -133,13 +124,10 @@ class RunSpace:
         upper = "" if self.whole and last == len(values) - 1 else f"<={values[last]}"
         return f"=={values[first]}" if first == last else ",".join(filter(None, (lower, upper)))
 
-    def _all_or(self, names: list[str], at: int) -> tuple[str, ...]:
-        everything = self.whole and len(names) == len(self._values[at]) > 1
-        return ("*",) if everything else tuple(names)
-
-    def _pairs(self, pairs: set[tuple[str, str]], allowed: set[tuple[str, str]]) -> tuple[str, ...]:
-        """Pairs of stacks as few pairs of patterns; as they are in a smaller run."""
+    def _stacks(self, box: Box) -> tuple[str, ...]:
+        """Few pairs of patterns of stacks, none of which takes a measured cell beside the box's."""
         every: Sequence[tuple[str, str]] = self._values[STACKS]
+        pairs = {every[at] for at in box[STACKS]}
         if not self.whole or len(every) == 1:
             return tuple(sorted(ARROW.join(pair) for pair in pairs))
         of_writers, of_readers = (
@@ -152,7 +140,30 @@ class RunSpace:
             for writer, writers in of_writers.items()
             for reader, readers in of_readers.items()
         }
+        allowed = {every[at] for at in self._allowed(box, STACKS, self._measured)}
         return _fewest(pairs, allowed, candidates)
+
+    def _scenarios(self, box: Box, barred: int) -> tuple[str, ...]:
+        """Short patterns of scenarios, none of which takes a cell that is barred."""
+        every: Sequence[str] = self._values[SCENARIO]
+        needed = {every[at] for at in box[SCENARIO]}
+        if not self.whole or len(every) == 1:
+            return tuple(sorted(needed))
+        allowed = {every[at] for at in self._allowed(box, SCENARIO, barred)}
+        return scenario_patterns(needed, allowed, every)
+
+    def _all_or_named(self, box: Box, at: int) -> tuple[str, ...]:
+        every = self._values[at]
+        everything = self.whole and len(box[at]) == len(every) > 1
+        return ("*",) if everything else tuple(every[one] for one in box[at])
+
+    def _allowed(self, box: Box, at: int, barred: int) -> set[int]:
+        """The positions of a box in one dimension, and all others that have nothing barred."""
+        return {*box[at], *self._space.free(box, at, barred)}
+
+
+def _with(box: Box, at: int, taken: set[int]) -> Box:
+    return (*box[:at], tuple(sorted(taken)), *box[at + 1 :])
 
 
 def stack_patterns(names: Sequence[str]) -> dict[str, set[str]]:

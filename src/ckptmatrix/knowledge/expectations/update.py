@@ -228,11 +228,18 @@ def _narrowed(
     """The regions of a table without the scenarios that speak against them."""
     for at, line in enumerate(table.lines):
         out = against.get((number, at), set())
-        names = tuple(name for name in line.region.scenario if name not in out)
-        names += tuple(f"!{name}" for name in sorted(out) if matches_patterns(name, names))
+        names = _without(line.region.scenario, out) if out else line.region.scenario
         if names:
-            names = tuple(name for name in names if name != "*") or ("*",)
             yield replace(line, region=msgspec.structs.replace(line.region, scenario=names))
+
+
+def _without(patterns: tuple[str, ...], names: set[str]) -> tuple[str, ...]:
+    """Patterns that match what others do, but for some names; none if nothing is left."""
+    left = [pattern for pattern in patterns if pattern not in names]
+    if len(left) < len(patterns) and all(pattern.startswith("!") for pattern in left):
+        return ()
+    still = sorted(name for name in names if matches_patterns(name, left))
+    return tuple(one for one in (*left, *(f"!{name}" for name in still)) if one != "*")
 
 
 def _with_new_lines(
