@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from ckptmatrix.environments.device import find_device
 from ckptmatrix.environments.index import released
 from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import CkptmatrixError
+from ckptmatrix.knowledge.causes import cause_of
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.knowledge.expectations import Expectations, read_expectations
 from ckptmatrix.measure.elsewhere import writers_elsewhere
 from ckptmatrix.measure.lab import Lab
@@ -123,7 +125,11 @@ class CellItem(pytest.Item):
         try:
             records = self.bench.lab.outcomes(self.cell)
             today = datetime.now(UTC).date()
-            judged = [self.bench.expectations.laid_over(record, today) for record in records]
+            writer, reader = self.cell.writer, self.cell.reader
+            judged = [
+                self.bench.expectations.judged(self._explained(record), writer, reader, today)
+                for record in records
+            ]
         except Exception as error:
             self.user_properties.append((HARNESS_FAILURE, _in_words(error)))
             raise
@@ -132,6 +138,13 @@ class CellItem(pytest.Item):
         unexpected = [describe(record) for record in judged if record.expected is False]
         if unexpected:
             raise UnexpectedOutcomeError("\n\n".join(unexpected))
+
+    def _explained(self, record: CellRecord) -> CellRecord:
+        """The outcome of the cell, or of a remedy beside it, with its cause."""
+        registry, cell = self.bench.lab.registry, self.cell
+        writer, reader = (registry.installed(end).record for end in (cell.writer, cell.reader))
+        checkpoint = registry.written(cell.writer, cell.scenario).record
+        return replace(record, cause=cause_of(Evidence(record, writer, reader, checkpoint)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """What a person needs to know, without the frames of this plugin."""

@@ -11,7 +11,7 @@ from ckptmatrix.environments.bundle import package_digest
 from ckptmatrix.environments.index_of_the_day import index_of_the_day
 from ckptmatrix.errors import NothingRanError
 from ckptmatrix.knowledge.causes import explained
-from ckptmatrix.knowledge.expectations import lay_over
+from ckptmatrix.knowledge.expectations import judged_by_expectations
 from ckptmatrix.measure.judge import blank
 from ckptmatrix.measure.measured_run import MeasuredRun
 from ckptmatrix.measure.outcome_store import now
@@ -61,7 +61,7 @@ def judged_matrix(measured: MeasuredRun) -> Matrix:
     job = measured.job
     tier = "" if job.narrowed else job.selected.selection.tier
     today = datetime.now(UTC).date()
-    return lay_over(_assembled(measured), job.expectations, tier, today)
+    return judged_by_expectations(_assembled(measured), job.expectations, tier, today)
 
 
 def _assembled(measured: MeasuredRun) -> Matrix:
