@@ -49,7 +49,7 @@ def test_any_of_several_that_cover_a_cell_may_foretell_it() -> None:
 def test_what_nothing_matches_any_more_is_a_problem_of_the_whole_tier_only() -> None:
     found = cell(reader="0.33.0+s", status="failed", error="KeyError: 'other'")
     assert not judged(KNOWN, found).problems
-    assert "nothing matches" in judged(KNOWN, found, tier="eras").problems[0]
+    assert "nothing matches" in judged(KNOWN, found, tier="eras").problems[0].text
 
 
 def test_what_covers_nothing_at_all_is_stale() -> None:
@@ -64,7 +64,7 @@ def test_an_expired_expectation_does_not_count_and_says_so() -> None:
     old = Expectation("failed", "step", "why", "link", expires=date(2026, 10, 31))
     matrix = judged(Expectations((old,)), cell(status="failed", error="KeyError: 'step'"))
     assert matrix.cells[0].expected is False
-    assert "expired" in matrix.problems[0]
+    assert "expired" in matrix.problems[0].text
 
 
 def test_relations_of_stacks_can_be_told() -> None:

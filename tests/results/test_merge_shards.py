@@ -20,6 +20,8 @@ from ckptmatrix.model import (
     ControlsResult,
     Environment,
     Matrix,
+    Problem,
+    ProblemKind,
     ShardRecord,
     Treatment,
 )
@@ -239,12 +241,33 @@ def test_a_failed_control_stays_failed() -> None:
     assert [one for one in merged.controls if not one.passed] == [failed]
 
 
+def test_a_release_that_any_shard_knew_of_is_out() -> None:
+    found = apart(3)  # the third could not ask the index
+    known: list[dict[str, tuple[str, ...]]] = [
+        {"torch": ("2.9.0", "2.14.0"), "numpy": ()},
+        {"torch": ("2.10.0", "2.14.0"), "numpy": (), "python": ("3.14",)},
+        {},
+    ]
+    found = {
+        name: run_of(newer_packages=packages)(one)
+        for (name, one), packages in zip(found.items(), known, strict=True)
+    }
+    assert merge(found).run.newer_packages == {
+        "torch": ("2.9.0", "2.10.0", "2.14.0"),
+        "numpy": (),
+        "python": ("3.14",),
+    }
+
+
 def test_what_failed_in_ckptmatrix_itself_is_kept_and_old_problems_are_not() -> None:
     found = apart(2)
-    itself = "ckptmatrix failed on basic/a/b: it was never measured"
-    problems = ("expectation expired on 2020-01-01: x", itself)
+    itself = Problem(ProblemKind.HARNESS_FAILED, "basic/a/b was never measured")
+    unknown = Problem(ProblemKind.OTHER, "an earlier version's words")
+    expired = Problem(ProblemKind.EXPECTATION_EXPIRED, "on 2020-01-01: x")
+    stale = Problem(ProblemKind.EXPECTATION_STALE, "x")
+    problems = (expired, itself, stale, unknown)
     found["shard-1"] = replace(found["shard-1"], problems=problems)
-    assert merge(found).problems == (itself,)
+    assert merge(found).problems == (itself, unknown)
 
 
 @pytest.fixture
@@ -289,7 +312,8 @@ def test_the_command_lays_expectations_over_the_whole(shards: list[str], tmp_pat
     ended = command(shards, tmp_path, known + EXPECTED.format(status="timeout"))
     assert ended.exit_code == 1
     (problem,) = read_matrix(tmp_path / "out").problems
-    assert "nothing matches any more" in problem
+    assert problem.kind is ProblemKind.EXPECTATION_STALE
+    assert "nothing matches any more" in problem.text
 
 
 def test_the_command_refuses_and_writes_nothing(shards: list[str], tmp_path: Path) -> None:

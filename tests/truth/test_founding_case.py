@@ -44,7 +44,7 @@ def test_it_raises_as_in_the_document(plain: Cell) -> None:
 
 def test_explain_names_the_release_and_the_cause(plain: Cell) -> None:
     first = diagnose(as_traceback(plain) + "torch==2.13.0 numpy==1.26.4 accelerate==0.33.0\n")[0]
-    assert first.releases == ("0.33.0",)
+    assert first.origin.releases == ("0.33.0",)
     assert first.modes[0] == "step-keyerror"
 
 

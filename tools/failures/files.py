@@ -124,7 +124,7 @@ def safetensors_no_folder(path: str) -> None:
 def hook_pops(path: str) -> None:
     """A save hook that takes one weight for each model, though there are none, as under FSDP."""
 
-    def save_model_hook(models: list[Any], weights: list[Any], output_dir: str) -> None:
+    def save_model_hook(models: Any, weights: Any, output_dir: str) -> None:
         weights.clear()
         for _ in models:
             weights.pop()
@@ -170,8 +170,11 @@ def no_memory(path: str) -> None:
     """Less memory than the optimizer's state takes."""
     import resource
 
-    saved(path, model=Net(4_000_000))
-    run = Run(Net(4_000_000))
+    def wide() -> Net:
+        return Net(4_000_000)
+
+    saved(path, model=wide())
+    run = Run(wide())
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20), used + (100 << 20)))
     run.load(path)

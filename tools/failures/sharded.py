@@ -12,7 +12,7 @@ import torch
 from small_runs import Net
 
 
-def _dcp(path: str) -> tuple[Any, str]:
+def _dcp(path: str) -> Any:
     import torch.distributed.checkpoint as dcp
 
     folder = f"{path}/pytorch_model_fsdp_0"
@@ -38,15 +38,15 @@ def key_gone(path: str) -> None:
     dcp.load({**Net().state_dict(), "optimizer.state.0.step": torch.ones(1)}, checkpoint_id=folder)
 
 
-def _engine() -> Any:
+def _engine(model: Any = None) -> Any:
     os.environ.update(DS_ACCELERATOR="cpu", RANK="0", LOCAL_RANK="0", WORLD_SIZE="1")
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="29571")
     import deepspeed
 
     # Its name is hidden by torch itself; without this it would compile for minutes.
-    vars(sys.modules["deepspeed.comm.torch"])["build_shm_op"] = lambda: None
+    setattr(sys.modules["deepspeed.comm.torch"], "build_shm_op", lambda: None)  # noqa: B010
     deepspeed.init_distributed(dist_backend="gloo", auto_mpi_discovery=False)
-    model = Net()
+    model = model or Net()
     engine, *_ = deepspeed.initialize(
         model=model,
         optimizer=torch.optim.Adam(model.parameters(), lr=0.01),

@@ -28,6 +28,8 @@ def say_conclusion(conclusion: Conclusion, as_json: bool) -> None:
         f"{conclusion.measured} measured in this run; controls {conclusion.controls}",
         soft_wrap=True,
     )
+    if conclusion.newer:
+        console.print(conclusion.newer, soft_wrap=True)
     console.print(f"report: {conclusion.report}", soft_wrap=True)
 
 

@@ -68,7 +68,7 @@ def unavailable(environment: Environment, directory: Path, reason: str) -> Insta
 
 
 @dataclass(frozen=True)
-class _Stamp:
+class _InstallationStamp:
     """What is kept beside an environment."""
 
     record: EnvironmentRecord
@@ -85,13 +85,13 @@ class _Stamp:
 
 def keep(built: Installation, device: Device) -> None:
     """Write its stamp."""
-    stamp = _Stamp(built.record, built.warm, device, built.device_name, built.rehearsed)
+    stamp = _InstallationStamp(built.record, built.warm, device, built.device_name, built.rehearsed)
     write_atomically(built.directory / STAMP, msgspec.json.format(msgspec.json.encode(stamp)))
 
 
-def _kept(directory: Path) -> _Stamp | None:
+def _kept(directory: Path) -> _InstallationStamp | None:
     try:
-        return msgspec.json.decode((directory / STAMP).read_bytes(), type=_Stamp)
+        return msgspec.json.decode((directory / STAMP).read_bytes(), type=_InstallationStamp)
     except (OSError, msgspec.DecodeError):
         return None
 

@@ -18,7 +18,7 @@ import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ckptmatrix.errors import UsageError
-from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status, summary
+from ckptmatrix.model import MEASURED, CellRecord, Matrix, Problem, ProblemKind, Status, summary
 
 Plane = tuple[str, str, str, str, str]
 """Stack of the writer, of the reader, scenario, loader, treatment."""
@@ -188,13 +188,19 @@ def lay_over(matrix: Matrix, expectations: Expectations, whole_tier: str, today:
     """
     cells = tuple(expectations.laid_over(cell, today) for cell in matrix.cells)
     problems = [
-        f"expectation expired on {entry.expires}: {entry.name()}"
+        Problem(
+            ProblemKind.EXPECTATION_EXPIRED,
+            f"expectation expired on {entry.expires}: {entry.name()}",
+        )
         for entry in expectations.entries
         if entry.expires and entry.expires < today
     ]
     if whole_tier == expectations.tier:
         problems += [
-            f"expectation that nothing matches any more: {entry.name()}"
+            Problem(
+                ProblemKind.EXPECTATION_STALE,
+                f"expectation that nothing matches any more: {entry.name()}",
+            )
             for entry in expectations.stale(cells)
         ]
     return replace(matrix, cells=cells, problems=matrix.problems + tuple(problems))

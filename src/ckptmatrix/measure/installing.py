@@ -39,5 +39,5 @@ def refuse_none(built: Mapping[Environment, Installation]) -> None:
         reason = next(iter(built.values())).record.reason
         raise NothingRanError(
             f"no environment could be built: {reason}",
-            "name a release that the index has; if it has this one, check the network",
+            "settle that, or name a release that the index has; else check the network",
         )

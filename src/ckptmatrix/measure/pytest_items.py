@@ -1,5 +1,6 @@
 """Cells as pytest items: what a `Grid` in a test module is collected into."""
 
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,8 +98,8 @@ def _bench(pytest_config: pytest.Config, config: Config, plan: Plan) -> _Bench:
     return pytest_config.stash[_BENCH]
 
 
-FAILED_ITSELF = "ckptmatrix failed: "
-"""How the report of an item begins that has no outcome, for no fault of the cell's."""
+HARNESS_FAILURE = "ckptmatrix-harness-failure"
+"""Property of an item without an outcome, for no fault of the cell's; its value says why."""
 
 
 class UnexpectedOutcomeError(Exception):
@@ -119,11 +120,15 @@ class CellItem(pytest.Item):
         Raises:
             UnexpectedOutcomeError: it came out otherwise than is known.
         """
-        records = self.bench.lab.outcomes(self.cell)
+        try:
+            records = self.bench.lab.outcomes(self.cell)
+            today = datetime.now(UTC).date()
+            judged = [self.bench.expectations.laid_over(record, today) for record in records]
+        except Exception as error:
+            self.user_properties.append((HARNESS_FAILURE, _in_words(error)))
+            raise
         if records[0].status not in MEASURED:
             pytest.skip(f"{records[0].status}: {records[0].reason}")
-        today = datetime.now(UTC).date()
-        judged = [self.bench.expectations.laid_over(record, today) for record in records]
         unexpected = [describe(record) for record in judged if record.expected is False]
         if unexpected:
             raise UnexpectedOutcomeError("\n\n".join(unexpected))
@@ -132,13 +137,18 @@ class CellItem(pytest.Item):
         """What a person needs to know, without the frames of this plugin."""
         if isinstance(excinfo.value, UnexpectedOutcomeError):
             return str(excinfo.value)
-        if isinstance(excinfo.value, CkptmatrixError):
-            return f"{FAILED_ITSELF}{excinfo.value}"
-        return f"{FAILED_ITSELF}{super().repr_failure(excinfo, style)}"
+        return f"ckptmatrix failed: {_in_words(excinfo.value)}"
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the item is from, and what it is called in a report."""
         return self.path, None, self.cell.id
+
+
+def _in_words(error: BaseException) -> str:
+    """The message, and for what nobody foresaw the frames."""
+    if isinstance(error, CkptmatrixError):
+        return str(error)
+    return "".join(traceback.format_exception(error))
 
 
 def describe(record: CellRecord) -> str:

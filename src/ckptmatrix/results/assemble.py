@@ -2,35 +2,34 @@
 
 import platform
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-
-from packaging.version import Version
 
 from ckptmatrix import __version__
 from ckptmatrix.checkpoint.format.names import FileKind
 from ckptmatrix.environments.bundle import package_digest
-from ckptmatrix.environments.index import released
-from ckptmatrix.errors import CkptmatrixError, NothingRanError
+from ckptmatrix.environments.index_of_the_day import index_of_the_day
+from ckptmatrix.errors import NothingRanError
 from ckptmatrix.knowledge.causes import explained
 from ckptmatrix.knowledge.expectations import lay_over
 from ckptmatrix.measure.judge import blank
-from ckptmatrix.measure.measured import Measured
+from ckptmatrix.measure.measured_run import MeasuredRun
 from ckptmatrix.measure.outcome_store import now
 from ckptmatrix.model import (
     MEASURED,
     CheckpointRecord,
     ControlsResult,
     Matrix,
+    Problem,
+    ProblemKind,
     RunRecord,
     Status,
 )
-from ckptmatrix.plan.planning import Plan
+from ckptmatrix.plan.newer import ACCELERATE, not_measured
 from ckptmatrix.util.home import digest
 
 
-def inputs_digest(measured: Measured) -> str:
+def inputs_digest(measured: MeasuredRun) -> str:
     """Digest of everything that the matrix is made from, but for the expectations and the time."""
     job, lab = measured.job, measured.lab
     return digest(
@@ -49,11 +48,11 @@ def inputs_digest(measured: Measured) -> str:
         lab.times(job.plan.cells),
         [asdict(control) for control in measured.controls],
         measured.failures,
-        _newer(job.plan),
+        _newer(measured),
     )
 
 
-def judged_matrix(measured: Measured) -> Matrix:
+def judged_matrix(measured: MeasuredRun) -> Matrix:
     """Everything that was found out, and what of it was expected.
 
     Raises:
@@ -65,14 +64,15 @@ def judged_matrix(measured: Measured) -> Matrix:
     return lay_over(_assembled(measured), job.expectations, tier, today)
 
 
-def _assembled(measured: Measured) -> Matrix:
+def _assembled(measured: MeasuredRun) -> Matrix:
     job, lab = measured.job, measured.lab
     cells = []
     problems = []
     for cell, record in lab.recalled(job.plan.cells):
         if record is None:
             failure = measured.failures.get(cell.id, "it was never measured")
-            problems.append(f"ckptmatrix failed on {cell.id}: {failure}")
+            said = f"ckptmatrix failed on {cell.id}: {failure}"
+            problems.append(Problem(ProblemKind.HARNESS_FAILED, said))
             record = blank(cell, Status.NOT_RUN, f"ckptmatrix failed on it: {failure}")
         cells.append(record)
     loaded = [record for record in cells if record.status in MEASURED]
@@ -80,6 +80,7 @@ def _assembled(measured: Measured) -> Matrix:
         reasons = Counter(record.reason for record in cells).most_common(1)
         raise NothingRanError(f"no cell could be measured: {reasons[0][0]}", "widen the selection")
     built = [lab.registry.installed(environment) for environment in job.plan.environments]
+    newer = _newer(measured)
     checkpoints = measured.checkpoints()
     judged = bool(measured.controls) or not loaded
     passed = judged and all(control.passed for control in measured.controls)
@@ -96,7 +97,8 @@ def _assembled(measured: Measured) -> Matrix:
             measured=sum(record.measured >= measured.started for record in loaded),
             device_name=next((one.device_name for one in built if one.device_name), ""),
             processes=max(map(_processes, checkpoints), default=1),
-            newer=_newer(job.plan),
+            newer=newer.get(ACCELERATE, ()),
+            newer_packages={name: newer[name] for name in newer if name != ACCELERATE},
             shard=job.shard,
         ),
         {one.environment.id: one.record for one in built},
@@ -119,11 +121,8 @@ def with_causes(matrix: Matrix) -> Matrix:
     return replace(matrix, cells=cells, causes=causes)
 
 
-def _newer(plan: Plan) -> tuple[str, ...]:
-    """Releases on the index beyond the newest one tested; none if the index cannot be asked."""
-    newest = max(Version(environment.accelerate) for environment in plan.environments)
-    try:
-        index: Iterable[str] = released("accelerate")
-    except CkptmatrixError:
-        return ()
-    return tuple(release for release in index if Version(release) > newest)
+def _newer(measured: MeasuredRun) -> dict[str, tuple[str, ...]]:
+    """Package -> releases beyond the newest one measured; nothing if the index never answered."""
+    registry, home = measured.lab.registry, measured.job.site.home
+    records = (registry.installed(one).record for one in measured.job.plan.environments)
+    return not_measured(records, index_of_the_day(home))

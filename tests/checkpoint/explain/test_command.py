@@ -5,14 +5,10 @@ import re
 import subprocess
 import sys
 import time
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from ckptmatrix.checkpoint.explain.console import show
-from ckptmatrix.checkpoint.explain.diagnosis import diagnose
 from tests.checkpoint.explain.corpus import HERE, examples, near_misses
 
 COMMAND = (sys.executable, "-m", "ckptmatrix", "explain")
@@ -45,7 +41,7 @@ def test_what_it_is_and_what_to_do_stand_first() -> None:
 
 
 def test_from_standard_input_as_json() -> None:
-    done = _run("-", "--json", text=Path(_founding()).read_text())
+    done = _run("-", "--json", text=open(_founding()).read())  # noqa: PTH123, SIM115
     value = json.loads(done.stdout)
     assert value["known"] is True
     first = value["diagnoses"][0]
@@ -104,17 +100,25 @@ def test_help_has_examples_and_exit_codes() -> None:
     ],
 )
 @pytest.mark.parametrize("how", [(), ("--json",)])
-def test_escape_sequences_do_not_reach_the_terminal(text: str, how: tuple[str, ...]) -> None:
+def test_escape_sequences_do_not_reach_the_terminal(text: str | None, how: str) -> None:
     done = _run("-", *how, text=text)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", done.stdout)
 
 
 def test_every_answer_fits_a_terminal_and_is_short() -> None:
     """Links and commands to copy are never broken; all else fits 80 columns."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    from ckptmatrix.checkpoint.explain.console import show
+    from ckptmatrix.checkpoint.explain.diagnosis import diagnose
+
     for one in (*examples(), *near_misses()):
-        shown = StringIO()
-        show(diagnose(one.text), Console(file=shown, width=80))
-        lines = shown.getvalue().splitlines()
+        written = StringIO()
+        console = Console(file=written, width=80)
+        show(diagnose(one.text), console)
+        lines = written.getvalue().splitlines()
         text = [x for x in lines if not x.startswith("    ") and "https://" not in x]
         assert max(map(len, text)) <= 80, one.name
         assert max(map(len, lines)) <= 140, one.name
@@ -201,6 +205,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_texts_end_soon(name: str) -> None:
+    from ckptmatrix.checkpoint.explain.diagnosis import diagnose
+
     started = time.process_time()
     diagnose(HOSTILE[name])
     assert time.process_time() - started < 4

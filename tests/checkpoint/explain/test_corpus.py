@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from ckptmatrix.checkpoint.explain.diagnosis import diagnose
 from ckptmatrix.checkpoint.explain.failures import Failure
 from ckptmatrix.checkpoint.explain.matching import recognised
 from ckptmatrix.checkpoint.explain.traces import read_trace
-from ckptmatrix.checkpoint.explain.weighing import Verdict
+from ckptmatrix.checkpoint.explain.weighing import Likelihood
 from ckptmatrix.cli.explain import EXIT_CODES
 from tests.checkpoint.explain.corpus import (
     FILES,
@@ -40,12 +41,12 @@ def test_every_mode_has_an_example_and_a_near_miss() -> None:
 
 
 @pytest.mark.parametrize("one", examples(), ids=lambda one: one.name)
-def test_an_example_is_its_mode_and_no_other(one: Input) -> None:
+def test_an_example_is_its_mode_and_no_other(one: Any) -> None:
     first = _first(one)
     assert first.modes == (one.mode,)
     assert first.answer is one.answer
     assert EXIT_CODES[first.answer] == 0
-    shown = tuple(w.cause.id for w in first.causes if w.verdict is Verdict.SHOWN)
+    shown = tuple(w.cause.id for w in first.causes if w.verdict is Likelihood.SHOWN)
     assert shown == one.causes
 
 
@@ -63,13 +64,13 @@ def test_every_layout_says_the_same() -> None:
 
 
 @pytest.mark.parametrize("one", reported(), ids=lambda one: one.name)
-def test_a_report_is_what_it_is(one: Input) -> None:
+def test_a_report_is_what_it_is(one: Any) -> None:
     first = _first(one)
     assert (first.answer, first.modes) == (one.answer, (one.mode,) if one.mode else ())
 
 
 @pytest.mark.parametrize("one", near_misses(), ids=lambda one: one.name)
-def test_a_near_miss_is_not_taken_for_it(one: Input) -> None:
+def test_a_near_miss_is_not_taken_for_it(one: Any) -> None:
     first = _first(one)
     assert (first.answer, first.modes[:1]) == (one.answer, (one.mode,) if one.mode else ())
 
@@ -100,7 +101,9 @@ def test_no_mode_is_left_out_of_that() -> None:
 
 @pytest.mark.parametrize("file", RAISED, ids=name_of)
 def test_release_is_among_the_ones_named(file: Path) -> None:
-    version = file.name.split("--accelerate-")[1].split("-")[0]
+    named = re.search(r"accelerate-([\d.]+)-", file.name)
+    assert named
+    version = named[1]
     origin = diagnose(file.read_text())[0].origin
     if origin.located:
         assert version in origin.releases

@@ -4,8 +4,7 @@ import pytest
 
 from ckptmatrix.checkpoint.explain.answers import Answer, Diagnosis
 from ckptmatrix.checkpoint.explain.diagnosis import diagnose
-from ckptmatrix.checkpoint.explain.failures import Failure
-from ckptmatrix.checkpoint.explain.weighing import Verdict
+from ckptmatrix.checkpoint.explain.weighing import Likelihood
 from ckptmatrix.checkpoint.inspect.gathering import gather
 from tests.checkpoint.explain.corpus import HERE
 from tests.support.places import BY_TRAINING_STACK
@@ -15,13 +14,7 @@ def _example(name: str) -> str:
     return next(HERE.glob(f"examples/{name}--*.txt")).read_text()
 
 
-def _failure(found: Diagnosis) -> Failure:
-    """The exception that a diagnosis is of."""
-    assert found.failure is not None
-    return found.failure
-
-
-def _ids(found: Diagnosis, verdict: Verdict) -> list[str]:
+def _ids(found: Diagnosis, verdict: str) -> list[str]:
     return [w.cause.id for w in found.causes if w.verdict is verdict]
 
 
@@ -35,10 +28,10 @@ def test_founding_case_is_0_33_0_and_no_other() -> None:
 def test_versions_rule_causes_out_and_leave_the_remedy() -> None:
     text = _example("random-states-not-loaded/random_loads")
     new = diagnose(text, {"accelerate": "1.15.0", "torch": "2.13.0", "numpy": "2.4.1"})[0]
-    assert "false-alarm" in _ids(new, Verdict.RULED_OUT)
-    assert "numpy-major" in _ids(new, Verdict.POSSIBLE)
+    assert "false-alarm" in _ids(new, Likelihood.RULED_OUT)
+    assert "numpy-major" in _ids(new, Likelihood.POSSIBLE)
     old = diagnose(text, {"accelerate": "0.31.0", "torch": "2.4.1"})[0]
-    assert "refused-by-torch" in _ids(old, Verdict.RULED_OUT)
+    assert "refused-by-torch" in _ids(old, Likelihood.RULED_OUT)
 
 
 @pytest.mark.parametrize(
@@ -53,15 +46,15 @@ def test_a_cause_that_versions_alone_decide_is_certain(
     versions: dict[str, str], cause: str
 ) -> None:
     (only,) = diagnose("Could not load random states\n", versions)
-    assert _ids(only, Verdict.SHOWN) == [cause]
-    assert _ids(only, Verdict.POSSIBLE) == []
+    assert _ids(only, Likelihood.SHOWN) == [cause]
+    assert _ids(only, Likelihood.POSSIBLE) == []
     assert only.command
 
 
 def test_several_versions_of_a_package_decide_nothing() -> None:
     text = "torch==2.4.1\ntorch==2.6.0\naccelerate==1.0.1\nCould not load random states\n"
     (only,) = diagnose(text)
-    assert "refused-by-torch" in _ids(only, Verdict.POSSIBLE)
+    assert "refused-by-torch" in _ids(only, Likelihood.POSSIBLE)
 
 
 def test_a_mode_whose_every_cause_is_ruled_out_is_excluded() -> None:
@@ -76,7 +69,7 @@ def test_pip_freeze_in_the_same_text_counts() -> None:
     text = (
         _example("step-keyerror/founding") + "\naccelerate==0.33.0\ntorch==2.5.1\nnumpy==1.26.4\n"
     )
-    assert "refused-by-torch" in _ids(diagnose(text)[0], Verdict.RULED_OUT)
+    assert "refused-by-torch" in _ids(diagnose(text)[0], Likelihood.RULED_OUT)
 
 
 def test_frames_overrule_what_the_text_says_of_the_release() -> None:
@@ -91,7 +84,7 @@ def test_the_inner_exception_shows_the_cause() -> None:
         + "\nWeightsUnpickler error: Unsupported global: GLOBAL numpy.core\n"
     )
     first = diagnose(text)[0]
-    assert _ids(first, Verdict.SHOWN) == ["refused-by-torch"]
+    assert _ids(first, Likelihood.SHOWN) == ["refused-by-torch"]
     assert first.command == "export TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1"
 
 
@@ -107,14 +100,15 @@ def test_the_name_in_the_message_is_in_the_remedy() -> None:
 
 def test_a_message_that_shows_one_cause_rules_those_out_that_read_otherwise() -> None:
     (only,) = diagnose("_pickle.UnpicklingError: invalid load key, 'v'.\n")
-    assert _ids(only, Verdict.SHOWN) == ["lfs-pointer"]
-    assert "web-page" in _ids(only, Verdict.RULED_OUT)
+    assert _ids(only, Likelihood.SHOWN) == ["lfs-pointer"]
+    assert "web-page" in _ids(only, Likelihood.RULED_OUT)
 
 
 def test_a_later_rank_means_its_file_is_missing() -> None:
     first = diagnose(_example("step-keyerror/ranks"))[0]
-    assert _failure(first).rank == 1
-    assert _ids(first, Verdict.SHOWN) == ["file-missing"]
+    assert first.failure
+    assert first.failure.rank == 1
+    assert _ids(first, Likelihood.SHOWN) == ["file-missing"]
 
 
 def test_log_with_an_info_line_only() -> None:
@@ -129,12 +123,12 @@ def test_the_checkpoint_itself_tells_the_causes_apart() -> None:
     text = _example("step-keyerror/founding")
     directory = BY_TRAINING_STACK / "lora-000030-state"
     sound = diagnose(text, facts=gather(directory))[0]
-    assert _ids(sound, Verdict.SHOWN) == ["refused-by-torch"]
-    assert len(_ids(sound, Verdict.RULED_OUT)) == 2
+    assert _ids(sound, Likelihood.SHOWN) == ["refused-by-torch"]
+    assert len(_ids(sound, Likelihood.RULED_OUT)) == 2
     old = diagnose(
         text, {"torch": "2.4.1"}, gather(BY_TRAINING_STACK / "plain-0.31.0-torch2.4-numpy1")
     )[0]
-    assert _ids(old, Verdict.SHOWN) == ["no-step-in-file"]
+    assert _ids(old, Likelihood.SHOWN) == ["no-step-in-file"]
     assert "plain-0.31.0-torch2.4-numpy1" in old.command
 
 
@@ -156,13 +150,14 @@ def test_the_report_of_a_launcher_steps_back() -> None:
     assert first.modes == ("optimizer-class",)
     assert others == []
     (unknown,) = diagnose("FooError: bar\n" + ECHO)
-    assert _failure(unknown).type == "FooError"
+    assert unknown.failure
+    assert unknown.failure.type == "FooError"
 
 
 def test_the_report_of_a_launcher_alone_is_one() -> None:
     (only,) = diagnose(ECHO)
     assert only.answer is Answer.ECHO
-    assert only.echo is not None
+    assert only.echo
     assert only.echo.meaning.startswith("access violation")
 
 
@@ -176,7 +171,7 @@ def test_the_report_of_a_launcher_alone_is_one() -> None:
 )
 def test_exit_statuses_are_told(status: str, word: str) -> None:
     (only,) = diagnose(f"torch.distributed.elastic.ChildFailedError:\n  {status}\n")
-    assert only.echo is not None
+    assert only.echo
     assert word in only.echo.meaning
 
 
@@ -187,7 +182,8 @@ def test_the_cause_of_a_chain_is_the_failure_and_the_chain_is_whole() -> None:
         "torch.distributed.checkpoint.api.CheckpointException: CheckpointException ranks: [8]\n"
     )
     (only,) = diagnose(text)
-    assert _failure(only).type == "FileNotFoundError"
+    assert only.failure
+    assert only.failure.type == "FileNotFoundError"
     assert [failure.name for failure in only.chain] == ["FileNotFoundError", "CheckpointException"]
 
 
@@ -209,7 +205,8 @@ def test_unknown_failure_is_said_to_be_unknown() -> None:
         'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    g()\nFooError: bar\n'
     )
     (only,) = diagnose(text)
-    assert _failure(only).type == "FooError"
+    assert only.failure
+    assert only.failure.type == "FooError"
     assert (only.modes, only.causes, only.remedy, only.command) == ((), (), "", "")
 
 
@@ -236,12 +233,12 @@ FRAME = '  File "/env/site-packages/{}", line 1, in {}\n    {}\n'
     ],
 )  # fmt: skip
 def test_where_an_unknown_failure_was_and_what_is_loaded_by_then(
-    frame: tuple[str, str, str], phase: str, loaded: str
+    frame: str, phase: str, loaded: str
 ) -> None:
     text = f"Traceback (most recent call last):\n{FRAME.format(*frame)}FooError: bar\n"
     (only,) = diagnose(text)
     assert only.answer is Answer.UNKNOWN
-    assert only.whereabouts is not None
+    assert only.whereabouts
     assert only.whereabouts.phase == phase
     assert loaded in only.whereabouts.loaded
     assert only.command

@@ -11,7 +11,7 @@ from ckptmatrix.checkpoint.explain.lines import (
     By,
     FileLines,
     Index,
-    Match,
+    LineMatch,
     digest,
     digest_of_beginning,
     in_words,
@@ -24,13 +24,6 @@ from ckptmatrix.checkpoint.explain.origin import origin_of
 STEP = 'self.step = override_attributes["step"]'
 ACCELERATOR = "/x/site-packages/accelerate/accelerator.py"
 CHECKPOINTING = "/x/site-packages/accelerate/checkpointing.py"
-
-
-def _found(frame: Frame, index: Index | None = None) -> Match:
-    """What the index says of a frame of one of its files."""
-    found = match(frame, index)
-    assert found is not None
-    return found
 
 
 def _index(**releases: list[str]) -> Index:
@@ -49,15 +42,19 @@ def _index(**releases: list[str]) -> Index:
     return Index(list(releases), {"accelerate/a.py": files})
 
 
-def _match(line: int, code: str, index: Index, cropped: bool = False) -> Match:
-    return _found(Frame("accelerate/a.py", line, "f", code, cropped), index)
+def _match(line: int, code: str, index: Index, cropped: bool = False) -> LineMatch:
+    found = match(Frame("accelerate/a.py", line, "f", code, cropped), index)
+    assert found
+    return found
 
 
 @pytest.mark.parametrize(
     ("line", "releases"), [(3156, ("0.33.0",)), (3147, ("0.32.0", "0.32.1")), (3155, ())]
 )
 def test_the_founding_line(line: int, releases: tuple[str, ...]) -> None:
-    assert _found(Frame(ACCELERATOR, line, "load_state", STEP)).releases == releases
+    found = match(Frame(ACCELERATOR, line, "load_state", STEP))
+    assert found
+    assert found.releases == releases
 
 
 def test_every_release_has_its_save_and_load_path() -> None:
@@ -69,7 +66,8 @@ def test_every_release_has_its_save_and_load_path() -> None:
 
 
 def test_without_code_the_function_decides() -> None:
-    found = _found(Frame(ACCELERATOR, 3156, "Accelerator.load_state"))
+    found = match(Frame(ACCELERATOR, 3156, "Accelerator.load_state"))
+    assert found
     assert found.by is By.FUNCTION
     assert "0.33.0" in found.releases
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.version import Version
 from picklescan import scanner
 
 from ckptmatrix import doctor
@@ -28,11 +29,23 @@ from ckptmatrix.checkpoint.format.names import (
 )
 from ckptmatrix.checkpoint.format.random_states import RandomKey
 from ckptmatrix.checkpoint.format.safety import HARMLESS
+from ckptmatrix.knowledge.releases import (
+    ACCELERATE,
+    CustomCount,
+    SchedulerCounts,
+    StepRead,
+    WeightsRead,
+)
 from ckptmatrix.worker import layout
 from tests.support.places import ROOT
 
 SOURCE = ROOT / "src" / "ckptmatrix"
 RESUME = SOURCE / "resume.py"
+
+COPIED = {"resume.py": RESUME, "doctor.py": SOURCE / "doctor.py"}
+"""The files that users copy alone."""
+copied_alone = pytest.mark.parametrize("path", COPIED.values(), ids=COPIED)
+
 
 INDICES = (0, 1, 12)
 REPAIRED = (*PICKLED_STATES, FileKind.RANDOM_STATES, FileKind.CUSTOM)
@@ -74,11 +87,6 @@ NAME = re.compile(r"[\w.{}]+\.(?:bin|pkl|pt|safetensors)")
 OTHERS = {"data.pkl", "constants.pkl", "diffusion_pytorch_model.safetensors"}
 """Records of archives, and a file of diffusers'."""
 NAMED = {
-    "resume.py": {"model", "pytorch_model", "optimizer", "random_states", "custom_checkpoint"},
-    "doctor.py": {
-        *("model", "pytorch_model", "optimizer", "scheduler", "random_states"),
-        "custom_checkpoint",
-    },
     "worker/exercising.py": {"model", "optimizer", "scheduler", "random_states"},
     "worker/layout.py": {kind.stem for kind in FileKind},
     "worker/scenarios/bin_weights.py": {"pytorch_model"},
@@ -88,12 +96,13 @@ NAMED = {
     "knowledge/causes/scheduler_not_saved.py": {"scheduler"},
     "knowledge/causes/stale_files.py": {"model", "pytorch_model"},
 }
-"""Module that names files of a checkpoint -> what those names begin with."""
+"""Module that names files of a checkpoint -> what those names begin with. Those that are copied
+alone have tables, which are compared below."""
 
 
 def _kind(text: str) -> FileKind | None:
     for filled in ("", "3", "_3"):
-        found = kind_of(text.replace("{}", filled))
+        found = kind_of(text.replace("{}", filled).replace("_N.", "_3."))
         if found is not None:
             return found[0]
     return None
@@ -112,17 +121,55 @@ def test_every_file_name_is_one_that_accelerate_gives() -> None:
                 kind = _kind(text)
                 assert kind is not None, f"{path.name} names {text}"
                 found.setdefault(path.relative_to(SOURCE).as_posix(), set()).add(kind.stem)
-    assert found == NAMED
+    assert {module: names for module, names in found.items() if module not in COPIED} == NAMED
 
 
-def test_doctor_knows_the_same_pickles() -> None:
-    for kind, index in product(FileKind, INDICES):
-        name = kind.file(index)
-        assert bool(doctor.PICKLED.fullmatch(name)) == (kind in REPAIRED), name
+def _named(kind: FileKind) -> str:
+    """What the copied files call the component of a kind."""
+    own = {FileKind.RANDOM_STATES: "rng", FileKind.SAMPLER: "sampler"}
+    return own.get(kind, kind.component)
 
 
-def test_doctor_knows_the_same_keys() -> None:
-    assert {key.component: key.value for key in RandomKey} == doctor.KEYS
+@copied_alone
+def test_the_copied_files_give_the_same_names(path: Path) -> None:
+    unknown_to_doctor = {FileKind.SAMPLER} if path.name == "doctor.py" else set()
+    kinds = [kind for kind in FileKind if kind not in unknown_to_doctor]
+    for index in INDICES:
+        number = f"_{index}" if index else ""
+        found = {
+            component: {t.replace("[_N]", number).replace("N", str(index)) for t in templates}
+            for component, templates in constant(path, "FILE_NAMES").items()
+        }
+        wanted: dict[str, set[str]] = {}
+        for kind in kinds:
+            wanted.setdefault(_named(kind), set()).add(kind.file(index))
+        assert found == wanted
+
+
+@copied_alone
+def test_the_copied_files_know_the_same_keys(path: Path) -> None:
+    assert constant(path, "RANDOM_STATE_KEYS") == {key.component: key.value for key in RandomKey}
+
+
+def test_resume_knows_the_same_dtypes() -> None:
+    assert constant(RESUME, "SAFETENSORS_DTYPES") == {
+        dtype.code: dtype.torch for dtype in DTYPES if dtype.in_safetensors
+    }
+
+
+# Types of elements are not listed there but known by their form, or asked of the torch at hand; and
+# what protocol 2 calls __builtin__ is mapped before it is looked up.
+_ELSEWHERE = {f"torch.{n}" for dtype in DTYPES for n in (dtype.torch, dtype.storage)} | {
+    name for name in HARMLESS if name.startswith("__builtin__.")
+}
+# doctor never sees them: torch.save writes none of these as a global.
+_NEVER_SEEN = {"builtins.bytes", "builtins.tuple", "torch.Tensor"}
+
+
+@copied_alone
+def test_the_copied_files_load_what_is_harmless_and_no_more(path: Path) -> None:
+    left_out = _ELSEWHERE | (_NEVER_SEEN if path.name == "doctor.py" else set())
+    assert set(constant(path, "HARMLESS_NAMES")) == HARMLESS - left_out
 
 
 PROBES = sorted(
@@ -143,96 +190,40 @@ PROBES = sorted(
 """Every name that some list speaks of, and what stands beside the harmless ones."""
 
 
-def test_doctor_loads_what_is_harmless_and_no_more() -> None:
-    loads = {name for name in PROBES if doctor.HARMLESS.fullmatch(name)}
-    more = {name for name in loads - HARMLESS if not name.endswith("Storage")}
-    assert more == set()
-    # It never sees them: torch.save writes none of these as a global.
-    left_out = {f"{m}.{n}" for m in ("builtins", "__builtin__") for n in ("bytes", "tuple")}
-    assert HARMLESS - loads == {"torch.Tensor", *left_out}
+def test_what_doctor_takes_for_harmless_by_its_form_is() -> None:
+    loads = {name for name in PROBES if doctor.is_harmless(name)}
+    assert {name for name in loads - HARMLESS if not name.endswith("Storage")} == set()
 
 
-def test_doctor_knows_how_numpy_pickles_arrays() -> None:
-    named = {name for name in PROBES if doctor.NUMPY.fullmatch(name)}
-    assert named == {name for name in HARMLESS if name.endswith("._reconstruct")}
-
-
-def test_resume_knows_the_same_files() -> None:
-    names = constant(RESUME, "_NAMES")
-    kinds = re.search(r"\(\?P<kind>([\w|]+)\)", names.pattern)
-    assert kinds is not None
-    assert set(kinds[1].split("|")) == {kind.stem for kind in FileKind}
+def test_doctor_looks_through_the_same_pickles() -> None:
     for kind, index in product(FileKind, INDICES):
         name = kind.file(index)
-        match = names.fullmatch(name)
-        assert match is not None, name
-        assert (match["kind"], int(match["index"] or 0)) == (kind.stem, kind.index(name))
+        assert bool(doctor.PICKLED.fullmatch(name)) == (kind in REPAIRED), name
 
 
-def test_resume_calls_components_alike() -> None:
-    titles = constant(RESUME, "_TITLES")
-    own = {FileKind.RANDOM_STATES: "rng", FileKind.SAMPLER: "sampler"}
-    for kind in FileKind:
-        assert titles.get(kind.stem, kind.stem) == own.get(kind, kind.component)
-    assert set(titles) <= {kind.stem for kind in FileKind}
+SINCE: dict[str, tuple[str, object]] = {
+    "hooks": ("hooks", True),
+    "scheduler counts updates": ("scheduler_counts", SchedulerCounts.OPTIMIZER_STEPS),
+    "custom count raises": ("custom_count", CustomCount.ERROR),
+    "safetensors": ("weights", WeightsRead.BY_NAME),
+    "step saved": ("step", StepRead.DEMANDED),
+    "weights only": ("asks_weights_only", True),
+}
+"""What the copied files say changed -> what `knowledge.releases` calls it."""
+SCHEDULERS = ("schedulers seen", "schedulers overlooked", "schedulers seen for good")
+"""Changes of one thing, to and fro."""
 
 
-def test_resume_knows_the_same_keys() -> None:
-    streams = assigned(RESUME, "_STREAMS")
-    assert isinstance(streams, ast.Dict)
-    found = {
-        ast.literal_eval(component): ast.literal_eval(value.elts[0])
-        for component, value in zip(streams.keys, streams.values, strict=True)
-        if component is not None and isinstance(value, ast.Tuple)
-    }
-    generators = set(RandomKey) - {RandomKey.STEP}
-    assert found == {key.component: key.value for key in generators}
-    assert {RandomKey.STEP, RandomKey.CUDA} <= set(literals(RESUME))
-
-
-def test_resume_knows_the_same_dtypes() -> None:
-    assert constant(RESUME, "_DTYPES") == {
-        dtype.code: dtype.torch for dtype in DTYPES if dtype.in_safetensors
-    }
-
-
-def _dotted(node: ast.expr) -> str:
-    """`torch.Size` of an expression; a name alone is a builtin or a class of `collections`."""
-    text = ast.unparse(node)
-    if "." in text:
-        return {"torch.nn.Parameter": "torch.nn.parameter.Parameter"}.get(text, text)
-    return f"builtins.{text}" if hasattr(builtins, text) else f"collections.{text}"
-
-
-def _allowed_by_resume() -> set[str]:
-    """What its list holds on every torch: two tuples, and what `_always_allowed` adds by name."""
-    plain = assigned(RESUME, "_PLAIN")
-    assert isinstance(plain, ast.Tuple)
-    groups = [star.value for star in plain.elts if isinstance(star, ast.Starred)]
-    allowed = {_dotted(n) for group in groups if isinstance(group, ast.Tuple) for n in group.elts}
-    allowed |= {f"torch._utils.{name}" for name in constant(RESUME, "_REBUILD")}
-    tree = ast.parse(RESUME.read_text("utf-8"))
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    [adding] = [node for node in functions if node.name == "_always_allowed"]
-    for statement in adding.body:
-        cores = [""]
-        if isinstance(statement, ast.For):
-            cores = list(ast.literal_eval(statement.iter))
-        entries = [n for n in ast.walk(statement) if isinstance(n, ast.Subscript)]
-        for key in (n.slice for n in entries if ast.unparse(n.value) == "allowed"):
-            if isinstance(key, ast.Constant):
-                allowed.add(str(key.value))
-            elif isinstance(key, ast.BinOp):
-                allowed |= {f"{core}{ast.literal_eval(key.right)}" for core in cores}
-    return allowed
-
-
-def test_resume_allows_what_is_harmless_and_no_more() -> None:
-    # torch answers for its storages itself, resume for all dtypes that the torch at hand has; and
-    # what protocol 2 calls __builtin__ is mapped before it is looked up.
-    elsewhere = {f"torch.{n}" for dtype in DTYPES for n in (dtype.torch, dtype.storage)}
-    elsewhere |= {name for name in HARMLESS if name.startswith("__builtin__.")}
-    assert _allowed_by_resume() == HARMLESS - elsewhere
+@copied_alone
+def test_the_copied_files_know_the_same_releases(path: Path) -> None:
+    since = {name: Version(release) for name, release in constant(path, "RELEASES").items()}
+    since.pop("oldest", None)  # that resume is made for; no change of accelerate's
+    schedulers = [since.pop(name) for name in SCHEDULERS if name in since]
+    assert schedulers in ([], list(ACCELERATE.starts_of("sees_schedulers")[1:]))
+    assert since
+    for name, version in since.items():
+        field, value = SINCE[name]
+        assert ACCELERATE.first_with(**{field: value}) == version, name
 
 
 def test_the_worker_knows_whose_file_it_is() -> None:

@@ -113,7 +113,7 @@ def test_no_module_writes_an_id_as_a_bare_text() -> None:
 
 def test_cells_of_a_whole_run_get_their_causes() -> None:
     lost = replace(swallowing(), writer="w", reader="r", scenario="basic")
-    whole, skipped = cell(), replace(lost, status=Status.NOT_RUN)
+    whole, skipped = cell(), replace(lost, status=Status.NOT_RUN, writer="never built")
     ends = {"w": EnvironmentRecord("0.33.0", "a", EnvironmentStatus.READY, numpy="1.26.4")}
     ends["r"] = EnvironmentRecord("1.15.0", "a", EnvironmentStatus.READY, numpy="2.4.1")
     saved = (CheckpointRecord("w", "basic", CheckpointStatus.WRITTEN),)

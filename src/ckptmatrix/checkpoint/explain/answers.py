@@ -8,7 +8,7 @@ from ckptmatrix.checkpoint.explain.echoes import Echo
 from ckptmatrix.checkpoint.explain.failures import Failure
 from ckptmatrix.checkpoint.explain.origin import Origin
 from ckptmatrix.checkpoint.explain.phases import Whereabouts
-from ckptmatrix.checkpoint.explain.weighing import Known, Verdict, Weighed
+from ckptmatrix.checkpoint.explain.weighing import Known, Likelihood, Weighed
 from ckptmatrix.checkpoint.explain.words import filled
 
 
@@ -89,7 +89,7 @@ class Diagnosis:
     @property
     def asked(self) -> str:
         """Options of the command that would tell the causes apart; empty if none would."""
-        still = [one.cause for one in self.causes if one.verdict is Verdict.POSSIBLE]
+        still = [one.cause for one in self.causes if one.verdict is Likelihood.POSSIBLE]
         packages = {name for cause in still for name in cause.versions}
         pins = " ".join(f"{name}==..." for name in sorted(packages) if name not in self.known)
         inside = "--checkpoint DIR" if any(c.predicted for c in still) and not self.looked else ""
@@ -98,8 +98,8 @@ class Diagnosis:
     @property
     def decided(self) -> Weighed | None:
         """The cause, if there is only one left."""
-        shown = [one for one in self.causes if one.verdict is Verdict.SHOWN]
-        possible = [one for one in self.causes if one.verdict is Verdict.POSSIBLE]
+        shown = [one for one in self.causes if one.verdict is Likelihood.SHOWN]
+        possible = [one for one in self.causes if one.verdict is Likelihood.POSSIBLE]
         left = shown or possible
         return left[0] if len(left) == 1 else None
 

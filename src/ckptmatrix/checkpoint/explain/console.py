@@ -10,13 +10,13 @@ from ckptmatrix.checkpoint.explain.catalogue import catalogue
 from ckptmatrix.checkpoint.explain.failures import Failure, Link
 from ckptmatrix.checkpoint.explain.lines import By, in_words
 from ckptmatrix.checkpoint.explain.origin import Located
-from ckptmatrix.checkpoint.explain.weighing import Verdict, Weighed
+from ckptmatrix.checkpoint.explain.weighing import Likelihood, Weighed
 from ckptmatrix.checkpoint.inspect.console import clean
 
 _MARKS = {
-    Verdict.SHOWN: "✔ this is it",
-    Verdict.POSSIBLE: "? possible",
-    Verdict.RULED_OUT: "✘ ruled out",
+    Likelihood.SHOWN: "✔ this is it",
+    Likelihood.POSSIBLE: "? possible",
+    Likelihood.RULED_OUT: "✘ ruled out",
 }
 _OTHERS = 4
 """Further diagnoses that are shown; the rest is counted."""
@@ -165,7 +165,7 @@ def _next(one: Diagnosis, console: Console) -> None:
 
 def _first(one: Diagnosis) -> Weighed:
     """The likeliest cause."""
-    return next(weighed for weighed in one.causes if weighed.verdict is not Verdict.RULED_OUT)
+    return next(weighed for weighed in one.causes if weighed.verdict is not Likelihood.RULED_OUT)
 
 
 def _why(one: Diagnosis, console: Console) -> None:
@@ -175,7 +175,7 @@ def _why(one: Diagnosis, console: Console) -> None:
     for weighed in one.causes:
         because = f" ({weighed.because})" if weighed.because else ""
         _item(console, f"{_MARKS[weighed.verdict]}: {weighed.cause.title}{because}", style="bold")
-        if weighed.verdict is not Verdict.RULED_OUT:
+        if weighed.verdict is not Likelihood.RULED_OUT:
             _item(console, f"how to tell: {weighed.cause.tell}", indent=6)
             if one.decided is None and weighed is not _first(one):
                 _item(console, f"remedy: {weighed.cause.remedy}", indent=6)

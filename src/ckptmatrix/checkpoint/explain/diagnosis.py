@@ -15,7 +15,7 @@ from ckptmatrix.checkpoint.explain.origin import Origin, origin_of
 from ckptmatrix.checkpoint.explain.phases import whereabouts
 from ckptmatrix.checkpoint.explain.predicted import predicted_causes
 from ckptmatrix.checkpoint.explain.traces import read_trace
-from ckptmatrix.checkpoint.explain.weighing import Known, Predicted, Verdict, Weighed, weigh
+from ckptmatrix.checkpoint.explain.weighing import Known, Likelihood, Predicted, Weighed, weigh
 from ckptmatrix.checkpoint.explain.words import as_argument, filled
 from ckptmatrix.checkpoint.inspect.facts import Facts
 
@@ -99,7 +99,7 @@ class _Case:
         )  # fmt: skip
         if one.mode is not None:
             causes = self._causes(one.mode, failure, known, dict(fit.carried))
-            excluded = all(weighed.verdict is Verdict.RULED_OUT for weighed in causes)
+            excluded = all(weighed.verdict is Likelihood.RULED_OUT for weighed in causes)
             return replace(one, answer=Answer.EXCLUDED if excluded else Answer.KNOWN, causes=causes)
         if echo := echo_of(failure):
             return replace(one, answer=Answer.ECHO, echo=echo, candidates=())
@@ -109,7 +109,7 @@ class _Case:
         """Diagnose a line of the log."""
         known = self._known(Origin())
         causes = self._causes(catalogue()[id_], None, known, {})
-        excluded = all(weighed.verdict is Verdict.RULED_OUT for weighed in causes)
+        excluded = all(weighed.verdict is Likelihood.RULED_OUT for weighed in causes)
         answer = Answer.EXCLUDED if excluded else Answer.KNOWN
         return Diagnosis(
             answer, None, (), line, Origin(), (id_,), (), causes, known,

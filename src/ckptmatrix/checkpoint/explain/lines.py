@@ -56,7 +56,7 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True)
-class Match:
+class LineMatch:
     """What the index knows of one frame of a traceback."""
 
     releases: tuple[str, ...]
@@ -96,7 +96,7 @@ def indexed_path(path: str, index: Index) -> str | None:
     return name if name in index.files else None
 
 
-def match(frame: Frame, index: Index | None = None) -> Match | None:
+def match(frame: Frame, index: Index | None = None) -> LineMatch | None:
     """Find the releases in which a frame can have arisen.
 
     Args:
@@ -125,8 +125,8 @@ def match(frame: Frame, index: Index | None = None) -> Match | None:
                 elsewhere[release] = near[0]
     too_short = frame.cropped and len(frame.code) < BEGINNING and not exact
     if frame.code and not too_short:
-        return Match(_sorted(exact), By.CODE if exact else By.NONE, elsewhere)
-    return Match(_sorted(inside), By.FUNCTION if inside else By.NONE, {})
+        return LineMatch(_sorted(exact), By.CODE if exact else By.NONE, elsewhere)
+    return LineMatch(_sorted(inside), By.FUNCTION if inside else By.NONE, {})
 
 
 def _sorted(releases: list[str]) -> tuple[str, ...]:

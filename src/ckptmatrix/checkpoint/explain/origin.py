@@ -14,7 +14,7 @@ class Located:
 
     frame: Frame
     """The frame."""
-    match: lines.Match
+    match: lines.LineMatch
     """What the index says."""
 
 
@@ -54,7 +54,7 @@ def origin_of(frames: tuple[Frame, ...]) -> Origin:
 
 
 @cache
-def _match(frame: Frame) -> lines.Match | None:
+def _match(frame: Frame) -> lines.LineMatch | None:
     return lines.match(frame)
 
 

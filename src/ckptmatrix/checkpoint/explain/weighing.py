@@ -20,7 +20,7 @@ QUOTED = 160
 """Characters of a line that are quoted as a reason."""
 
 
-class Verdict(StrEnum):
+class Likelihood(StrEnum):
     """Whether a cause is the one."""
 
     SHOWN = "shown"
@@ -34,7 +34,7 @@ class Weighed:
 
     cause: CauseEntry
     """The cause."""
-    verdict: Verdict
+    verdict: Likelihood
     """Whether it is the one."""
     because: str
     """Why it is shown or ruled out; empty for what is merely possible."""
@@ -63,7 +63,7 @@ def weigh(
     signs = said or _said(mode, trace.text)
     weighed = [_weigh(cause, signs, said, failure, known, predicted) for cause in mode.cause]
     weighed = _decided_by_versions(weighed, known)
-    order = list(Verdict)
+    order = list(Likelihood)
     return tuple(sorted(weighed, key=lambda one: order.index(one.verdict)))
 
 
@@ -88,13 +88,13 @@ def _weigh(
     elif here == predicted and here:
         sign = sign or "what is in the checkpoint leads to this, with these versions"
     if against:
-        return Weighed(cause, Verdict.RULED_OUT, against)
-    return Weighed(cause, Verdict.SHOWN if sign else Verdict.POSSIBLE, sign)
+        return Weighed(cause, Likelihood.RULED_OUT, against)
+    return Weighed(cause, Likelihood.SHOWN if sign else Likelihood.POSSIBLE, sign)
 
 
 def _decided_by_versions(weighed: list[Weighed], known: Known) -> list[Weighed]:
     """Where versions alone decide, the cause is certain and every other one ruled out."""
-    if any(one.verdict is Verdict.SHOWN for one in weighed):
+    if any(one.verdict is Likelihood.SHOWN for one in weighed):
         return weighed
     certain = next((one for one in weighed if _is_certain(one, known)), None)
     if certain is None:
@@ -102,16 +102,16 @@ def _decided_by_versions(weighed: list[Weighed], known: Known) -> list[Weighed]:
     said = ", ".join(f"{package} {known[package][0]}" for package in certain.cause.versions)
     other = f"with {said} it happens whatever the checkpoint holds"
     return [
-        Weighed(one.cause, Verdict.SHOWN, f"the versions alone decide: {said}")
+        Weighed(one.cause, Likelihood.SHOWN, f"the versions alone decide: {said}")
         if one is certain
-        else Weighed(one.cause, Verdict.RULED_OUT, one.because or other)
+        else Weighed(one.cause, Likelihood.RULED_OUT, one.because or other)
         for one in weighed
     ]
 
 
 def _is_certain(one: Weighed, known: Known) -> bool:
     return (
-        one.verdict is Verdict.POSSIBLE
+        one.verdict is Likelihood.POSSIBLE
         and one.cause.certain
         and all(
             known.get(package) and all(_allows(wanted, version) for version in known[package])

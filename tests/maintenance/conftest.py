@@ -18,7 +18,7 @@ SHIPPED = tuple(shipped("scenarios", "scenario"))
 def lab() -> Iterator[Lab]:
     declared = read_config(ROOT / "matrix.toml")
     odd = {
-        name: f"tests.measure.mutation.scenarios:{name.capitalize()}"
+        name: f"tests.maintenance.scenarios:{name.capitalize()}"
         for name in ("constant", "stateless", "ended", "broken")
     }
     sharded = {

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ckptmatrix.model import CellRecord, ErrorRecord, Matrix, Status, Verdict
-from ckptmatrix.results.findings.diff import Change, compare, on_common_ground
+from ckptmatrix.results.findings.comparison import ChangeKind, compare, on_common_ground
 from tests.support import synthetic
 
 OLD = synthetic.matrix(["0.33.0", "1.15.0"], views=(("accelerate", "as-saved"),))
@@ -32,24 +32,24 @@ def test_a_run_does_not_differ_from_itself_whatever_its_times() -> None:
 @pytest.mark.parametrize(
     ("cell", "fields", "change"),
     [
-        (EXACT, {"status": Status.DEGRADED}, Change.REGRESSED),
-        (EXACT, {"status": Status.FAILED}, Change.REGRESSED),
-        (DEGRADED, {"status": Status.FAILED}, Change.REGRESSED),
+        (EXACT, {"status": Status.DEGRADED}, ChangeKind.REGRESSED),
+        (EXACT, {"status": Status.FAILED}, ChangeKind.REGRESSED),
+        (DEGRADED, {"status": Status.FAILED}, ChangeKind.REGRESSED),
         (
             DEGRADED,
             {"components": {**DEGRADED.components, "model": Verdict.LOST}},
-            Change.REGRESSED,
+            ChangeKind.REGRESSED,
         ),
-        (DEGRADED, {"status": Status.EXACT}, Change.FIXED),
-        (FAILED, {"status": Status.EXACT}, Change.FIXED),
-        (FAILED, {"status": Status.DEGRADED}, Change.CHANGED),
-        (FAILED, {"error": ErrorRecord("OSError", "x")}, Change.CHANGED),
-        (FAILED, {"cause": "another"}, Change.CHANGED),
-        (NOT_RUN, {"status": Status.EXACT}, Change.NEW),
-        (EXACT, {"status": Status.NOT_RUN}, Change.GONE),
+        (DEGRADED, {"status": Status.EXACT}, ChangeKind.FIXED),
+        (FAILED, {"status": Status.EXACT}, ChangeKind.FIXED),
+        (FAILED, {"status": Status.DEGRADED}, ChangeKind.CHANGED),
+        (FAILED, {"error": ErrorRecord("OSError", "x")}, ChangeKind.CHANGED),
+        (FAILED, {"cause": "another"}, ChangeKind.CHANGED),
+        (NOT_RUN, {"status": Status.EXACT}, ChangeKind.NEW),
+        (EXACT, {"status": Status.NOT_RUN}, ChangeKind.GONE),
     ],
 )
-def test_each_kind_of_change(cell: CellRecord, fields: dict[str, Any], change: Change) -> None:
+def test_each_kind_of_change(cell: CellRecord, fields: dict[str, Any], change: ChangeKind) -> None:
     diff = compare(OLD, with_cell(cell, **fields))
     assert [item.change for item in diff.changes] == [change]
     assert diff.counts[change] == 1
@@ -58,13 +58,13 @@ def test_each_kind_of_change(cell: CellRecord, fields: dict[str, Any], change: C
 
 def test_cells_of_another_release_are_new_and_gone() -> None:
     few = synthetic.matrix(["1.15.0"], views=(("accelerate", "as-saved"),))
-    assert {item.change for item in compare(few, OLD).changes} == {Change.NEW}
-    assert {item.change for item in compare(OLD, few).changes} == {Change.GONE}
+    assert {item.change for item in compare(few, OLD).changes} == {ChangeKind.NEW}
+    assert {item.change for item in compare(OLD, few).changes} == {ChangeKind.GONE}
 
 
 def test_a_smaller_run_misses_nothing_of_a_larger_one() -> None:
     few = synthetic.matrix(["1.15.0"])
-    assert not compare(on_common_ground(OLD, few), few).of(Change.GONE)
+    assert not compare(on_common_ground(OLD, few), few).of(ChangeKind.GONE)
 
 
 def test_a_remedy_that_is_no_longer_needed_is_not_gone() -> None:
@@ -74,7 +74,7 @@ def test_a_remedy_that_is_no_longer_needed_is_not_gone() -> None:
     whole = with_cell(DEGRADED, status=Status.EXACT)
     assert remedy not in [item.cell for item in still.changes]
     assert [item.change for item in compare(on_common_ground(old, whole), whole).changes] == [
-        Change.FIXED
+        ChangeKind.FIXED
     ]
 
 
@@ -84,4 +84,4 @@ def test_a_remedy_that_was_measured_in_both_though_it_is_not_needed_is_compared(
     assert compare(on_common_ground(both, both), both).changes == ()
     harmed = replace(OLD, cells=(*OLD.cells, replace(remedy, status=Status.DEGRADED)))
     regressed = compare(on_common_ground(both, harmed), harmed)
-    assert [item.change for item in regressed.changes] == [Change.REGRESSED]
+    assert [item.change for item in regressed.changes] == [ChangeKind.REGRESSED]

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ckptmatrix.errors import NotMeasuredError, UsageError
-from ckptmatrix.model import Environment, Matrix
+from ckptmatrix.model import Environment, EnvironmentStatus, Matrix
 from ckptmatrix.results.findings.axis import Axis, axis_of, version_key
-from ckptmatrix.results.findings.crossing import Answer, Crossing, cross
-from ckptmatrix.results.findings.detours import Path, Verify, best_path
-from ckptmatrix.results.findings.tally import TODAY, View, scenarios_of, views_of
+from ckptmatrix.results.findings.crossing import Crossing, Safety, cross
+from ckptmatrix.results.findings.detours import Detour, Verify, best_detour
+from ckptmatrix.results.findings.tally import Rank, scenarios_of
+from ckptmatrix.results.findings.views import TODAY, View, views_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Remedy:
 
     view: View
     """Loader and treatment."""
-    mends: tuple[str, ...]
+    makes_exact: tuple[str, ...]
     """Scenarios that are not exact without it and resume exactly with it."""
     of: int
     """Scenarios that are not exact without it, whether it was measured there or not."""
@@ -40,7 +41,7 @@ class Advice:
     """Old checkpoints in the old environment: what is lost today already."""
     remedies: tuple[Remedy, ...]
     """Other ways to load by which more scenarios resume exactly, the best first."""
-    path: Path | None = None
+    detour: Detour | None = None
     """A way round, if there is no direct one."""
 
     @property
@@ -94,22 +95,22 @@ def advise(
         old: id of the environment that has the checkpoints.
         new: id of the environment that shall load them.
         scenarios: which to judge; none means all of the run.
-        verify: makes the hops of a path for real; without it a path is only pieced together.
+        verify: makes the hops of a way round for real; without it one is only pieced together.
 
     Returns:
-        The verdict in both directions, remedies, and a path if the direct way is not safe.
+        The verdict in both directions, remedies, and a way round if the direct one is not safe.
     """
     asked = tuple(scenarios) or scenarios_of(matrix)
     forward = cross(matrix, old, new, asked)
-    path = None
-    if forward.answer is Answer.UNSAFE:
-        path = best_path(matrix, old, new, asked, verify)
+    detour = None
+    if forward.answer is Safety.UNSAFE:
+        detour = best_detour(matrix, old, new, asked, verify)
     return Advice(
         forward=forward,
         back=cross(matrix, new, old, asked),
         stay=cross(matrix, old, old, asked),
         remedies=_remedies(matrix, forward, asked),
-        path=path,
+        detour=detour,
     )
 
 
@@ -129,18 +130,18 @@ def resolve(matrix: Matrix, release: str, stack: str | None, other: str | None =
     axis = axis_of(matrix)
     if stack is not None and stack not in axis.stacks:
         raise UsageError(
-            f"There is no stack {stack!r} in this run.", f"Its stacks are {', '.join(axis.stacks)}."
+            f"there is no stack {stack!r} in this run", f"its stacks are {', '.join(axis.stacks)}"
         )
     if release not in axis.releases:
         raise NotMeasuredError(
-            f"accelerate {release} is not among the tested releases.",
-            f"{_neighbours(axis, release)}Tested are {', '.join(axis.releases)}. Measure it with "
-            f"`nox -s matrix -- --accelerate {','.join(filter(None, (release, other)))}`.",
+            f"accelerate {release} is not among the tested releases",
+            f"{_neighbours(axis, release)}tested are {', '.join(axis.releases)}; measure it with "
+            f"`nox -s matrix -- --accelerate {','.join(filter(None, (release, other)))}`",
         )
     records = matrix.environments
     for name in [stack] if stack is not None else reversed(axis.stacks):
         wanted = [Environment(r, name).id for r in (release, other) if r is not None]
-        if all(id_ in records and records[id_].status == "ready" for id_ in wanted):
+        if all(id_ in records and records[id_].status is EnvironmentStatus.READY for id_ in wanted):
             return wanted[0]
     if other is not None:
         return resolve(matrix, release, None)
@@ -148,7 +149,7 @@ def resolve(matrix: Matrix, release: str, stack: str | None, other: str | None =
     reason = records[id_].reason if id_ in records else "it was not asked for"
     raise NotMeasuredError(
         f"accelerate {release} was not run{f' on {stack}' if stack else ''}: {reason}",
-        f"Choose another stack: {', '.join(axis.stacks)}.",
+        f"choose another stack: {', '.join(axis.stacks)}",
     )
 
 
@@ -158,11 +159,15 @@ def _remedies(matrix: Matrix, forward: Crossing, asked: tuple[str, ...]) -> tupl
         if view == TODAY:
             continue
         ranks = cross(matrix, forward.writer, forward.reader, asked, view).ranks
-        mends = tuple(name for name in forward.hurt if ranks.get(name) == 0)
-        harms = tuple(n for n, rank in forward.ranks.items() if rank == 0 and ranks.get(n, 0))
-        if mends:
-            found.append(Remedy(view, mends, len(forward.hurt), harms))
-    return tuple(sorted(found, key=lambda remedy: -len(remedy.mends)))
+        makes_exact = tuple(n for n in forward.hurt if ranks.get(n) is Rank.EXACT)
+        harms = tuple(
+            name
+            for name, rank in forward.ranks.items()
+            if rank is Rank.EXACT and ranks.get(name, rank) is not Rank.EXACT
+        )
+        if makes_exact:
+            found.append(Remedy(view, makes_exact, len(forward.hurt), harms))
+    return tuple(sorted(found, key=lambda remedy: -len(remedy.makes_exact)))
 
 
 def _neighbours(axis: Axis, release: str) -> str:
@@ -171,4 +176,4 @@ def _neighbours(axis: Axis, release: str) -> str:
     newer = axis.releases[len(older) :]
     if not older or not newer or axis.era_of(older[-1]) != axis.era_of(newer[0]):
         return ""
-    return f"It lies between {older[-1]} and {newer[0]}, which write alike. "
+    return f"it lies between {older[-1]} and {newer[0]}, which write alike; "

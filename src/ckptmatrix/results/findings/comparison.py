@@ -3,11 +3,12 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status, Verdict
-from ckptmatrix.results.findings.tally import TODAY, rank, view_of
+from ckptmatrix.model import MEASURED, CellRecord, Environment, EnvironmentRecord, Matrix, Status
+from ckptmatrix.results.findings.tally import losses, rank
+from ckptmatrix.results.findings.views import is_today, view_of
 
 
-class Change(StrEnum):
+class ChangeKind(StrEnum):
     """How a cell differs between the old run and the new one."""
 
     REGRESSED = "regressed"
@@ -26,7 +27,7 @@ class Change(StrEnum):
 class CellChange:
     """One cell that is not as it was."""
 
-    change: Change
+    change: ChangeKind
     """What kind of change it is."""
     old: CellRecord | None
     """The cell in the old run; None if that run does not have it."""
@@ -49,27 +50,35 @@ class Diff:
     """In the order of the new run, then what is gone in the order of the old."""
     compared: int
     """Cells that both runs measured: the denominator of regressed, fixed and changed."""
+    environments: dict[str, EnvironmentRecord]
+    """Environment id -> record, for the environments of both runs."""
 
-    def of(self, change: Change) -> tuple[CellChange, ...]:
+    def environment(self, id_: str) -> Environment:
+        """Give release and stack of an environment; of one that no run describes the id alone."""
+        record = self.environments.get(id_)
+        return Environment(record.accelerate, record.stack) if record else Environment(id_, "?")
+
+    def of(self, change: ChangeKind) -> tuple[CellChange, ...]:
         """Select one kind."""
         return tuple(item for item in self.changes if item.change is change)
 
     @property
-    def counts(self) -> dict[Change, int]:
+    def counts(self) -> dict[ChangeKind, int]:
         """How many of each kind, zeros included."""
-        return {change: len(self.of(change)) for change in Change}
+        return {change: len(self.of(change)) for change in ChangeKind}
 
     @property
     def sentence(self) -> str:
         """Sum it up: `2 regressed, 1 fixed, 3 new`."""
-        told = [f"{count} {change}" for change, count in self.counts.items() if count]
-        return ", ".join(told) or "nothing changed"
+        parts = [f"{count} {change}" for change, count in self.counts.items() if count]
+        return ", ".join(parts) or "nothing changed"
 
 
-Key = tuple[str, str, str, str, str]
+CellKey = tuple[str, str, str, str, str]
+"""Writer, reader, scenario, loader and treatment."""
 
 
-def key_of(cell: CellRecord) -> Key:
+def key_of(cell: CellRecord) -> CellKey:
     """Give what makes a cell the same cell in another run."""
     return (cell.writer, cell.reader, cell.scenario, cell.loader, cell.treatment)
 
@@ -88,7 +97,7 @@ def compare(old: Matrix, new: Matrix) -> Diff:
         if (change := _change(before.get(key), cell)) is not None
     ]
     changes += [
-        CellChange(Change.GONE, cell, None)
+        CellChange(ChangeKind.GONE, cell, None)
         for key, cell in before.items()
         if key not in after and cell.status in MEASURED
     ]
@@ -96,7 +105,7 @@ def compare(old: Matrix, new: Matrix) -> Diff:
         cell.status in MEASURED and key in before and before[key].status in MEASURED
         for key, cell in after.items()
     )
-    return Diff(tuple(changes), compared)
+    return Diff(tuple(changes), compared, old.environments | new.environments)
 
 
 def on_common_ground(old: Matrix, new: Matrix) -> Matrix:
@@ -109,7 +118,7 @@ def on_common_ground(old: Matrix, new: Matrix) -> Matrix:
     whole = {
         (cell.writer, cell.reader, cell.scenario)
         for cell in new.cells
-        if view_of(cell) == TODAY and cell.status is Status.EXACT
+        if is_today(cell) and cell.status is Status.EXACT
     }
 
     def common(cell: CellRecord) -> bool:
@@ -118,7 +127,7 @@ def on_common_ground(old: Matrix, new: Matrix) -> Matrix:
             and cell.reader in new.environments
             and (cell.scenario, view_of(cell)) in places
             and (
-                view_of(cell) == TODAY
+                is_today(cell)
                 or key_of(cell) in measured
                 or (cell.writer, cell.reader, cell.scenario) not in whole
             )
@@ -127,27 +136,19 @@ def on_common_ground(old: Matrix, new: Matrix) -> Matrix:
     return replace(old, cells=tuple(filter(common, old.cells)))
 
 
-def _change(old: CellRecord | None, new: CellRecord) -> Change | None:
+def _change(old: CellRecord | None, new: CellRecord) -> ChangeKind | None:
     was, is_ = old is not None and old.status in MEASURED, new.status in MEASURED
     if old is None or not was:
-        return Change.NEW if is_ else None
+        return ChangeKind.NEW if is_ else None
     if not is_:
-        return Change.GONE
+        return ChangeKind.GONE
     if new.status is Status.EXACT:
-        return None if old.status is Status.EXACT else Change.FIXED
+        return None if old.status is Status.EXACT else ChangeKind.FIXED
     if rank(new.status) > rank(old.status):
-        return Change.REGRESSED
-    if _bad(new) > _bad(old) and new.status is old.status:
-        return Change.REGRESSED
-    return None if _nature(new) == _nature(old) else Change.CHANGED
-
-
-def _bad(cell: CellRecord) -> frozenset[str]:
-    return frozenset(
-        name
-        for name, verdict in cell.components.items()
-        if verdict in (Verdict.LOST, Verdict.WRONG)
-    )
+        return ChangeKind.REGRESSED
+    if set(losses(new)) > set(losses(old)) and new.status is old.status:
+        return ChangeKind.REGRESSED
+    return None if _nature(new) == _nature(old) else ChangeKind.CHANGED
 
 
 def _nature(cell: CellRecord) -> tuple[object, ...]:

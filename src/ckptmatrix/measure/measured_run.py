@@ -8,7 +8,7 @@ from ckptmatrix.model import CheckpointRecord, ControlRecord
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredRun:
     """A run whose cells have outcomes; what is left to do is to put them together."""
 
     job: Job

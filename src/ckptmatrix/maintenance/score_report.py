@@ -9,23 +9,22 @@ from pathlib import Path
 import msgspec
 
 from ckptmatrix.errors import UsageError
-from ckptmatrix.measure.mutation import CAUGHT, Fate, Mutant, Score
+from ckptmatrix.maintenance.mutation import CAUGHT, Fate, Mutant, Score
 from ckptmatrix.util.files import write_atomically
 
 SCHEMA = "ckptmatrix.mutation/1"
 """The schema of `mutation.json`."""
 
 _NAME = "mutation.json"
-_COLUMNS = (
-    *("scenario", "written and read by", "as it is"),
-    *("mutants", "named", "loud", "spread", "same", "moot", "faults"),
-)
+_HARMLESS = (Fate.NAMED, Fate.LOUD, Fate.SPREAD, Fate.SAME, Fate.MOOT)
+"""Every fate that is no fault."""
+_COLUMNS = ("scenario", "written and read by", "as it is", "mutants", *_HARMLESS, "faults")
 _PLACES = 12
 """Places that are named for each reason; the rest are counted."""
 
 
 @dataclass(frozen=True)
-class Row:
+class KeptScore:
     """One scenario's score, as it is kept."""
 
     scenario: str
@@ -53,9 +52,9 @@ class Row:
         return sum(self.fates.get(fate, 0) for fate in CAUGHT)
 
 
-def row_of(score: Score, key: str) -> Row:
+def kept_of(score: Score, key: str) -> KeptScore:
     """What is kept of a score."""
-    return Row(
+    return KeptScore(
         score.scenario,
         score.environment,
         score.loader,
@@ -68,8 +67,8 @@ def row_of(score: Score, key: str) -> Row:
     )
 
 
-def read_rows(folder: Path) -> tuple[Row, ...]:
-    """The rows of an earlier `mutation.json`; none if there is no such file.
+def read_scores(folder: Path) -> tuple[KeptScore, ...]:
+    """The scores of an earlier `mutation.json`; none if there is no such file.
 
     Raises:
         UsageError: the file is something else.
@@ -78,7 +77,7 @@ def read_rows(folder: Path) -> tuple[Row, ...]:
     if not path.exists():
         return ()
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_File)
+        found = msgspec.json.decode(path.read_bytes(), type=_ScoreFile)
     except msgspec.DecodeError as error:
         raise UsageError(f"{path} is not a mutation score: {error}", "move it away") from None
     if found.schema != SCHEMA:
@@ -86,23 +85,23 @@ def read_rows(folder: Path) -> tuple[Row, ...]:
     return found.rows
 
 
-def write_rows(folder: Path, rows: tuple[Row, ...]) -> tuple[Path, Path]:
-    """Write `mutation.json`, a row on each line, and `mutation.md`."""
-    lines = ",\n".join(msgspec.json.encode(row).decode() for row in rows)
+def write_scores(folder: Path, scores: tuple[KeptScore, ...]) -> tuple[Path, Path]:
+    """Write `mutation.json`, a score on each line, and `mutation.md`."""
+    lines = ",\n".join(msgspec.json.encode(row).decode() for row in scores)
     data = f'{{"schema":{json.dumps(SCHEMA)},"rows":[\n{lines}\n]}}\n'
     write_atomically(folder / _NAME, data.encode())
     markdown = folder / "mutation.md"
-    write_atomically(markdown, ("\n".join(_lines(rows)) + "\n").encode())
+    write_atomically(markdown, ("\n".join(_lines(scores)) + "\n").encode())
     return folder / _NAME, markdown
 
 
 @dataclass(frozen=True)
-class _File:
+class _ScoreFile:
     schema: str
-    rows: tuple[Row, ...]
+    rows: tuple[KeptScore, ...]
 
 
-def _lines(rows: tuple[Row, ...]) -> Iterator[str]:
+def _lines(rows: tuple[KeptScore, ...]) -> Iterator[str]:
     made, caught = sum(row.made for row in rows), sum(row.caught for row in rows)
     moot = sum(row.fates[Fate.MOOT] for row in rows)
     same = sum(row.fates[Fate.SAME] for row in rows)
@@ -118,11 +117,9 @@ def _lines(rows: tuple[Row, ...]) -> Iterator[str]:
     yield f"| {' | '.join(_COLUMNS)} |"
     yield f"|---|---|---|{'---:|' * (len(_COLUMNS) - 3)}"
     for row in rows:
-        fates = " | ".join(str(row.fates[f]) for f in ("named", "loud", "spread", "same", "moot"))
-        place = row.environment.removeprefix("accelerate-")
-        yield (
-            f"| {row.scenario} | {place} | {row.plain} | {row.made} | {fates} | {len(row.faults)} |"
-        )
+        values = (row.scenario, row.environment, row.plain, row.made)
+        fates = (row.fates[fate] for fate in _HARMLESS)
+        yield f"| {' | '.join(map(str, (*values, *fates, len(row.faults))))} |"
     if faults:
         yield from ("", "## Faults", "")
         for row, mutant in faults:
@@ -136,7 +133,7 @@ def _lines(rows: tuple[Row, ...]) -> Iterator[str]:
             yield f"  - and {len(places) - _PLACES} places more, all in `{_NAME}`"
 
 
-def _by_reason(rows: tuple[Row, ...]) -> dict[str, dict[str, list[str]]]:
+def _by_reason(rows: tuple[KeptScore, ...]) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         for mutant in row.same:

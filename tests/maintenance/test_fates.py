@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ckptmatrix.measure.mutation import Fate, Mutant, Score, fate_of
+from ckptmatrix.maintenance.mutation import Fate, Mutant, Score, fate_of
 from ckptmatrix.model import (
     CellRecord,
     ErrorRecord,

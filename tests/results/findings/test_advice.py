@@ -6,9 +6,9 @@ import pytest
 
 from ckptmatrix.errors import NotMeasuredError, UsageError
 from ckptmatrix.model import CellRecord, ErrorRecord, Matrix, Status, Verdict
-from ckptmatrix.results.findings.crossing import Answer
-from ckptmatrix.results.findings.detours import Path, paths
-from ckptmatrix.results.findings.upgrade import advise, resolve
+from ckptmatrix.results.findings.advice import advise, resolve
+from ckptmatrix.results.findings.crossing import Safety
+from ckptmatrix.results.findings.detours import Detour, detours
 from ckptmatrix.results.findings.wording import advice_lines, verdict
 from tests.support import synthetic
 
@@ -33,7 +33,7 @@ def test_a_safe_upgrade_says_what_comes_back_and_that_the_way_back_fails() -> No
 
 def test_a_silent_loss_names_the_components_the_cause_and_the_measured_remedy() -> None:
     advice = advise(MATRIX, id_("1.1.1", "torch2.13-np1"), id_("1.15.0", "torch2.13-np2"))
-    assert advice.forward.answer is Answer.UNSAFE
+    assert advice.forward.answer is Safety.UNSAFE
     assert set(advice.forward.lost) == {"rng.python", "rng.numpy", "rng.torch", "step"}
     assert advice.forward.causes == ("numpy-major",)
     assert [remedy.view.title for remedy in advice.remedies] == ["With ckptmatrix.resume"]
@@ -135,7 +135,7 @@ def test_a_remedy_is_counted_where_the_plain_load_is_not_exact() -> None:
     matrix = several("basic", "hooks", "accumulation", "two-models", hooks=Status.FAILED)
     kept = tuple(c for c in matrix.cells if c.loader == "accelerate" or c.scenario == "hooks")
     [remedy] = advise(replace(matrix, cells=kept), OLD, NEW).remedies
-    assert (remedy.mends, remedy.of, remedy.harms) == (("hooks",), 1, ())
+    assert (remedy.makes_exact, remedy.of, remedy.harms) == (("hooks",), 1, ())
 
 
 def test_a_remedy_that_breaks_what_is_exact_without_it_says_so() -> None:
@@ -160,25 +160,25 @@ def test_a_failure_offers_a_way_round_whose_every_hop_is_exact() -> None:
     old, new = id_("0.24.1", "torch2.4-np1"), id_("0.33.0", "torch2.4-np1")
     advice = advise(MATRIX, old, new)
     assert advice.forward.raised == {"basic": "KeyError: 'step'"}
-    assert advice.path is not None
-    assert advice.path.verified is None
-    first, *between, last = advice.path.stops
+    assert advice.detour is not None
+    assert advice.detour.verified is None
+    first, *between, last = advice.detour.stops
     assert (first, last, len(between)) == (old, new, 1)
     status = {(c.writer, c.reader): c.status for c in MATRIX.cells if c.loader == "accelerate"}
     assert status[first, between[0]] is status[between[0], last] is Status.EXACT
     assert "the whole way not yet run" in "\n".join(advice_lines(MATRIX, advice))
 
 
-def test_a_path_is_the_first_that_a_real_run_confirms() -> None:
+def test_a_way_round_is_the_first_that_a_real_run_confirms() -> None:
     old, new = id_("0.24.1", "torch2.4-np1"), id_("0.33.0", "torch2.4-np1")
-    second = paths(MATRIX, old, new, ("basic",))[1]
+    second = detours(MATRIX, old, new, ("basic",))[1]
 
-    def verify(matrix: Matrix, stops: tuple[str, ...], scenarios: tuple[str, ...]) -> Path:
+    def verify(matrix: Matrix, stops: tuple[str, ...], scenarios: tuple[str, ...]) -> Detour:
         assert scenarios == ("basic",)
-        return Path(stops, (), stops == second, "the first one failed")
+        return Detour(stops, (), stops == second, "the first one failed")
 
-    found = advise(MATRIX, old, new, verify=verify).path
-    assert found == Path(second, ("basic",), True, "the first one failed")
+    found = advise(MATRIX, old, new, verify=verify).detour
+    assert found == Detour(second, ("basic",), True, "the first one failed")
 
 
 def test_a_scenario_that_nothing_can_make_whole_does_not_stand_in_the_way_of_the_others() -> None:
@@ -189,25 +189,25 @@ def test_a_scenario_that_nothing_can_make_whole_does_not_stand_in_the_way_of_the
     )
     old, new = id_("0.24.1", "torch2.4-np1"), id_("0.33.0", "torch2.4-np1")
     advice = advise(replace(matrix, cells=cells), old, new)
-    assert advice.path is not None
-    assert advice.path.scenarios == ("basic",)
+    assert advice.detour is not None
+    assert advice.detour.scenarios == ("basic",)
     told = "\n".join(advice_lines(matrix, advice))
     assert "exact in 1 of 2 scenarios (each hop" in told
 
 
 def test_no_way_round_where_the_reader_fails_on_everything() -> None:
     new = id_("0.33.0", "torch2.13-np1")
-    assert paths(MATRIX, id_("1.15.0", "torch2.13-np1"), new, ("basic",)) == []
+    assert detours(MATRIX, id_("1.15.0", "torch2.13-np1"), new, ("basic",)) == []
 
 
 def test_what_is_not_measured_is_said_and_does_not_count_as_safe() -> None:
     one = advise(TWO, id_("0.31.0", "torch2.4-np1"), id_("1.15.0", "torch2.4-np1"))
-    assert one.forward.answer is Answer.SAFE
+    assert one.forward.answer is Safety.SAFE
     assert "1 of 2 scenarios; 1 not measured" in verdict(TWO, one.forward)
     asked = advise(
         TWO, id_("0.31.0", "torch2.4-np1"), id_("1.15.0", "torch2.4-np1"), ["stateful-dataloader"]
     )
-    assert asked.forward.answer is Answer.UNKNOWN
+    assert asked.forward.answer is Safety.UNKNOWN
     assert "StatefulDataLoader came with 0.34.0" in verdict(TWO, asked.forward)
 
 
@@ -231,7 +231,7 @@ def test_a_load_that_restored_all_but_went_on_otherwise_is_not_safe() -> None:
         for c in MATRIX.cells
     )
     advice = advise(replace(MATRIX, cells=cells), old, new)
-    assert advice.forward.answer is Answer.UNSAFE
+    assert advice.forward.answer is Safety.UNSAFE
     assert advice.forward.drifts == ("basic",)
     assert "silently loses state in 1" in verdict(MATRIX, advice.forward)
 

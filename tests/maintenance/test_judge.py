@@ -5,19 +5,19 @@ from dataclasses import replace
 
 import pytest
 
+from ckptmatrix.maintenance.mutation import Fate, score
 from ckptmatrix.measure.judge import HarnessError
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.measure.mutation import Fate, score
 from ckptmatrix.model import Cell, Status, Verdict
 from ckptmatrix.worker.words import ControlKind
-from tests.measure.mutation.conftest import SHIPPED
+from tests.maintenance.conftest import SHIPPED
 from tests.support.answers import returned
 from tests.support.places import NEWEST
 
 pytestmark = pytest.mark.environments
 
 SAMPLE = 8
-"""Mutants of each scenario in the everyday test; `ckptmatrix score` makes them all."""
+"""Mutants of each scenario in the everyday test; `nox -s score` makes them all."""
 
 
 @pytest.mark.parametrize("scenario", SHIPPED)
