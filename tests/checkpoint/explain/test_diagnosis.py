@@ -246,3 +246,12 @@ def test_where_an_unknown_failure_was_and_what_is_loaded_by_then(
 
 def test_nothing_in_the_text() -> None:
     assert diagnose("all went well\nepoch 3 of 10\n") == ()
+
+
+def test_frames_that_end_before_the_one_that_raised_are_not_taken_for_it() -> None:
+    """The rest was cut off: what load_state called raised, and load_state did not."""
+    frame = FRAME.format(
+        "accelerate/accelerator.py", "load_state", "override_attributes = load_accelerator_state("
+    )
+    (only,) = diagnose(f"Traceback (most recent call last):\n{frame}KeyError: 'step'\n")
+    assert only.modes == ()
