@@ -38,7 +38,7 @@ def test_a_real_archive(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [0, 1, 30, 500, 1000, len(OPTIMIZER) - 22, len(OPTIMIZER) - 1])
-def test_every_truncation_of_an_archive_is_told(tmp_path: Path, cut: int) -> None:
+def test_every_truncation_of_an_archive_is_said(tmp_path: Path, cut: int) -> None:
     with pytest.raises(UnreadableError, match=r"empty|truncated|damaged|torch file"):
         _on(tmp_path, read_archive, OPTIMIZER[:cut])
 
@@ -110,7 +110,7 @@ def test_a_real_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", range(0, len(WEIGHTS), 7))
-def test_every_truncation_of_a_header_is_told(tmp_path: Path, cut: int) -> None:
+def test_every_truncation_of_a_header_is_said(tmp_path: Path, cut: int) -> None:
     try:
         said = _on(tmp_path, read_header, WEIGHTS[:cut]).problem
     except UnreadableError as error:
@@ -149,7 +149,7 @@ def test_hostile_headers_are_refused(tmp_path: Path, data: bytes, said: str) -> 
         _on(tmp_path, read_header, data)
 
 
-def test_missing_tensor_data_is_told(tmp_path: Path) -> None:
+def test_missing_tensor_data_is_said(tmp_path: Path) -> None:
     data = safetensors({"x": ("F32", [4], 16)}, missing=3)
     assert "13 of 16" in _on(tmp_path, read_header, data).problem
 
