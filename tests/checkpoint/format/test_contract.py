@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.version import Version
 from picklescan import scanner
 
 from ckptmatrix import doctor
 from ckptmatrix.checkpoint.format.dtypes import DTYPES
 from ckptmatrix.checkpoint.format.names import (
+    PICKLED_STATES,
     FileKind,
     WeightFormat,
     is_shard,
@@ -27,26 +29,44 @@ from ckptmatrix.checkpoint.format.names import (
 )
 from ckptmatrix.checkpoint.format.random_states import RandomKey
 from ckptmatrix.checkpoint.format.safety import HARMLESS
-from ckptmatrix.knowledge.releases import ACCELERATE, CustomCount, SchedulerCounts, WeightsRead
+from ckptmatrix.knowledge.releases import (
+    ACCELERATE,
+    CustomCount,
+    SchedulerCounts,
+    StepRead,
+    WeightsRead,
+)
 from ckptmatrix.worker import layout
 from tests.support.places import ROOT
 
 SOURCE = ROOT / "src" / "ckptmatrix"
-COPIED = ("resume", "doctor")
-"""What users copy alone."""
+RESUME = SOURCE / "resume.py"
+
+COPIED = {"resume.py": RESUME, "doctor.py": SOURCE / "doctor.py"}
+"""The files that users copy alone."""
+copied_alone = pytest.mark.parametrize("path", COPIED.values(), ids=COPIED)
+
 
 INDICES = (0, 1, 12)
+REPAIRED = (*PICKLED_STATES, FileKind.RANDOM_STATES, FileKind.CUSTOM)
+"""The kinds whose pickles doctor and repair look through."""
 
 
-def fact(module: str, name: str) -> Any:
-    """The literal that a module of the package assigns to a name; read, as it may need torch."""
-    for node in ast.parse((SOURCE / f"{module}.py").read_text("utf-8")).body:
+def assigned(path: Path, name: str) -> ast.expr:
+    """The expression that a module assigns to a name."""
+    for node in ast.parse(path.read_text("utf-8")).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             assert isinstance(node, ast.Assign | ast.AnnAssign)
             assert node.value is not None
-            return ast.literal_eval(node.value)
-    raise AssertionError(f"{module}.py has no {name} any more")
+            return node.value
+    raise AssertionError(f"{path.name} has no {name} any more")
+
+
+def constant(path: Path, name: str) -> Any:
+    """The value that a module assigns to a name, where the standard library is enough for it."""
+    expression = ast.Expression(assigned(path, name))
+    return eval(compile(expression, path.name, "eval"), {"re": re})
 
 
 def literals(path: Path) -> Iterator[str]:
@@ -67,8 +87,6 @@ NAME = re.compile(r"[\w.{}]+\.(?:bin|pkl|pt|safetensors)")
 OTHERS = {"data.pkl", "constants.pkl", "diffusion_pytorch_model.safetensors"}
 """Records of archives, and a file of diffusers'."""
 NAMED = {
-    "resume.py": {"scaler", "random_states", "custom_checkpoint"},
-    "doctor.py": {"scheduler", "scaler", "random_states", "custom_checkpoint"},
     "worker/exercising.py": {"model", "optimizer", "scheduler", "random_states"},
     "worker/layout.py": {kind.stem for kind in FileKind},
     "worker/scenarios/bin_weights.py": {"pytorch_model"},
@@ -78,7 +96,8 @@ NAMED = {
     "knowledge/causes/scheduler_not_saved.py": {"scheduler"},
     "knowledge/causes/stale_files.py": {"model", "pytorch_model"},
 }
-"""Module that names files of a checkpoint -> what those names begin with."""
+"""Module that names files of a checkpoint -> what those names begin with. Those that are copied
+alone have tables, which are compared below."""
 
 
 def _kind(text: str) -> FileKind | None:
@@ -91,7 +110,7 @@ def _kind(text: str) -> FileKind | None:
 
 def test_every_file_name_is_one_that_accelerate_gives() -> None:
     modules = [
-        *(SOURCE / f"{module}.py" for module in COPIED),
+        *(RESUME, SOURCE / "doctor.py"),
         *(SOURCE / "worker").rglob("*.py"),
         *(SOURCE / "knowledge").rglob("*.py"),
     ]
@@ -102,65 +121,55 @@ def test_every_file_name_is_one_that_accelerate_gives() -> None:
                 kind = _kind(text)
                 assert kind is not None, f"{path.name} names {text}"
                 found.setdefault(path.relative_to(SOURCE).as_posix(), set()).add(kind.stem)
-    assert found == NAMED
+    assert {module: names for module, names in found.items() if module not in COPIED} == NAMED
 
 
-def _named(template: str, index: int) -> str:
-    """A file's name; `[_N]` is left out for the first, `N` never."""
-    return template.replace("[_N]", f"_{index}" if index else "").replace("N", str(index))
+def _named(kind: FileKind) -> str:
+    """What the copied files call the component of a kind."""
+    own = {FileKind.RANDOM_STATES: "rng", FileKind.SAMPLER: "sampler"}
+    return own.get(kind, kind.component)
 
 
-OWN_WORDS = {FileKind.RANDOM_STATES: "rng", FileKind.SAMPLER: "sampler"}
-"""What the copied ones call otherwise: no component, or one that they set apart."""
-
-
-@pytest.mark.parametrize(("module", "without"), [("resume", ()), ("doctor", (FileKind.SAMPLER,))])
-def test_files_have_the_same_names(module: str, without: tuple[FileKind, ...]) -> None:
-    templates = fact(module, "FILE_NAMES")
+@copied_alone
+def test_the_copied_files_give_the_same_names(path: Path) -> None:
+    unknown_to_doctor = {FileKind.SAMPLER} if path.name == "doctor.py" else set()
+    kinds = [kind for kind in FileKind if kind not in unknown_to_doctor]
     for index in INDICES:
-        expected: dict[str, set[str]] = {}
-        for kind in (kind for kind in FileKind if kind not in without):
-            word = OWN_WORDS.get(kind, kind.component)
-            expected.setdefault(word, set()).add(kind.file(index))
-        named = {word: {_named(t, index) for t in found} for word, found in templates.items()}
-        assert named == expected
+        number = f"_{index}" if index else ""
+        found = {
+            component: {t.replace("[_N]", number).replace("N", str(index)) for t in templates}
+            for component, templates in constant(path, "FILE_NAMES").items()
+        }
+        wanted: dict[str, set[str]] = {}
+        for kind in kinds:
+            wanted.setdefault(_named(kind), set()).add(kind.file(index))
+        assert found == wanted
 
 
-@pytest.mark.parametrize("module", COPIED)
-def test_random_states_have_the_same_keys(module: str) -> None:
-    assert fact(module, "RANDOM_STATE_KEYS") == {key.component: key.value for key in RandomKey}
+@copied_alone
+def test_the_copied_files_know_the_same_keys(path: Path) -> None:
+    assert constant(path, "RANDOM_STATE_KEYS") == {key.component: key.value for key in RandomKey}
 
 
 def test_resume_knows_the_same_dtypes() -> None:
-    assert fact("resume", "SAFETENSORS_DTYPES") == {
+    assert constant(RESUME, "SAFETENSORS_DTYPES") == {
         dtype.code: dtype.torch for dtype in DTYPES if dtype.in_safetensors
     }
 
 
-def _since(**wanted: object) -> str:
-    return str(ACCELERATE.first_with(**wanted))
-
-
-SEEN, SEEN_FOR_GOOD = (str(span.first) for span in ACCELERATE.spans_of(sees_schedulers=True))
-RELEASES = {
-    "custom count raises": _since(custom_count=CustomCount.ERROR),
-    "hooks": _since(hooks=True),
-    "safetensors": _since(weights=WeightsRead.BY_NAME),
-    "scheduler counts updates": _since(scheduler_counts=SchedulerCounts.OPTIMIZER_STEPS),
-    "schedulers overlooked": str(ACCELERATE.spans_of(sees_schedulers=False)[-1].first),
-    "schedulers seen": SEEN,
-    "schedulers seen for good": SEEN_FOR_GOOD,
-    "step saved": _since(restores_step=True),
-    "weights only": _since(asks_weights_only=True),
+# Types of elements are not listed there but known by their form, or asked of the torch at hand; and
+# what protocol 2 calls __builtin__ is mapped before it is looked up.
+_ELSEWHERE = {f"torch.{n}" for dtype in DTYPES for n in (dtype.torch, dtype.storage)} | {
+    name for name in HARMLESS if name.startswith("__builtin__.")
 }
-"""What the copied ones say of releases -> the first that does so by the table."""
+# doctor never sees them: torch.save writes none of these as a global.
+_NEVER_SEEN = {"builtins.bytes", "builtins.tuple", "torch.Tensor"}
 
 
-@pytest.mark.parametrize("module", COPIED)
-def test_releases_do_the_same(module: str) -> None:
-    found = fact(module, "RELEASES")
-    found.pop("oldest", None)  # what the file itself is made for
-    assert found == {name: RELEASES[name] for name in found}
+@copied_alone
+def test_the_copied_files_load_what_is_harmless_and_no_more(path: Path) -> None:
+    left_out = _ELSEWHERE | (_NEVER_SEEN if path.name == "doctor.py" else set())
+    assert set(constant(path, "HARMLESS_NAMES")) == HARMLESS - left_out
 
 
 PROBES = sorted(
@@ -181,26 +190,40 @@ PROBES = sorted(
 """Every name that some list speaks of, and what stands beside the harmless ones."""
 
 
-OF_TORCH = {f"torch.{n}" for dtype in DTYPES for n in (dtype.torch, dtype.storage) if n}
-"""Types that doctor knows by a pattern, and resume by the torch at hand."""
-PROTOCOL_2 = {name for name in HARMLESS if name.startswith("__builtin__.")}
-"""What protocol 2 calls otherwise; both look it up as `builtins`."""
-NEVER_SAVED = {"builtins.bytes", "builtins.tuple", "torch.Tensor"}
-"""What torch.save writes in no file of accelerate's, so that doctor does without."""
+def test_what_doctor_takes_for_harmless_by_its_form_is() -> None:
+    loads = {name for name in PROBES if doctor.is_harmless(name)}
+    assert {name for name in loads - HARMLESS if not name.endswith("Storage")} == set()
 
 
-def test_resume_allows_what_is_harmless_and_no_more() -> None:
-    assert set(fact("resume", "HARMLESS_NAMES")) == HARMLESS - OF_TORCH - PROTOCOL_2
+def test_doctor_looks_through_the_same_pickles() -> None:
+    for kind, index in product(FileKind, INDICES):
+        name = kind.file(index)
+        assert bool(doctor.PICKLED.fullmatch(name)) == (kind in REPAIRED), name
 
 
-def test_doctor_loads_what_is_harmless_and_no_more() -> None:
-    names = set(fact("doctor", "HARMLESS_NAMES"))
-    assert names == HARMLESS - OF_TORCH - PROTOCOL_2 - NEVER_SAVED
-    types = {name for name in PROBES if doctor.TORCH_TYPES.fullmatch(name)}
-    assert {name for name in types if not name.endswith("Storage")} == {
-        name for name in OF_TORCH if not name.endswith("Storage")
-    }
-    assert types >= OF_TORCH
+SINCE: dict[str, tuple[str, object]] = {
+    "hooks": ("hooks", True),
+    "scheduler counts updates": ("scheduler_counts", SchedulerCounts.OPTIMIZER_STEPS),
+    "custom count raises": ("custom_count", CustomCount.ERROR),
+    "safetensors": ("weights", WeightsRead.BY_NAME),
+    "step saved": ("step", StepRead.DEMANDED),
+    "weights only": ("asks_weights_only", True),
+}
+"""What the copied files say changed -> what `knowledge.releases` calls it."""
+SCHEDULERS = ("schedulers seen", "schedulers overlooked", "schedulers seen for good")
+"""Changes of one thing, to and fro."""
+
+
+@copied_alone
+def test_the_copied_files_know_the_same_releases(path: Path) -> None:
+    since = {name: Version(release) for name, release in constant(path, "RELEASES").items()}
+    since.pop("oldest", None)  # that resume is made for; no change of accelerate's
+    schedulers = [since.pop(name) for name in SCHEDULERS if name in since]
+    assert schedulers in ([], list(ACCELERATE.starts_of("sees_schedulers")[1:]))
+    assert since
+    for name, version in since.items():
+        field, value = SINCE[name]
+        assert ACCELERATE.first_with(**{field: value}) == version, name
 
 
 def test_the_worker_knows_whose_file_it_is() -> None:
