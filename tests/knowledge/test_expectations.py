@@ -52,6 +52,9 @@ def failed(
         (cell(reader="0.33.0+torch2.4-np1"), False),
         (failed("1.0.1"), False),
         (failed(status="crashed"), False),
+        (replace(failed(), error=None), False),
+        (replace(failed(), loader="ckptmatrix"), False),
+        (replace(failed(), treatment="repaired"), False),
         (cell(status="not-run"), None),
         (cell(status="unsupported"), None),
     ],
@@ -141,9 +144,12 @@ def test_each_region_is_stale_by_itself() -> None:
 
 
 def test_a_region_whose_cells_others_speak_for_is_stale() -> None:
-    again = replace_cells(RAISES, READS_STEP, ExpectedRegion(reader="==0.33.0"))
-    unmeasured = cell(reader="0.33.0+torch2.4-np1", status="not-run")
+    """Though it would speak for a cell that could not be measured."""
+    before = ExpectedRegion(reader="==0.33.0", scenario=("basic",))
+    again = replace_cells(RAISES, before, ExpectedRegion(reader="==0.33.0"))
+    unmeasured = cell(reader="0.33.0+torch2.4-np1", status="not-run", scenario="bf16")
     (problem,) = judged(Expectations((again,)), failed(), unmeasured, tier="eras").problems
+    assert "scenario" not in problem.text
     assert "reader ==0.33.0" in problem.text
 
 

@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ckptmatrix.knowledge.expectations import judged_by_expectations, read_expectations
@@ -58,7 +58,7 @@ PLACES = list(product(ENDS, ENDS, SCENARIOS, ("as-saved", "repaired")))
 KINDS = st.lists(st.integers(0, 6), min_size=len(PLACES), max_size=len(PLACES))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, phases=[Phase.generate])  # a run shrinks for minutes
 @given(KINDS, KINDS, st.booleans())
 def test_afterwards_the_file_is_true(
     tmp_path_factory: pytest.TempPathFactory, kinds: list[int], later: list[int], alike: bool
@@ -79,7 +79,7 @@ def test_afterwards_the_file_is_true(
         assert path.read_text() == text
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, phases=[Phase.generate])  # a run shrinks for minutes
 @given(KINDS, KINDS)
 def test_a_smaller_run_is_true_afterwards_and_leaves_other_scenarios(
     tmp_path_factory: pytest.TempPathFactory, kinds: list[int], later: list[int]
@@ -129,6 +129,23 @@ def test_a_region_of_a_smaller_run_names_what_was_measured(path: Path) -> None:
     assert (region.writer, region.reader) == (">=0.24.1,<=0.31.0", ">=0.33.0,<=1.15.0")
     assert region.scenario == ("basic",)
     assert all("*" not in pair for pair in region.stacks)
+
+
+def test_a_region_is_open_where_nothing_was_measured(path: Path) -> None:
+    """Such as releases that cannot be installed on one of the stacks."""
+    cells = [
+        outcome(6 if w == "0.24.1" or r == "1.15.0" else 1, f"{w}+{STACKS[0]}", f"{r}+{STACKS[0]}")
+        for w, r in product(RELEASES, RELEASES)
+    ]
+    cells += [
+        outcome(6 if w == "0.24.1" or r == "1.15.0" else 0, f"{w}+{STACKS[1]}", f"{r}+{STACKS[0]}")
+        for w, r in product(RELEASES, RELEASES)
+    ]
+    update(path, run_of(*cells), "eras")
+    (entry,) = read_expectations(path).entries
+    (region,) = entry.cells
+    assert (region.writer, region.reader) == ("", "")
+    assert region.stacks == ("torch2.4-* -> *",)
 
 
 def test_what_is_common_is_simple_as_what_is_rare_comes_first(path: Path) -> None:
