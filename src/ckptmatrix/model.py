@@ -180,6 +180,9 @@ class EnvironmentRecord:
     """Why it is unavailable, one sentence; or what was added so that it works."""
     packages: tuple[str, ...] = ()
     """The frozen list, `name==version`, sorted."""
+    gpu: str = ""
+    """What keeps it from using the GPU that was asked for, such as `driver too old`; `reason` says
+    it in a sentence. Empty if nothing does, or none was asked for."""
 
 
 @dataclass(frozen=True)
