@@ -385,6 +385,8 @@ class RunRecord:
     """Cells measured in this run; the others are from earlier ones."""
     device_name: str = ""
     """Name of the GPU; empty on the CPU."""
+    variables: tuple[str, ...] = ()
+    """Names of the machine's variables that workers were given for the sake of GPUs."""
     processes: int = 1
     """Most processes that any scenario of the run trained with."""
     newer: tuple[str, ...] = ()

@@ -16,12 +16,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 SOURCES = Path(__file__).parent
-RUNTIME = ("devices.c", "memory.c", "launching.c")
-"""What the runtime does; the rest of it are stubs."""
-BARE = ("libcublas.so.12", "libcublasLt.so.12")
-"""Libraries of which nothing is needed but that every call succeeds."""
-REPLACED = ("libcudart.so.12", *BARE)
-"""Libraries that come with the wheels, in whose places the stand-in's are loaded."""
+REPLACED = {
+    "cuda_runtime/lib/libcudart.so.12": ("devices.c", "memory.c", "launching.c"),
+    "cublas/lib/libcublas.so.12": (),
+    "cublas/lib/libcublasLt.so.12": ("algebra.c",),
+}
+"""Libraries of the wheels in whose places the stand-in's are loaded -> what these do.
+
+All else that they export is a stub that succeeds."""
 PRELOAD = "cuda_standin.pth"
 """Python runs its line whenever it starts in the environment."""
 
@@ -31,7 +33,7 @@ def why_not(environment: Path) -> str:
     missing = [tool for tool in ("gcc", "nm") if not shutil.which(tool)]
     if missing:
         return f"there is no {missing[0]} on this machine"
-    if not (_wheels(environment) / "cuda_runtime" / "lib" / "libcudart.so.12").exists():
+    if not all((_wheels(environment) / path).exists() for path in REPLACED):
         return f"the torch in {environment.name} is no CUDA 12 build"
     return ""
 
@@ -50,18 +52,16 @@ def build(environment: Path, out: Path) -> Path:
     driver = [name for name in _names(asked, "--undefined-only") if name.startswith("cu")]
     _library(machine / "libcuda.so.1", ("driver.c",), (n for n in driver if n[2].isupper()))
     _library(machine / "libnvidia-ml.so.1", ("monitor.c",), ())
-    original = wheels / "cuda_runtime" / "lib" / "libcudart.so.12"
     headers = wheels / "cuda_runtime" / "include"
-    _library(runtime / original.name, RUNTIME, _names(original, "--defined-only"), headers)
-    for name in BARE:
-        exported = _names(wheels / "cublas" / "lib" / name, "--defined-only")
-        _library(runtime / name, (), exported)
+    for path, sources in REPLACED.items():
+        exported = _names(wheels / path, "--defined-only")
+        _library(runtime / Path(path).name, sources, exported, headers, versioned=True)
     return machine
 
 
 def put_into(environment: Path, out: Path) -> None:
     """Let an environment's Python load the stand-in's runtime before anything else."""
-    paths = [str(out.resolve() / "runtime" / name) for name in REPLACED]
+    paths = [str(out.resolve() / "runtime" / Path(name).name) for name in REPLACED]
     line = f"import ctypes; list(map(ctypes.CDLL, {paths}))\n"
     environment_file(environment, PRELOAD).write_text(line, encoding="utf-8")
 
@@ -85,7 +85,11 @@ def _names(library: Path, which: str) -> list[str]:
 
 
 def _library(
-    target: Path, sources: Iterable[str], wanted: Iterable[str], headers: Path = SOURCES
+    target: Path,
+    sources: Iterable[str],
+    wanted: Iterable[str],
+    headers: Path = SOURCES,
+    versioned: bool = False,
 ) -> None:
     """Compile a library: what the sources define, and a stub that answers 0 for all else wanted."""
     work = target.parent / f"{target.name}.work"
@@ -100,7 +104,7 @@ def _library(
     left = (name for name in wanted if name not in defined)
     stubs.write_text("".join(f"long {name}(void) {{ return 0; }}\n" for name in left))
     linking = ["-shared", "-fPIC", "-w", f"-Wl,-soname,{target.name}"]
-    if target.name in REPLACED:
+    if versioned:
         # Whoever was linked to the original asks for its functions together with its name.
         versions = work / "versions.map"
         versions.write_text(f"{target.name} {{ global: *; }};\n")

@@ -1,5 +1,6 @@
 """From outcomes of cells to the judged matrix."""
 
+import os
 import platform
 from collections import Counter
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from packaging.version import Version
 from ckptmatrix import __version__
 from ckptmatrix.environments.bundle import package_digest
 from ckptmatrix.environments.index import released
+from ckptmatrix.environments.variables import of_gpus
 from ckptmatrix.errors import CkptmatrixError, NothingRanError
 from ckptmatrix.knowledge.causes import Evidence, cause_of, known_causes
 from ckptmatrix.knowledge.expectations import lay_over
@@ -95,6 +97,7 @@ def _assembled(measured: Measured) -> Matrix:
             controls=ControlsResult.of(passed),
             measured=sum(record.measured >= measured.started for record in loaded),
             device_name=next((one.device_name for one in built if one.device_name), ""),
+            variables=of_gpus(os.environ, job.site.device),
             processes=max(map(_processes, checkpoints), default=1),
             newer=_newer(job.plan),
             shard=job.shard,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ckptmatrix.model import ControlsResult, Matrix, Status, summary
+from ckptmatrix.results.findings.gpu import gpu_notes
 
 _SHOWN = 20
 
@@ -33,7 +34,8 @@ def concluded(matrix: Matrix, report: Path) -> Conclusion:
     """The conclusion of a judged matrix whose report has been written."""
     statuses = Counter(str(cell.status) for cell in matrix.cells)
     unexpected = [cell for cell in matrix.cells if cell.expected is False]
-    wrong = [
+    wrong = list(gpu_notes(matrix))
+    wrong += [
         f"unexpected: {cell.scenario} / {cell.writer} / {cell.reader}: {cell.status}: "
         f"{summary(cell)}" + (f" ({cell.expectation})" if cell.expectation else "")
         for cell in unexpected[:_SHOWN]

@@ -40,7 +40,16 @@ def introduction(gpu: Gpu | None, warm: tuple[str, ...]) -> Introduction:
 
 def release() -> tuple[int, ...]:
     """The accelerate release as numbers, `(0, 33, 0)`."""
-    return tuple(int(part) for part in re.findall(r"\d+", accelerate.__version__)[:3])
+    return _numbers(accelerate.__version__)
+
+
+def torch_release() -> tuple[int, ...]:
+    """The torch release as numbers, `(2, 4, 1)`."""
+    return _numbers(torch.__version__)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 @cache

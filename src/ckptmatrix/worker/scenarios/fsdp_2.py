@@ -61,12 +61,14 @@ class Fsdp2(Basic):
         return Training(accelerator, [model], [optimizer], [scheduler], [loader])
 
     def _plugin(self) -> Any:
+        from torch.distributed.fsdp import StateDictType  # only who shards imports so much
+
         plugin = accelerate.FullyShardedDataParallelPlugin
         # Each process's slices may start from its own weights, one model they are all the same.
         # By default some releases ask for a GPU here; 0.24 looks at the variable alone.
         os.environ["FSDP_SYNC_MODULE_STATES"] = "False"
         wanted: dict[str, Any] = {
-            "state_dict_type": getattr(torch.distributed.fsdp.StateDictType, self.states),
+            "state_dict_type": getattr(StateDictType, self.states),
             "fsdp_version": self.version,
             "sync_module_states": False,
         }
