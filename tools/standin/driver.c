@@ -4,6 +4,7 @@
  * It is set by variables, which reach a worker because their names begin with CUDA_:
  *
  *   CUDA_STAND_IN_DEVICES     how many GPUs there are (1)
+ *   CUDA_STAND_IN_NAME        what they are called (CUDA stand-in)
  *   CUDA_STAND_IN_CAPABILITY  what they can do, as 10 * major + minor (80)
  *   CUDA_STAND_IN_DRIVER      the driver's version as CUDA counts: 1000 * major + 10 * minor (12040)
  *   CUDA_STAND_IN_INIT        what cuInit answers instead of 0; `hang` for never (0)
@@ -70,6 +71,10 @@ int cuDriverGetVersion(int *version) {
 /* For the stand-in's own runtime and monitor, which may ask before anything is initialised. */
 int standin_there(void) { return setting("CUDA_STAND_IN_DEVICES", 1); }
 int standin_capability(void) { return setting("CUDA_STAND_IN_CAPABILITY", 80); }
+const char *standin_name(void) {
+    const char *name = getenv("CUDA_STAND_IN_NAME");
+    return name ? name : "CUDA stand-in";
+}
 
 /* torch asks whether a device has a context before it looks at its memory (hasPrimaryContext). */
 int cuDevicePrimaryCtxGetState(int device, unsigned *flags, int *active) {

@@ -11,17 +11,24 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import time
 from contextlib import suppress
 
 _TASKS = "/proc/self/task"
 _DRIVER = "libcuda.so.1"
+_ENDING = 0.2
+"""Seconds; a thread that Python has joined may still be about to end in the kernel."""
 
 
 def unforkable() -> str:
     """Return what keeps this process from being forked, in a few words; empty if nothing does."""
     others = _other_threads()
+    deadline = time.monotonic() + _ENDING
+    while others and time.monotonic() < deadline:
+        time.sleep(0.005)
+        others = _other_threads()
     if others:
-        return f"{len(others)} more threads than one ({', '.join(sorted(set(others)))})"
+        return f"threads beside its first: {', '.join(sorted(others))}"
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         return "CUDA initialised by torch"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import torch
 
 from ckptmatrix.worker.protocol import Gpu
@@ -32,7 +34,7 @@ def look(device: Device) -> Gpu | None:
 
 def _why(error: Exception) -> tuple[GpuProblem, str]:
     """What keeps torch from the GPU, told by the versions and not by the words of the exception."""
-    built, driver = _version(torch.version.cuda or ""), torch._C._cuda_getDriverVersion()
+    built, driver = _version(torch.version.cuda or ""), _driver_version()
     if built and not driver:
         return GpuProblem.NO_DRIVER, "torch finds no driver"
     if built and driver < built // 1000 * 1000:  # a driver does all of its major version
@@ -58,6 +60,16 @@ def _has_kernels(card: int) -> bool:
         if own <= card and (kind == "compute" or own // 10 == card // 10):
             return True
     return False
+
+
+def _driver_version() -> int:
+    """As CUDA counts; 0 if there is no driver. torch does not tell it in every release."""
+    version = ctypes.c_int(0)
+    try:
+        ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
+    except OSError:
+        return 0
+    return version.value
 
 
 def _version(dotted: str) -> int:

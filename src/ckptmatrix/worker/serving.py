@@ -15,7 +15,7 @@ from ckptmatrix.worker.finding import find_scenario
 from ckptmatrix.worker.forkable import unforkable
 from ckptmatrix.worker.forking import run_forked
 from ckptmatrix.worker.launching import Ranks, launch
-from ckptmatrix.worker.measuring import LoadFunction, Reference
+from ckptmatrix.worker.measuring import LoadFunction, Prepared, Reference
 from ckptmatrix.worker.neutral import Neutral
 from ckptmatrix.worker.protocol import (
     Alteration,
@@ -106,7 +106,8 @@ class Server:
     def write(self, request: Write, seconds: float) -> Answer[WriteAnswer]:
         """Write a checkpoint."""
         scenario = find_scenario(request.scenario)
-        self._exercise(scenario, request.device, reads=False)
+        if request.device is Device.CPU and type(scenario).exercise is not Scenario.exercise:
+            _unless_it_spoils(lambda: scenario.exercise(reads=False))
         written = launch(
             scenario.processes[0], lambda ranks: writing.write(request, ranks), seconds
         )
@@ -211,7 +212,7 @@ class Server:
         if self._stage is None or self._stage[0] != case.scenario or self._stage[1].broken:
             self.close()
             stage = _Stage(
-                lambda: measuring.prepare(case.scenario, case.device, Ranks()),
+                lambda: _exercised(case),
                 lambda prepared, request: measuring.measure(prepared, *request),
                 seconds,
             )
@@ -246,15 +247,7 @@ class Server:
         self._loads[case.scenario] += 1
         if sum(self._loads.values()) == 2 and case.device is Device.CPU:
             _unless_it_spoils(lambda: often(exercise))
-        if self._loads[case.scenario] == 2:
-            self._exercise(find_scenario(case.scenario), case.device, reads=True)
         return self._loads[case.scenario] > 1
-
-    def _exercise(self, scenario: Scenario, device: Device, reads: bool) -> None:
-        """Exercise what a scenario names; with a GPU in sight no training is without threads."""
-        if device is Device.CPU and type(scenario).exercise is not Scenario.exercise:
-            times = often if reads else _once
-            _unless_it_spoils(lambda: times(lambda: scenario.exercise(reads)))
 
 
 def _changed(answer: Answer[A], change: Callable[[A], B]) -> Answer[B]:
@@ -273,8 +266,11 @@ def _unless_it_spoils(act: Callable[[], None]) -> None:
         act()
 
 
-def _once(act: Callable[[], None]) -> None:
-    act()
+def _exercised(case: Case) -> Prepared:
+    """What loads start from, in a process that has done what a scenario names."""
+    scenario = find_scenario(case.scenario)
+    often(lambda: scenario.exercise(reads=True))
+    return measuring.prepare(case.scenario, case.device, Ranks())
 
 
 def _named(request: AnyRequest) -> str:
