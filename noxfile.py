@@ -66,6 +66,16 @@ def gpu(session: nox.Session) -> None:
 
 
 @nox.session
+def standin(session: nox.Session) -> None:
+    """A run with a CUDA stand-in, which computes nothing; skipped without gcc or a CUDA torch."""
+    session.install("-e", ".")
+    reason = session.run("python", "tools/standin/session.py", "--why-not", silent=True)
+    if isinstance(reason, str) and reason.strip():
+        session.skip(reason.strip())
+    session.run("python", "tools/standin/session.py")
+
+
+@nox.session
 def fixtures(session: nox.Session) -> None:
     """Write fixtures/checkpoints/ anew with the real releases."""
     session.install("-e", ".")

@@ -7,7 +7,7 @@ import pytest
 
 from ckptmatrix.knowledge.expectations import Expectations, judged_by_expectations
 from ckptmatrix.knowledge.expectations.expectation import Expectation, ExpectedRegion
-from ckptmatrix.model import CellRecord, FirstDifference, Matrix, Resume, Verdict
+from ckptmatrix.model import CellRecord, FirstDifference, Matrix, Resume, Treatment, Verdict
 from tests.support.cells import cell
 from tests.support.runs import ENVIRONMENTS, run_of
 
@@ -54,7 +54,7 @@ def failed(
         (failed(status="crashed"), False),
         (replace(failed(), error=None), False),
         (replace(failed(), loader="ckptmatrix"), False),
-        (replace(failed(), treatment="repaired"), False),
+        (replace(failed(), treatment=Treatment.REPAIRED), False),
         (cell(status="not-run"), None),
         (cell(status="unsupported"), None),
     ],

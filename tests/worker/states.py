@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from ckptmatrix.worker.scenarios.basic import Basic
@@ -72,6 +74,42 @@ class Straying(Basic):
         record = super().step(training, batch)
         record["later"] = "added when it had been recorded"
         return record
+
+
+class Threaded(Basic):
+    """What it names to exercise starts a thread."""
+
+    def exercise(self, reads: bool) -> None:
+        start_thread()
+
+
+class Restless(Basic):
+    """The first time that it is asked what it can do, it starts a thread.
+
+    Args:
+        flag: file that says that it did.
+    """
+
+    def __init__(self, flag: str) -> None:
+        self.flag = Path(flag)
+
+    def unsupported_reader(self, device: str) -> str:
+        if not self.flag.exists():
+            self.flag.touch()
+            start_thread()
+        return ""
+
+
+class Restive(Basic):
+    """Whenever it is asked what it can do, it starts a thread."""
+
+    def unsupported_reader(self, device: str) -> str:
+        start_thread()
+        return ""
+
+
+def start_thread() -> None:
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
 
 
 class Unsupported(Basic):

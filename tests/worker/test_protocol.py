@@ -22,6 +22,7 @@ from ckptmatrix.worker.protocol import (
     Control,
     Difference,
     FirstDifference,
+    Gpu,
     Hello,
     Introduction,
     Load,
@@ -45,7 +46,15 @@ from ckptmatrix.worker.protocol import (
 )
 from ckptmatrix.worker.stand_in import StandIn, read_stand_in
 from ckptmatrix.worker.wire import WireError, decode, encode
-from ckptmatrix.worker.words import AlterationKind, ControlKind, Device, Ending, Verdict, Word
+from ckptmatrix.worker.words import (
+    AlterationKind,
+    ControlKind,
+    Device,
+    Ending,
+    GpuProblem,
+    Verdict,
+    Word,
+)
 from tests.support.places import ROOT
 
 CASE = Case("m:S", Device.CPU, "/c/checkpoint", "/c/truth", "d1", {"step": (), "model": ("/0/w",)})
@@ -54,7 +63,8 @@ TRACE = ({"loss": "0x1p-1", "samples": [1, 2]}, {"loss": "0x1p-2", "synced": Tru
 HELLO = Hello(Device.CUDA, ("torch", "numpy"), rehearse=True)
 WRITE = Write("m:S", Device.CPU, "/c")
 LOAD = Load(CASE, "m:load")
-INTRODUCTION = Introduction("1.1.0", "3.11.7", "2.4.1", "1.26.4", "0.4.5", "", ("torch",))
+OLD = Gpu("Some GPU", GpuProblem.DRIVER_TOO_OLD, "the driver is for CUDA 11.4")
+INTRODUCTION = Introduction("1.1.0", "3.11.7", "2.4.1", "1.26.4", "0.4.5", OLD, ("torch",))
 SAVED = Saved(
     directory="checkpoint",
     files={"a.bin": 8},

@@ -75,13 +75,13 @@ def test_what_cannot_be_prepared_answers_every_request_so(prepares: Any, how: En
 def test_a_stage_that_started_threads_says_so() -> None:
     start: Any = threading.Thread(target=time.sleep, args=(60,)).start
     stage: Stage[str, Any] = Stage(start, serve, 60)
-    assert stage.threaded
+    assert stage.cannot_fork
     assert not stage.broken
     stage.close()
 
 
 def test_a_stage_without_threads_is_none_such(stage: Any) -> None:
-    assert not stage.threaded
+    assert not stage.cannot_fork
 
 
 def test_preparing_has_a_time_limit() -> None:

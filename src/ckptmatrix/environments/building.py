@@ -7,22 +7,21 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
-
-from filelock import FileLock
 
 from ckptmatrix.environments.bytecode import borrow
 from ckptmatrix.environments.index import uv_settings
 from ckptmatrix.environments.installation import (
-    STAMP,
     Installation,
-    keep,
-    lent_by,
-    reusable,
+    as_stamped,
+    lock_of,
+    start_worker,
     unavailable,
 )
 from ckptmatrix.environments.site import Site
+from ckptmatrix.environments.stamp import STAMP, Stamp, Trial, read_stamp, write_stamp
 from ckptmatrix.environments.uv import InstallError, frozen, install
 from ckptmatrix.environments.worker_process import WorkerError
 from ckptmatrix.model import Environment, EnvironmentRecord, EnvironmentStatus
@@ -30,7 +29,7 @@ from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import digest
 from ckptmatrix.util.parallel import side_by_side
 
-_RECIPE = 1
+_RECIPE = 2
 """Raised when environments are made otherwise than before, so that old ones are not reused."""
 
 
@@ -45,7 +44,7 @@ def build_all(
 
     Args:
         environments: what to build.
-        site: where they lie, and the device on which each is tried once after it is built.
+        site: where they lie, and the device on which each is tried once.
         done: called with each as it is ready.
         jobs: how many at a time; as many as there are cores by default.
         pins: what to install of all that is not asked for by name, `name==version`.
@@ -81,11 +80,13 @@ def build(
 ) -> Installation:
     """Build one environment, or reuse it if it is still what its stamp says.
 
+    Nothing is installed again for another device: there it is tried once as well.
+
     Args:
         environment: what to build.
-        site: where it lies, and the device on which it is tried once after it is built.
+        site: where it lies, and the device on which it is tried.
         settings: variables for uv; found out by default.
-        retry: try again what could not be built before.
+        retry: try again what could not be built, or not be used on this device, before.
         pins: versions to keep to, for an environment that another machine built already.
     """
     found = find_installation(environment, site)
@@ -93,8 +94,7 @@ def build(
         return found
     directory = _directory(environment, site)
     directory.parent.mkdir(parents=True, exist_ok=True)
-    # Two runs may want it at the same time. The lock lies beside it: homes may share environments.
-    with FileLock(f"{directory}.lock"):
+    with lock_of(directory):  # two runs may want it at the same time
         found = find_installation(environment, site)
         if found and (found.ready or not retry):
             return found
@@ -108,35 +108,69 @@ def _build(
     pins: tuple[str, ...],
 ) -> Installation:
     directory = _directory(environment, site)
-    refused = _refusal(directory)
+    stamp = read_stamp(directory)
+    if stamp is None or (not stamp.started and site.device in stamp.trials):
+        try:
+            stamp = _installed(environment, site, settings, pins)
+        except InstallError as error:
+            shutil.rmtree(directory, ignore_errors=True)
+            write_atomically(_refusal(directory), str(error).encode())
+            return unavailable(environment, directory, str(error))
+        _refusal(directory).unlink(missing_ok=True)
+    stamp = _tried(environment, directory, stamp, site)
+    write_stamp(directory, stamp)
+    found = as_stamped(environment, directory, stamp, site.device)
+    assert found is not None, "it was tried on this device just now"
+    return found
+
+
+def _installed(
+    environment: Environment,
+    site: Site,
+    settings: dict[str, str] | None,
+    pins: tuple[str, ...],
+) -> Stamp:
+    """Install it anew; it has not been tried anywhere.
+
+    Raises:
+        InstallError: it cannot be had.
+    """
+    directory = _directory(environment, site)
     if settings is None:
         settings = {**os.environ, **uv_settings(os.environ)}
     shutil.rmtree(directory, ignore_errors=True)
-    try:
-        added = install(environment, site.stack(environment), directory, settings, pins)
-        donor = _donor(environment, site)
-        if donor:
-            borrow(directory, donor)
-        lent = lent_by(donor, environment) if donor else ()
-        packages = frozen(directory, settings)
-        built = _verified(environment, directory, packages, added, site, lent)
-    except InstallError as error:
-        shutil.rmtree(directory, ignore_errors=True)
-        write_atomically(refused, str(error).encode())
-        return unavailable(environment, directory, str(error))
-    refused.unlink(missing_ok=True)
-    keep(built, site.device)
-    return built
+    added = install(environment, site.stack(environment), directory, settings, pins)
+    donor = _donor(environment, site)
+    lent: tuple[str, ...] = ()
+    if donor:
+        borrow(directory, donor)
+        lent = _lent_by(donor, environment)
+    record = EnvironmentRecord(
+        environment.accelerate,
+        environment.stack,
+        EnvironmentStatus.UNAVAILABLE,
+        reason=added,
+        packages=frozen(directory, settings),
+    )
+    return Stamp(record, lent, rehearsed=not lent)
+
+
+def _lent_by(donor: Path, environment: Environment) -> tuple[str, ...]:
+    """The modules of another environment of the stack: most are torch's, and the same."""
+    stamp = read_stamp(donor)
+    return stamp.warm if stamp and stamp.record.stack == environment.stack else ()
 
 
 def find_installation(environment: Environment, site: Site) -> Installation | None:
     """What an earlier run left: the environment, or why it could not be had; None if neither."""
     directory = _directory(environment, site)
-    found = reusable(environment, directory, site.device)
-    if found is None and _refusal(directory).exists():
+    stamp = read_stamp(directory)
+    if stamp is not None:
+        return as_stamped(environment, directory, stamp, site.device)
+    if _refusal(directory).exists():
         reason = _refusal(directory).read_text(encoding="utf-8")
         return unavailable(environment, directory, reason)
-    return found
+    return None
 
 
 def _directory(environment: Environment, site: Site) -> Path:
@@ -161,39 +195,32 @@ def _refusal(directory: Path) -> Path:
     return directory.with_name(f"{directory.name}.unavailable")
 
 
-def _verified(
-    environment: Environment,
-    directory: Path,
-    packages: tuple[str, ...],
-    added: str,
-    site: Site,
-    lent: tuple[str, ...],
-) -> Installation:
-    """Start a worker in it once: it imports, and says what it is.
+def _tried(environment: Environment, directory: Path, stamp: Stamp, site: Site) -> Stamp:
+    """Start a worker in it once: it imports, says what it is, and computes if that is on a GPU.
 
     Importing all that a cell does would take as long again, so what another environment lent is
     taken on trust until one is started for its work.
     """
-    empty = EnvironmentRecord(
-        environment.accelerate, environment.stack, EnvironmentStatus.UNAVAILABLE
-    )
     try:
-        with Installation(environment, empty, directory, rehearsed=bool(lent)).start(
-            site
-        ) as worker:
+        with start_worker(environment, directory, site, (), bool(stamp.warm)) as worker:
             found = worker.introduction
     except WorkerError as error:
-        raise InstallError(f"it was installed but does not start: {error.message}") from None
-    record = EnvironmentRecord(
-        found.accelerate,
-        environment.stack,
-        EnvironmentStatus.READY,
-        found.python,
-        found.torch,
-        found.numpy,
-        found.safetensors,
-        reason=added,
-        packages=packages,
-    )
-    warm = lent or found.warm
-    return Installation(environment, record, directory, warm, found.device_name, not lent)
+        reason = f"it was installed but does not start: {error.message}"
+        return stamp.with_trial(site.device, Trial(reason=reason))
+    if not stamp.started:
+        record = replace(
+            stamp.record,
+            accelerate=found.accelerate,
+            status=EnvironmentStatus.READY,
+            python=found.python,
+            torch=found.torch,
+            numpy=found.numpy,
+            safetensors=found.safetensors,
+        )
+        stamp = replace(stamp, record=record, warm=stamp.warm or found.warm)
+    if found.gpu is None:
+        return stamp.with_trial(site.device, Trial())
+    problem = found.gpu.problem
+    reason = f"it cannot use the GPU: {found.gpu.text}" if problem else ""
+    trial = Trial(found.gpu.name, reason, str(problem or ""))
+    return stamp.with_trial(site.device, trial)

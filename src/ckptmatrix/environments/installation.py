@@ -1,20 +1,17 @@
-"""An environment that was built, and the stamp beside it that says what it is."""
+"""An environment on a device: it can be used there and lends workers, or it cannot and says why."""
 
-import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import msgspec
+from filelock import FileLock
 
 from ckptmatrix.environments.bundle import make_bundle
 from ckptmatrix.environments.site import Site
-from ckptmatrix.environments.worker_process import Worker
+from ckptmatrix.environments.stamp import Stamp, read_stamp, write_stamp
+from ckptmatrix.environments.worker_process import Worker, WorkerError
 from ckptmatrix.model import Device, Environment, EnvironmentRecord, EnvironmentStatus
-from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import digest
-
-STAMP = "ckptmatrix.json"
 
 
 @dataclass(frozen=True)
@@ -50,78 +47,69 @@ class Installation:
         return digest(self.record.python, self.record.packages)
 
     def start(self, site: Site) -> Worker:
-        """Start a worker in it; the first one after it was built completes `warm`."""
-        log = site.home.logs / f"{self.environment.short}.log"
-        bundle, paths = make_bundle(site.home.bundles), (site.config.root,)
-        worker = Worker(self.python, bundle, log, site.device, paths, self.warm, not self.rehearsed)
-        if self.ready and not self.rehearsed:
-            keep(replace(self, warm=worker.introduction.warm, rehearsed=True), site.device)
+        """Start a worker in it; the first one after it was built completes `warm`.
+
+        Raises:
+            WorkerError: it does not start, or the GPU cannot be used any more.
+        """
+        worker = start_worker(self.environment, self.directory, site, self.warm, self.rehearsed)
+        gpu = worker.introduction.gpu
+        if gpu and gpu.problem:
+            worker.close()
+            raise WorkerError(f"{self.environment.id} cannot use the GPU any more: {gpu.text}")
+        if not self.rehearsed:
+            _complete(self.directory, worker.introduction.warm)
         return worker
 
 
+def start_worker(
+    environment: Environment, directory: Path, site: Site, warm: tuple[str, ...], rehearsed: bool
+) -> Worker:
+    """Start a worker in an environment's folder.
+
+    Args:
+        environment: what lies there.
+        directory: its folder.
+        site: on which device, and where the project is.
+        warm: modules to import.
+        rehearsed: whether these are all; else it finds out what is missing.
+
+    Raises:
+        WorkerError: it does not start.
+    """
+    log = site.home.logs / f"{environment.short}.log"
+    bundle, paths = make_bundle(site.home.bundles), (site.config.root,)
+    python = directory / "bin" / "python"
+    return Worker(python, bundle, log, site.device, paths, warm, not rehearsed)
+
+
+def _complete(directory: Path, warm: tuple[str, ...]) -> None:
+    """Keep the modules that a worker of its own found."""
+    with lock_of(directory):
+        stamp = read_stamp(directory)
+        if stamp:
+            write_stamp(directory, replace(stamp, warm=warm, rehearsed=True))
+
+
+def lock_of(directory: Path) -> FileLock:
+    """Held while an environment or its stamp changes; beside it, since homes may share them."""
+    return FileLock(f"{directory}.lock")
+
+
+def as_stamped(
+    environment: Environment, directory: Path, stamp: Stamp, device: Device
+) -> Installation | None:
+    """The environment on a device, by its stamp; None if it was not tried there."""
+    record = stamp.on(device)
+    if record is None:
+        return None
+    name = stamp.trials[device].device_name
+    return Installation(environment, record, directory, stamp.warm, name, stamp.rehearsed)
+
+
 def unavailable(environment: Environment, directory: Path, reason: str) -> Installation:
-    """One that cannot be had, and why."""
+    """One that cannot be had on any device, and why."""
     record = EnvironmentRecord(
         environment.accelerate, environment.stack, EnvironmentStatus.UNAVAILABLE, reason=reason
     )
     return Installation(environment, record, directory)
-
-
-@dataclass(frozen=True)
-class _InstallationStamp:
-    """What is kept beside an environment."""
-
-    record: EnvironmentRecord
-    """What was installed, with the frozen list."""
-    warm: tuple[str, ...]
-    """Modules to import at a worker's start."""
-    device: Device
-    """Where it was tried."""
-    device_name: str
-    """Name of the GPU."""
-    rehearsed: bool = True
-    """Whether the modules are its own."""
-
-
-def keep(built: Installation, device: Device) -> None:
-    """Write its stamp."""
-    stamp = _InstallationStamp(built.record, built.warm, device, built.device_name, built.rehearsed)
-    write_atomically(built.directory / STAMP, msgspec.json.format(msgspec.json.encode(stamp)))
-
-
-def _kept(directory: Path) -> _InstallationStamp | None:
-    try:
-        return msgspec.json.decode((directory / STAMP).read_bytes(), type=_InstallationStamp)
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
-def lent_by(donor: Path, environment: Environment) -> tuple[str, ...]:
-    """The modules of another environment of the stack: most are torch's, and the same."""
-    stamp = _kept(donor)
-    return stamp.warm if stamp and stamp.record.stack == environment.stack else ()
-
-
-def reusable(environment: Environment, directory: Path, device: Device) -> Installation | None:
-    """What lies there, if it is still what its stamp says."""
-    stamp = _kept(directory)
-    if stamp is None or stamp.device != device:
-        return None
-    if _installed(directory) != _names(stamp.record.packages):
-        return None
-    named = stamp.device_name
-    return Installation(environment, stamp.record, directory, stamp.warm, named, stamp.rehearsed)
-
-
-def _installed(directory: Path) -> set[str]:
-    """`name-version` of what lies in it now, as the folders' names say."""
-    places = directory.glob("lib/python*/site-packages/*.dist-info")
-    return {_normal(place.name.removesuffix(".dist-info")) for place in places}
-
-
-def _names(packages: tuple[str, ...]) -> set[str]:
-    return {_normal(package.replace("==", "-")) for package in packages}
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -4,22 +4,26 @@ import contextlib
 import os
 import selectors
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from ckptmatrix.environments.variables import variables
 from ckptmatrix.errors import CkptmatrixError
+from ckptmatrix.model import Device
+from ckptmatrix.worker import words
 from ckptmatrix.worker.protocol import (
     Answer,
     Hello,
+    Introduction,
     NotReturned,
     Request,
     question_line,
     read_answer,
 )
 from ckptmatrix.worker.wire import WireError
-from ckptmatrix.worker.words import Device
+from ckptmatrix.worker.words import Ending
 
 A = TypeVar("A")
 
@@ -27,7 +31,6 @@ _START_SECONDS = 600
 """A cold start compiles thousands of torch's files on a busy machine."""
 _GRACE_SECONDS = 120
 """How much longer than its own time limit a worker may take before it is given up."""
-_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
 class WorkerError(CkptmatrixError):
@@ -36,6 +39,9 @@ class WorkerError(CkptmatrixError):
 
 class Worker:
     """A running worker process; a context manager.
+
+    One that may not be forked any more, since something in it started a thread or woke a GPU, is
+    replaced, and the new one is asked again.
 
     Args:
         python: the environment's interpreter.
@@ -58,32 +64,19 @@ class Worker:
         python: Path,
         bundle: Path,
         log: Path,
-        device: str,
+        device: Device,
         paths: tuple[Path, ...] = (),
         warm: Sequence[str] = (),
         rehearse: bool = False,
     ) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
+        self._command = (python, "-s", "-m", "ckptmatrix.worker")
+        self._variables = variables(os.environ, bundle, device)
         self._log = log
         self._paths = tuple(map(str, paths))
-        with log.open("a") as errors:
-            self._process = subprocess.Popen(
-                [python, "-s", "-m", "ckptmatrix.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=_environment(os.environ, bundle, device),
-                cwd=log.parent,
-                text=True,
-            )
-        try:
-            hello = self.ask(Hello(Device(device), tuple(warm), rehearse), _START_SECONDS)
-            if isinstance(hello, NotReturned):
-                raise WorkerError(f"the worker's first answer was: {hello.detail}")
-        except WorkerError:
-            self.close()
-            raise
-        self.introduction = hello.value
+        self._device = words.Device(device)
+        self._process = self._started()
+        self.introduction = self._introduced(Hello(self._device, tuple(warm), rehearse))
 
     @property
     def pid(self) -> int:
@@ -98,8 +91,49 @@ class Worker:
             seconds: the time limit of the child that does it.
 
         Raises:
-            WorkerError: the worker died, hangs, or answers something else.
+            WorkerError: the worker died, hangs, answers something else, or cannot be forked even
+                when it has just been started.
         """
+        answer = self._asked(request, seconds)
+        reason = _unforkable(answer)
+        if reason:
+            self._replace(reason)
+            answer = self._asked(request, seconds)
+            _refuse_unforkable(answer)
+        return answer
+
+    def _replace(self, reason: str) -> None:
+        """Start another one in its place, which imports the same."""
+        self.close()
+        with self._log.open("a", encoding="utf-8") as log:
+            log.write(f"another worker is started, for this one may not be forked: {reason}\n")
+        self._process = self._started()
+        self._introduced(Hello(self._device, self.introduction.warm, rehearse=False))
+
+    def _started(self) -> "subprocess.Popen[str]":
+        with self._log.open("a") as errors:
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=self._variables,
+                cwd=self._log.parent,
+                text=True,
+            )
+
+    def _introduced(self, hello: Hello) -> Introduction:
+        try:
+            answer = self._asked(hello, _START_SECONDS)
+            _refuse_unforkable(answer)
+            if isinstance(answer, NotReturned):
+                raise WorkerError(f"the worker's first answer was: {answer.detail}")
+        except WorkerError:
+            self.close()
+            raise
+        return answer.value
+
+    def _asked(self, request: Request[A], seconds: float) -> Answer[A]:
         line = question_line(request, seconds, self._paths)
         assert self._process.stdin is not None
         try:
@@ -154,20 +188,19 @@ class Worker:
         self.close()
 
 
-def _environment(host: Mapping[str, str], bundle: Path, device: str) -> dict[str, str]:
-    """The worker's variables: few of the host's, so that no setting of theirs colours a cell."""
-    kept = {name: host[name] for name in _KEPT if name in host}
-    if device == "cuda":
-        kept.update({n: v for n, v in host.items() if n.startswith(("CUDA_", "NVIDIA_"))})
-        kept["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-    else:
-        kept["CUDA_VISIBLE_DEVICES"] = ""
-    return {
-        **kept,
-        "PYTHONPATH": str(bundle),
-        "PYTHONHASHSEED": "0",
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
+def _unforkable(answer: Answer[A]) -> str:
+    """Why a worker may not be forked any more, if that is its answer."""
+    if isinstance(answer, NotReturned) and answer.how is Ending.UNFORKABLE:
+        return answer.detail
+    return ""
+
+
+def _refuse_unforkable(answer: Answer[A]) -> None:
+    """Take no such answer of a worker that has just been started: the next would give it too."""
+    reason = _unforkable(answer)
+    if reason:
+        raise WorkerError(
+            f"a worker that has just been started may not be forked: {reason}",
+            "let nothing that a scenario's or loader's module does when it is imported start a "
+            "thread or ask for a GPU; `build` may",
+        )

@@ -19,7 +19,7 @@ from ckptmatrix.model import (
 from ckptmatrix.plan.planning import Plan
 from ckptmatrix.util.parallel import side_by_side
 from ckptmatrix.worker.protocol import Alteration, NotReturned, Returned
-from ckptmatrix.worker.words import AlterationKind, ControlKind
+from ckptmatrix.worker.words import STAND_IN_GPU, AlterationKind, ControlKind
 
 _TOGETHER = 27
 """Scenarios whose controls one reader makes; more readers would only start more often."""
@@ -60,6 +60,7 @@ def _controls(stack: str, scenario: str, plan: Plan, lab: Lab) -> Iterator[Contr
     newest = next((cell for cell in own if _usable(cell, lab)), None)
     if newest is None:
         return
+    yield from _gpu(newest, lab)
     yield _null_loader(newest, lab)
     yield _perfect_loader(newest, lab)
     yield from _uninterrupted(newest, lab)
@@ -91,6 +92,13 @@ def _written(cell: Cell, lab: Lab) -> Written:
 
 def _record(name: str, cell: Cell, passed: bool, detail: str) -> ControlRecord:
     return ControlRecord(name, cell.reader.id, cell.scenario, passed, "" if passed else detail)
+
+
+def _gpu(cell: Cell, lab: Lab) -> Iterator[ControlRecord]:
+    """A GPU computes: those that a worker found to are not asked again, but a stand-in does not."""
+    name = lab.registry.installed(cell.reader).device_name
+    if name:
+        yield _record("GPU computes", cell, name != STAND_IN_GPU, f"it is a {name}")
 
 
 def _null_loader(cell: Cell, lab: Lab) -> ControlRecord:

@@ -36,7 +36,13 @@ def refuse_none(built: Mapping[Environment, Installation]) -> None:
         NothingRanError: none could be built.
     """
     if not any(one.ready for one in built.values()):
-        reason = next(iter(built.values())).record.reason
+        record = next(iter(built.values())).record
+        reason = record.reason
+        if record.gpu:
+            raise NothingRanError(
+                f"no environment can use the GPU: {reason}",
+                "take --device cpu, or declare a stack in matrix.toml whose torch fits the machine",
+            )
         raise NothingRanError(
             f"no environment could be built: {reason}",
             "settle that, or name a release that the index has; else check the network",

@@ -37,6 +37,9 @@ class EnvironmentRecord:
     """Why it is unavailable, one sentence; or what was added so that it works."""
     packages: tuple[str, ...] = ()
     """The frozen list, `name==version`, sorted."""
+    gpu: str = ""
+    """What keeps it from using the GPU that was asked for, such as `driver too old`; `reason` says
+    it in a sentence. Empty if nothing does, or none was asked for."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,8 @@ class RunRecord:
     """Cells measured in this run; the others are from earlier ones."""
     device_name: str = ""
     """Name of the GPU; empty on the CPU."""
+    variables: tuple[str, ...] = ()
+    """Names of the machine's variables that workers were given for the sake of GPUs."""
     processes: int = 1
     """Most processes that any scenario of the run trained with."""
     newer: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """From outcomes of cells to the judged matrix."""
 
+import os
 import platform
 from collections import Counter
 from dataclasses import asdict, replace
@@ -9,6 +10,7 @@ from ckptmatrix import __version__
 from ckptmatrix.checkpoint.format.names import FileKind
 from ckptmatrix.environments.bundle import package_digest
 from ckptmatrix.environments.index_of_the_day import index_of_the_day
+from ckptmatrix.environments.variables import of_gpus
 from ckptmatrix.errors import NothingRanError
 from ckptmatrix.knowledge.causes import explained
 from ckptmatrix.knowledge.expectations import judged_by_expectations
@@ -96,6 +98,7 @@ def _assembled(measured: MeasuredRun) -> Matrix:
             controls=ControlsResult.of(passed),
             measured=sum(record.measured >= measured.started for record in loaded),
             device_name=next((one.device_name for one in built if one.device_name), ""),
+            variables=of_gpus(os.environ, job.site.device),
             processes=max(map(_processes, checkpoints), default=1),
             newer=newer.get(ACCELERATE, ()),
             newer_packages={name: newer[name] for name in newer if name != ACCELERATE},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ckptmatrix.model import ControlsResult, Matrix, ProblemKind, Status, summary
 from ckptmatrix.plan.newer import sentence_of
+from ckptmatrix.results.findings.gpu import gpu_notes
 
 _SHOWN = 20
 
@@ -36,7 +37,8 @@ def concluded(matrix: Matrix, report: Path) -> Conclusion:
     """The conclusion of a judged matrix whose report has been written."""
     statuses = Counter(str(cell.status) for cell in matrix.cells)
     unexpected = [cell for cell in matrix.cells if cell.expected is False]
-    wrong = [
+    wrong = list(gpu_notes(matrix))
+    wrong += [
         f"unexpected: {cell.scenario} / {cell.writer} / {cell.reader}: {cell.status}: "
         f"{summary(cell)}" + (f" ({cell.expectation})" if cell.expectation else "")
         for cell in unexpected[:_SHOWN]

@@ -210,6 +210,7 @@ def _run(matrices: list[Matrix]) -> RunRecord:
         controls=ControlsResult.of(passed),
         measured=sum(run.measured for run in runs),
         device_name="; ".join(dict.fromkeys(run.device_name for run in runs if run.device_name)),
+        variables=tuple(sorted({name for run in runs for name in run.variables})),
         processes=max(run.processes for run in runs),
         newer=tuple(dict.fromkeys(release for run in runs for release in run.newer)),
         newer_packages=_newer_packages(runs),

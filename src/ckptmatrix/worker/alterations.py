@@ -20,11 +20,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from ckptmatrix.worker.layout import RANDOM_KEYS
 from ckptmatrix.worker.neutral import Neutral
 from ckptmatrix.worker.ownership import owners
 from ckptmatrix.worker.protocol import Alteration
 from ckptmatrix.worker.stored import is_safetensors, read, read_weights
-from ckptmatrix.worker.words import AlterationKind
+from ckptmatrix.worker.words import AlterationKind, Part
 
 if TYPE_CHECKING:
     from ckptmatrix.worker.training import Scenario
@@ -86,7 +87,7 @@ def _altered(tree: Any, path: Place, kind: AlterationKind, elsewhere: str) -> An
     if kind is _OTHER_RUN:
         return _replaced(tree, path, _at(load(elsewhere), path))
     if kind is not _SWAP:
-        return _replaced(tree, path, _CHANGES[kind](_at(tree, path)))
+        return _replaced(tree, path, _changed_value(kind, path, _at(tree, path)))
     partner = _partner(path, _leaves(tree))
     if partner is None:
         raise ValueError("there is nothing to swap it with")
@@ -143,7 +144,7 @@ def _within(scenario: Scenario, file: str, tree: Any, foreign: Any) -> Iterator[
         size = _size(value)
         kinds = [_DROP] if type(_at(tree, path[:-1])) in (dict, list, tuple) else []
         if path in leaves:
-            kinds += [k for k, change in _CHANGES.items() if not _same(change(value), value)]
+            kinds += [k for k in (_ZERO, _FLIP) if not _same(_changed_value(k, path, value), value)]
         if theirs is not _NOWHERE and not constant:
             kinds.append(_OTHER_RUN)
         for kind in kinds:
@@ -270,15 +271,20 @@ def zeroed(value: Any) -> Any:
     return type(value)() if isinstance(value, (bool, int, float, str)) else value
 
 
-def flipped(value: Any) -> Any:
-    """The value with one bit the other way, in its middle; itself where there is no bit."""
+def flipped(value: Any, byte: int | None = None) -> Any:
+    """The value with one bit the other way; itself where there is no bit.
+
+    Args:
+        value: a tensor, an array or a plain value.
+        byte: of a tensor, where; in its middle by default.
+    """
     if isinstance(value, torch.Tensor) and value.numel():
         raw = value.detach().clone().contiguous()
-        _flip_middle(raw.reshape(-1).view(torch.uint8))
+        _flip(raw.reshape(-1).view(torch.uint8), byte)
         return raw
     if isinstance(value, (np.ndarray, np.generic)) and value.nbytes:
         raw = np.array(value)
-        _flip_middle(raw.reshape(-1).view(np.uint8))
+        _flip(raw.reshape(-1).view(np.uint8))
         return raw if isinstance(value, np.ndarray) else raw[()]
     if _is_long(value):
         items = list(value)
@@ -296,8 +302,21 @@ def flipped(value: Any) -> Any:
     return value
 
 
-def _flip_middle(raw: Any) -> None:
-    raw[len(raw) // 2] ^= 1
+def _flip(raw: Any, byte: int | None = None) -> None:
+    raw[len(raw) // 2 if byte is None else byte] ^= 1
 
 
-_CHANGES: dict[AlterationKind, Callable[[Any], Any]] = {_ZERO: zeroed, _FLIP: flipped}
+_CUDA_SEED = -16
+"""Where the seed of a CUDA generator begins in its state, from the end: 8 bytes, then 8 of offset.
+
+Before them torch 2.0 and older has 800 that mean nothing (CUDAGeneratorImpl::get_state).
+"""
+
+
+def _changed_value(kind: AlterationKind, path: Place, value: Any) -> Any:
+    """A value as an alteration leaves it, `zero` or `flip`."""
+    if kind is _ZERO:
+        return zeroed(value)
+    # torch takes no offset that is not a multiple of four.
+    of_cuda = path[0] == RANDOM_KEYS[Part.CUDA_RANDOM]
+    return flipped(value, _CUDA_SEED if of_cuda else None)

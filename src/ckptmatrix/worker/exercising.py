@@ -1,5 +1,8 @@
 """Do in the worker itself what every cell does with torch, so that no child is the first to do it.
 
+Only where that leaves a process that may be forked (`Server` lets a child try it), and never with a
+GPU in sight: autograd starts a thread for each, and CUDA with it.
+
 What a process does for the first time costs several times as much: the interpreter specialises its
 code, tables are filled, and a child copies every page that this writes to. Exercised are torch,
 numpy, safetensors and the judge; never accelerate, which is under test: each cell is the first that

@@ -1,6 +1,6 @@
 """Run functions in forked children: a crash, a hang or a memory leak stays with the child.
 
-The parent must never have touched CUDA; a CUDA context does not survive a fork.
+A parent that may not be forked any more (`forkable.py`) forks nothing and says why.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from typing import Generic, NoReturn, TypeVar
 
+from ckptmatrix.worker.forkable import unforkable
 from ckptmatrix.worker.protocol import Answer, NotReturned, Returned
 from ckptmatrix.worker.words import Ending
 
@@ -40,6 +41,9 @@ def run_together(functions: list[Callable[[], A]], seconds: float) -> Answer[lis
         The list of what they returned, or how the one ended that did not; a crash goes before the
         exceptions that it leads to in the others.
     """
+    reason = unforkable()
+    if reason:
+        return NotReturned(Ending.UNFORKABLE, reason)
     deadline = time.monotonic() + seconds
     children: list[_Child[A]] = []
     try:

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, Optional, TypeVar, Union, cast, get_args
 
 from ckptmatrix.worker.wire import decode, encode
-from ckptmatrix.worker.words import AlterationKind, ControlKind, Device, Ending, Verdict
+from ckptmatrix.worker.words import (
+    AlterationKind,
+    ControlKind,
+    Device,
+    Ending,
+    GpuProblem,
+    Verdict,
+)
 
 A = TypeVar("A")
 
@@ -48,6 +55,18 @@ class Unsupported:
 
 
 @dataclass(frozen=True)
+class Gpu:
+    """The GPU that trainings run on."""
+
+    name: str
+    """What the driver calls it; empty where none was found."""
+    problem: Optional[GpuProblem] = None
+    """Why it cannot be used; None if it can."""
+    text: str = ""
+    """The same in one sentence."""
+
+
+@dataclass(frozen=True)
 class Introduction:
     """What an environment is."""
 
@@ -61,8 +80,8 @@ class Introduction:
     """Version of numpy."""
     safetensors: str
     """Version of safetensors."""
-    device_name: str
-    """Name of the GPU; empty on the CPU."""
+    gpu: Optional[Gpu]
+    """The GPU; None on the CPU."""
     warm: tuple[str, ...]
     """Modules that were imported beforehand, those that a rehearsal found missing among them."""
 

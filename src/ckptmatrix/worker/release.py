@@ -16,7 +16,7 @@ import safetensors
 import torch
 from accelerate import Accelerator
 
-from ckptmatrix.worker.protocol import Introduction
+from ckptmatrix.worker.protocol import Gpu, Introduction
 
 _UNUSABLE = {
     # PartialState is built twice, the second time with cpu=False, and compares the two (state.py
@@ -25,7 +25,7 @@ _UNUSABLE = {
 }
 
 
-def introduction(device_name: str, warm: tuple[str, ...]) -> Introduction:
+def introduction(gpu: Gpu | None, warm: tuple[str, ...]) -> Introduction:
     """Versions of what takes part in a save or a load, and what is told of the rest."""
     return Introduction(
         accelerate=accelerate.__version__,
@@ -33,14 +33,23 @@ def introduction(device_name: str, warm: tuple[str, ...]) -> Introduction:
         torch=torch.__version__,
         numpy=numpy.__version__,
         safetensors=safetensors.__version__,
-        device_name=device_name,
+        gpu=gpu,
         warm=warm,
     )
 
 
 def release() -> tuple[int, ...]:
     """The accelerate release as numbers, `(0, 33, 0)`."""
-    return tuple(int(part) for part in re.findall(r"\d+", accelerate.__version__)[:3])
+    return _numbers(accelerate.__version__)
+
+
+def torch_release() -> tuple[int, ...]:
+    """The torch release as numbers, `(2, 4, 1)`."""
+    return _numbers(torch.__version__)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 @cache
@@ -67,7 +76,11 @@ def unusable_on(device: str) -> str:
 
 
 def gpus() -> int:
-    """How many GPUs are visible. torch asks the driver's monitor (NVML), so none is woken."""
+    """How many GPUs are visible.
+
+    torch asks the driver's monitor (NVML), and where there is none it wakes CUDA: this is for
+    processes that are never forked.
+    """
     return int(torch.cuda.device_count())
 
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
-import torch
-
-from ckptmatrix.worker import measuring, merging, writing
+from ckptmatrix.worker import gpu, measuring, merging, writing
 from ckptmatrix.worker.alterations import alterations
 from ckptmatrix.worker.controls import altered, control
 from ckptmatrix.worker.exercising import exercise, often
 from ckptmatrix.worker.finding import find_scenario
+from ckptmatrix.worker.forkable import unforkable
 from ckptmatrix.worker.forking import run_forked
 from ckptmatrix.worker.launching import Ranks, launch
-from ckptmatrix.worker.measuring import LoadFunction, Reference
+from ckptmatrix.worker.measuring import LoadFunction, Prepared, Reference
 from ckptmatrix.worker.neutral import Neutral
 from ckptmatrix.worker.protocol import (
     Alteration,
     Alterations,
     Answer,
+    AnyRequest,
     Case,
     Control,
+    Gpu,
     Hello,
     Introduction,
     Load,
@@ -31,6 +33,7 @@ from ckptmatrix.worker.protocol import (
     Measured,
     NotReturned,
     Question,
+    Request,
     Returned,
     Trace,
     Unsupported,
@@ -41,53 +44,70 @@ from ckptmatrix.worker.protocol import (
 from ckptmatrix.worker.release import introduction
 from ckptmatrix.worker.settling import settle
 from ckptmatrix.worker.staging import Stage
+from ckptmatrix.worker.training import Scenario
 from ckptmatrix.worker.warming import import_all, warm
-from ckptmatrix.worker.words import Device, Ending
+from ckptmatrix.worker.words import Device, Ending, GpuProblem
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 _LOOK_SECONDS = 60
+_EXERCISE_SECONDS = 300
 
 _Stage = Stage[tuple[Case, LoadFunction, Reference], Measured]
 
 
 class Server:
-    """Answers requests; keeps the truths it has read and the references it has made."""
+    """Answers requests; keeps the truths it has read and the references it has made.
+
+    It never trains nor asks for a GPU itself: a process that did may not be forked any more. Where
+    something made it such a process, it answers nothing but that, and another one is started.
+    """
 
     def __init__(self) -> None:
         self._truths: dict[str, Neutral] = {}
         self._references: dict[tuple[str, Device, str], Answer[list[Reference]]] = {}
+        self._reasons: dict[tuple[str, Device], Answer[str]] = {}
         self._loads: Counter[str] = Counter()
         self._stage: tuple[str, _Stage] | None = None
+        self._latest = ""
 
     def answer(self, question: Question) -> str:
         """The line that answers a request."""
         request, seconds = question.request, question.seconds
+        reason = unforkable()
+        if reason:
+            refused: Answer[Any] = NotReturned(Ending.UNFORKABLE, reason)
+            return self._line(request, refused)
+        self._latest = _named(request)
         if isinstance(request, Hello):
-            return answer_line(request, self.hello(request))
+            return self._line(request, self.hello(request))
         if isinstance(request, Write):
-            return answer_line(request, self.write(request, seconds))
+            return self._line(request, self.write(request, seconds))
         if isinstance(request, Load):
-            return answer_line(request, self.load(request, seconds))
+            return self._line(request, self.load(request, seconds))
         if isinstance(request, Control):
-            return answer_line(request, self.control(request, seconds))
+            return self._line(request, self.control(request, seconds))
         if isinstance(request, LoadAltered):
-            return answer_line(request, self.load_altered(request, seconds))
+            return self._line(request, self.load_altered(request, seconds))
         if isinstance(request, Alterations):
-            return answer_line(request, self.alterations(request, seconds))
-        return answer_line(request, self.reference(request.case, seconds))
+            return self._line(request, self.alterations(request, seconds))
+        return self._line(request, self.reference(request.case, seconds))
 
     def hello(self, request: Hello) -> Answer[Introduction]:
         """Warm up, and see what is here."""
         warmed = warm(request.warm, request.rehearse)
-        found = run_forked(lambda: _device_name(request.device), _LOOK_SECONDS)
-        return _changed(found, lambda name: introduction(name, warmed))
+        seen = run_forked(lambda: gpu.look(request.device), _LOOK_SECONDS)
+        if isinstance(seen, NotReturned) and seen.how is not Ending.UNFORKABLE:
+            reason = f"looking at it {seen.how}: {seen.detail.strip().splitlines()[-1]}"
+            seen = Returned(Gpu("", GpuProblem.OTHER, reason))
+        return _changed(seen, lambda found: introduction(found, warmed))
 
     def write(self, request: Write, seconds: float) -> Answer[WriteAnswer]:
         """Write a checkpoint."""
         scenario = find_scenario(request.scenario)
-        scenario.exercise(reads=False)
+        if request.device is Device.CPU and type(scenario).exercise is not Scenario.exercise:
+            _unless_it_spoils(lambda: scenario.exercise(reads=False))
         written = launch(
             scenario.processes[0], lambda ranks: writing.write(request, ranks), seconds
         )
@@ -130,16 +150,26 @@ class Server:
         if self._stage:
             self._stage[1].close()
 
+    def _line(self, request: Request[A], answer: Answer[A]) -> str:
+        """The line of an answer; one that this process cannot fork says since when."""
+        if isinstance(answer, NotReturned) and answer.how is Ending.UNFORKABLE:
+            answer = replace(answer, detail=f"{answer.detail} since {self._latest}")
+        return answer_line(request, answer)
+
     def _measure(self, case: Case, load: LoadFunction, seconds: float) -> Answer[LoadAnswer]:
-        reason = measuring.cannot(case)
-        if reason:
-            return Returned(Unsupported(reason))
+        reason = self._cannot(case)
+        if isinstance(reason, NotReturned):
+            return reason
+        if reason.value:
+            return Returned(Unsupported(reason.value))
         made = self._references_of(case, seconds)
         if isinstance(made, NotReturned):
+            if made.how is Ending.UNFORKABLE:
+                return made
             return NotReturned(Ending.RAISED, f"the reference {made.how}: {made.detail}")
-        reason = made.value[0].unsupported
-        if reason:
-            return Returned(Unsupported(reason))
+        unsupported = made.value[0].unsupported
+        if unsupported:
+            return Returned(Unsupported(unsupported))
         return _changed(self._measured(case, load, made.value, seconds), merging.merge_measured)
 
     def _measured(
@@ -147,9 +177,9 @@ class Server:
     ) -> Answer[list[Measured]]:
         """What each process says of a load."""
         # Neither sockets nor CUDA survive a fork.
-        if self._often(case.scenario) and len(references) == 1 and case.device is Device.CPU:
+        if self._often(case) and len(references) == 1 and case.device is Device.CPU:
             stage = self._stage_of(case, seconds)
-            if not stage.threaded:
+            if not stage.cannot_fork:
                 measured = stage.ask((case, load, references[0]), seconds)
                 return _changed(measured, lambda one: [one])
         return launch(
@@ -163,12 +193,26 @@ class Server:
             seconds,
         )
 
+    def _cannot(self, case: Case) -> Answer[str]:
+        """Why this release cannot do it; found out once for each scenario.
+
+        On a GPU in a child: a scenario may count the GPUs, which wakes them where there is no NVML.
+        """
+        key = case.scenario, case.device
+        if key not in self._reasons:
+            self._reasons[key] = (
+                Returned(measuring.cannot(case))
+                if case.device is Device.CPU
+                else run_forked(lambda: measuring.cannot(case), _LOOK_SECONDS)
+            )
+        return self._reasons[key]
+
     def _stage_of(self, case: Case, seconds: float) -> _Stage:
         """The stage of a scenario; one at a time, as its cells come one after the other."""
         if self._stage is None or self._stage[0] != case.scenario or self._stage[1].broken:
             self.close()
             stage = _Stage(
-                lambda: measuring.prepare(case.scenario, case.device, Ranks()),
+                lambda: _exercised(case),
                 lambda prepared, request: measuring.measure(prepared, *request),
                 seconds,
             )
@@ -198,15 +242,12 @@ class Server:
             )
         return self._references[key]
 
-    def _often(self, source: str) -> bool:
+    def _often(self, case: Case) -> bool:
         """Whether loads of this scenario are many enough to prepare for: from the second on."""
-        self._loads[source] += 1
-        if sum(self._loads.values()) == 2:
-            often(exercise)
-        if self._loads[source] == 2:
-            scenario = find_scenario(source)
-            often(lambda: scenario.exercise(reads=True))
-        return self._loads[source] > 1
+        self._loads[case.scenario] += 1
+        if sum(self._loads.values()) == 2 and case.device is Device.CPU:
+            _unless_it_spoils(lambda: often(exercise))
+        return self._loads[case.scenario] > 1
 
 
 def _changed(answer: Answer[A], change: Callable[[A], B]) -> Answer[B]:
@@ -214,6 +255,25 @@ def _changed(answer: Answer[A], change: Callable[[A], B]) -> Answer[B]:
     return Returned(change(answer.value)) if isinstance(answer, Returned) else answer
 
 
-def _device_name(device: Device) -> str:
-    """Of the GPU; to be asked in a child, since asking CUDA anything may start it."""
-    return torch.cuda.get_device_name(0) if device is Device.CUDA else ""
+def _unless_it_spoils(act: Callable[[], None]) -> None:
+    """Do in this process what only makes it faster, if a child that did it may still be forked."""
+
+    def spoilt() -> str:
+        act()
+        return unforkable()
+
+    if run_forked(spoilt, _EXERCISE_SECONDS) == Returned(""):
+        act()
+
+
+def _exercised(case: Case) -> Prepared:
+    """What loads start from, in a process that has done what a scenario names."""
+    scenario = find_scenario(case.scenario)
+    often(lambda: scenario.exercise(reads=True))
+    return measuring.prepare(case.scenario, case.device, Ranks())
+
+
+def _named(request: AnyRequest) -> str:
+    """What a request is, where it is blamed."""
+    case = getattr(request, "case", request)
+    return f"{type(request).__name__} of {getattr(case, 'scenario', 'the environment')}"

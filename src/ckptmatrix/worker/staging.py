@@ -17,6 +17,7 @@ from functools import partial
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Generic, NoReturn, TypeVar
 
+from ckptmatrix.worker.forkable import unforkable
 from ckptmatrix.worker.forking import how_it_died, run_forked
 from ckptmatrix.worker.protocol import Answer, NotReturned, Returned
 from ckptmatrix.worker.words import Ending
@@ -35,12 +36,17 @@ class Stage(Generic[Q, A]):
         seconds: time limit of `prepare`.
 
     Attributes:
-        ready: how `prepare` ended, and how many threads the process had then.
+        ready: how `prepare` ended, and what then kept the process from being forked, if anything.
     """
 
     def __init__(
         self, prepare: Callable[[], P], serve: Callable[[P, Q], A], seconds: float
     ) -> None:
+        self._alive = False
+        reason = unforkable()
+        if reason:
+            self.ready: Answer[str] = NotReturned(Ending.UNFORKABLE, reason)
+            return
         self._line, theirs = Pipe()
         self._process = os.fork()
         if self._process == 0:
@@ -48,7 +54,7 @@ class Stage(Generic[Q, A]):
             _live(prepare, serve, theirs)
         theirs.close()
         self._alive = True
-        self.ready: Answer[int] = self._answer(seconds)
+        self.ready = self._answer(seconds)
 
     @property
     def broken(self) -> bool:
@@ -56,9 +62,9 @@ class Stage(Generic[Q, A]):
         return isinstance(self.ready, Returned) and not self._alive
 
     @property
-    def threaded(self) -> bool:
-        """Whether it was prepared but started threads, which no fork carries over: it is over."""
-        return isinstance(self.ready, Returned) and self.ready.value > 1
+    def cannot_fork(self) -> bool:
+        """Whether it was prepared, but by that became a process that may not fork: it is over."""
+        return isinstance(self.ready, Returned) and bool(self.ready.value)
 
     def ask(self, request: Q, seconds: float) -> Answer[A]:
         """Serve a request in a child of the stage, within a time limit."""
@@ -103,9 +109,9 @@ def _live(prepare: Callable[[], P], serve: Callable[[P, Q], A], line: Connection
             os._exit(0)
         drawn = random.getstate()
         gc.freeze()  # as in the worker: children's collectors stay off the shared pages
-        threads = len(os.listdir("/proc/self/task"))
-        line.send(Returned(threads))
-        while threads == 1:
+        reason = unforkable()
+        line.send(Returned(reason))
+        while not reason:
             request, seconds = line.recv()
             line.send(run_forked(partial(_served, serve, prepared, request, drawn), seconds))
     except (EOFError, OSError):

@@ -74,7 +74,7 @@ class Scenario:
     def unsupported(self, device: str) -> str:
         """Why this release cannot do what is asked; empty if it can. Looks, never tries.
 
-        It is asked in the worker itself, so it must not wake a GPU.
+        On the CPU it is asked in the worker itself, which is forked afterwards.
         """
         return ""
 
@@ -85,8 +85,9 @@ class Scenario:
     def exercise(self, reads: bool) -> None:
         """Do in the worker itself what takes long whenever a process does it for the first time.
 
-        It must leave nothing behind that a cell could notice, start no thread and wake no GPU; and
-        it does not touch accelerate, which each cell must be the first to meet.
+        It must leave nothing behind that a cell could notice, and it does not touch accelerate,
+        which each cell must be the first to meet. Where it starts threads, it is left out: a child
+        does it first. With a GPU it is never done.
 
         Args:
             reads: whether the reader's cells follow, or the writer's.

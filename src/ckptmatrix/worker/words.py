@@ -26,6 +26,27 @@ class Ending(Word):
     """The process died."""
     TIMEOUT = "timeout"
     """It took longer than it was given."""
+    UNFORKABLE = "unforkable"
+    """The worker may not fork any more, so another one has to be asked."""
+
+
+STAND_IN_GPU = "CUDA stand-in"
+"""What a GPU is called that computes nothing: memory behind a driver of the project's own tests."""
+
+
+class GpuProblem(Word):
+    """Why a GPU that was asked for cannot be used."""
+
+    NOT_BUILT_FOR_IT = "torch is not built for it"
+    """A wheel for the CPU alone."""
+    NO_DRIVER = "no driver"
+    DRIVER_TOO_OLD = "driver too old"
+    """Older than what torch is built for."""
+    NO_KERNELS = "no kernels for this card"
+    """torch brings none that it could run."""
+    COMPUTES_WRONGLY = "computes wrongly"
+    """A kernel ran, and its result is not right."""
+    OTHER = "other"
 
 
 class Part(Word):

@@ -47,6 +47,8 @@ def _lines(page: Page) -> Iterator[str]:
     yield from _grids(page)
     yield from _scenarios(page)
     yield from _causes(page)
+    if run.variables:
+        yield f"Variables for GPUs that were passed on: {escape(', '.join(run.variables))}.\n"
     if page.newer:
         yield f"Newer releases: {escape(page.newer)}."
 

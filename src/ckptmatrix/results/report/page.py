@@ -10,6 +10,7 @@ from ckptmatrix.results.findings.axis import Axis, axis_of
 from ckptmatrix.results.findings.cause_areas import Finding, findings_of
 from ckptmatrix.results.findings.comparison import ChangeKind, Diff, compare
 from ckptmatrix.results.findings.folds import Folds, folds_of
+from ckptmatrix.results.findings.gpu import gpu_notes
 from ckptmatrix.results.findings.newest import Target, shown_first, targets_of
 from ckptmatrix.results.findings.stacks import StackVersions, stack_versions
 from ckptmatrix.results.findings.tally import Tally, remedied, scenarios_of, tally
@@ -86,7 +87,12 @@ class Page:
         problems = self.matrix.problems
         left_out = len(problems) - _PROBLEMS
         more = (f"... and {left_out} more; matrix.json has them all",) * (left_out > 0)
-        return (*found, *(problem.text for problem in problems[:_PROBLEMS]), *more)
+        return (
+            *gpu_notes(self.matrix),
+            *found,
+            *(problem.text for problem in problems[:_PROBLEMS]),
+            *more,
+        )
 
 
 def scenarios_text(names: Sequence[str], all_: Sequence[str]) -> str:

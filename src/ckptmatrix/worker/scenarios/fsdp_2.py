@@ -14,7 +14,7 @@ import accelerate
 import torch
 
 from ckptmatrix.worker import stored
-from ckptmatrix.worker.release import gpus, new_accelerator, release
+from ckptmatrix.worker.release import gpus, new_accelerator, release, torch_release
 from ckptmatrix.worker.scenarios.basic import BATCH, Basic, Samples
 from ckptmatrix.worker.scenarios.ddp_2 import network
 from ckptmatrix.worker.sharding import SHARDED_COMPONENTS, kind_of
@@ -38,6 +38,8 @@ class Fsdp2(Basic):
             return "this release has no FSDP (there is from 0.12.0 on)"
         if self.version == 2 and "fsdp_version" not in inspect.signature(plugin).parameters:
             return "this release has no FSDP2 (there is from 1.6.0 on)"
+        if self.version == 2 and torch_release() < (2, 6):
+            return "accelerate's FSDP2 needs torch 2.6 or newer"
         if self.version == 2 and self.states == "FULL_STATE_DICT" and release() < (1, 7):
             return "this release saves FSDP2 in shards alone (gathered from 1.7.0 on)"
         if device == "cuda" and gpus() < 2:
@@ -61,12 +63,14 @@ class Fsdp2(Basic):
         return Training(accelerator, [model], [optimizer], [scheduler], [loader])
 
     def _plugin(self) -> Any:
+        from torch.distributed.fsdp import StateDictType  # only who shards imports so much
+
         plugin = accelerate.FullyShardedDataParallelPlugin
         # Each process's slices may start from its own weights, one model they are all the same.
         # By default some releases ask for a GPU here; 0.24 looks at the variable alone.
         os.environ["FSDP_SYNC_MODULE_STATES"] = "False"
         wanted: dict[str, Any] = {
-            "state_dict_type": getattr(torch.distributed.fsdp.StateDictType, self.states),
+            "state_dict_type": getattr(StateDictType, self.states),
             "fsdp_version": self.version,
             "sync_module_states": False,
         }

@@ -1,7 +1,8 @@
 """Written where there was a GPU: the checkpoint carries the states of its generators.
 
 Without a GPU the file is given what a GPU run leaves in it, at the place and in the form that it
-has there, to be read by releases that find no GPU. With a GPU nothing is made up.
+has there, to be read by releases that find no GPU. With a GPU nothing is made up: what this torch
+does not write there is not written.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 
 from ckptmatrix.worker import stored
 from ckptmatrix.worker.layout import RANDOM_KEYS, random_file
-from ckptmatrix.worker.release import gpus
+from ckptmatrix.worker.release import gpus, torch_release
 from ckptmatrix.worker.scenarios.basic import Basic
 from ckptmatrix.worker.training import Training
 from ckptmatrix.worker.words import Part
@@ -30,15 +31,20 @@ class GpuWritten(Basic):
     """Bytes of one state: 16; up to torch 2.0 816, of which the first 800 mean nothing."""
 
     def unsupported(self, device: str) -> str:
-        if device == "cuda" and gpus() != self.gpus:
+        if device == "cpu":
+            return ""
+        if gpus() != self.gpus:
             return f"it is about {self.gpus} visible GPU(s), here are {gpus()}"
+        own = 16 if torch_release() >= (2, 1) else 816
+        if own != self.size:
+            return f"this torch saves {own} bytes for each GPU, it is about {self.size}"
         return ""
 
     def save(self, training: Training, parent: str) -> str:
         directory = super().save(training, parent)
-        path = os.path.join(directory, random_file(0))
-        states = stored.read(path)
-        if [len(state) for state in states.get(_KEY, ())] != [self.size] * self.gpus:
+        if training.device == "cpu":
+            path = os.path.join(directory, random_file(0))
+            states = stored.read(path)
             # Releases that save the key on the CPU have it, empty, just where it belongs; the
             # others would write it last, and so it is here.
             states[_KEY] = [_state(self.size, seed=11 + gpu, offset=4) for gpu in range(self.gpus)]

@@ -6,6 +6,8 @@ views in `model.safetensors`, with a warning; the others are not in the checkpoi
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ckptmatrix.worker.components import unwrap
@@ -16,14 +18,17 @@ HIDDEN = 8
 
 
 class Packed(torch.nn.Module):
-    """A layer's weight and bias in one block of memory, and a transposed weight."""
+    """A layer's weight and bias in one block of memory, and a transposed weight.
 
-    def __init__(self) -> None:
+    They lie on the device from the start: a model that is moved there has a block for each.
+    """
+
+    def __init__(self, device: torch.device) -> None:
         super().__init__()
-        block = torch.randn(HIDDEN * FEATURES + HIDDEN) / 4
+        block = (torch.randn(HIDDEN * FEATURES + HIDDEN) / 4).to(device)
         self.weight = torch.nn.Parameter(block[: HIDDEN * FEATURES].view(HIDDEN, FEATURES))
         self.bias = torch.nn.Parameter(block[HIDDEN * FEATURES :])
-        self.mixing = torch.nn.Parameter((torch.randn(HIDDEN + 1, HIDDEN) / 4).t())
+        self.mixing = torch.nn.Parameter((torch.randn(HIDDEN + 1, HIDDEN) / 4).to(device).t())
         self.drop = torch.nn.Dropout(0.25)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -34,8 +39,13 @@ class Packed(torch.nn.Module):
 class SharedViews(Basic):
     """A model with two parameters in one storage."""
 
+    def accelerator(self, device: str) -> Any:
+        made = super().accelerator(device)
+        self.device = made.device
+        return made
+
     def model(self) -> torch.nn.Module:
-        return Packed()
+        return Packed(self.device)
 
     def verify(self, training: Training) -> None:
         model = unwrap(training.models[0])
