@@ -56,6 +56,35 @@ def test_what_is_written_is_what_was_read(path: Path) -> None:
     assert text_of(read_file(path)) == text_of(file)
 
 
+def test_comments_elsewhere_are_kept_as_well(path: Path) -> None:
+    path.write_text(
+        GOOD.replace("status =", "# on the status\nstatus =", 1).replace(
+            "]\n\n[[", "]\n# right behind\n\n# A heading.\n\n[["
+        )
+        + "\n# The end.\n"
+    )
+    text = text_of(read_file(path))
+    assert "# Above the first.\n# on the status\n[[expectation]]" in text
+    assert "]\n\n# right behind\n\n# A heading.\n\n[[expectation]]\nstatus" in text
+    assert text.endswith("]\n\n# The end.\n")
+    path.write_text(text)
+    assert text_of(read_file(path)) == text
+
+
+def test_a_file_without_expectations_is_kept(path: Path) -> None:
+    path.write_text('# Only a head.\ntier = "smoke"\n')
+    assert text_of(read_file(path)) == '# Only a head.\ntier = "smoke"\n'
+
+
+def test_a_message_on_several_lines_is_read_and_written_on_one(path: Path) -> None:
+    path.write_text(KNOWN.replace("'x'", "'''\na\nb'''") + "# here\n" + ALL + "# end")
+    assert read_expectations(path).entries[0].message == "a\nb"
+    text = text_of(read_file(path))
+    assert text.startswith("# here\n[[expectation]]\n")
+    assert 'message = "a\\nb"\n' in text
+    assert text.endswith("]\n\n# end\n")
+
+
 def test_the_values_are_those_of_the_toml(path: Path) -> None:
     path.write_text(GOOD)
     first, second = read_expectations(path).entries

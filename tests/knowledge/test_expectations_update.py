@@ -162,10 +162,16 @@ def test_what_is_common_is_simple_as_what_is_rare_comes_first(path: Path) -> Non
 
 
 def test_what_raised_comes_before_what_was_lost(path: Path) -> None:
-    cells = [outcome(k, f"{RELEASES[k]}+{STACKS[0]}", f"1.15.0+{STACKS[0]}") for k in (2, 1, 0)]
+    """Each in the order of the causes, in which `scheduler-not-saved` comes last of these."""
+    cells = [
+        outcome(2, f"{RELEASES[0]}+{STACKS[0]}", f"1.15.0+{STACKS[0]}"),
+        cell(status="failed", error="OSError: no", cause="scheduler-not-saved"),
+        outcome(1, f"{RELEASES[1]}+{STACKS[0]}", f"1.15.0+{STACKS[0]}"),
+        outcome(5, f"{RELEASES[3]}+{STACKS[0]}", f"1.15.0+{STACKS[0]}"),
+    ]
     update(path, run_of(*cells), "eras")
     causes = [entry.cause for entry in read_expectations(path).entries]
-    assert causes == ["missing-step", "numpy-major"]
+    assert causes == ["missing-step", "scheduler-not-saved", "numpy-major", "step-ignored"]
 
 
 HAND_WRITTEN = """\

@@ -51,7 +51,7 @@ class ExpectationTable:
     lines: tuple[RegionLine, ...]
     """Its regions."""
     above: tuple[str, ...] = ()
-    """Comment lines before it."""
+    """Lines before it: comments, and empty ones between them."""
     beside: dict[str, str] = field(default_factory=dict)
     """Key (empty for the opening line) -> the comment at the end of its line."""
     below: tuple[str, ...] = ()
@@ -68,6 +68,8 @@ class ExpectationsFile:
     """The expectations, in order."""
     tier: str = "eras"
     """The tier that it is written for."""
+    tail: tuple[str, ...] = ()
+    """Comment lines after the last expectation."""
 
     @property
     def expectations(self) -> Expectations:
@@ -101,7 +103,7 @@ def read_file(path: Path) -> ExpectationsFile:
         return ExpectationsFile(HEAD, ())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} is not valid TOML: {error}", "correct that place") from None
-    return _Reader(path.name, text.splitlines()).file(tables)
+    return _Reader(path.name, [line.rstrip() for line in text.split("\n")]).file(tables)
 
 
 @dataclass
@@ -124,38 +126,43 @@ class _Reader:
         if len(starts) != len(found):
             line = self._line_of("expectation")
             raise self._wrong(line, "expectation", "each stands below a line [[expectation]]")
-        first = self._with_comments(starts[0]) if starts else len(self.lines)
+        first = starts[0] if starts else len(self.lines)
+        while starts and first and self.lines[first - 1].startswith("#"):
+            first -= 1
         head = "\n".join(self.lines[:first]).strip("\n") + "\n"
+        loose = self.lines[first : starts[0]] if starts else []
         read = []
         for start, table in zip(starts, found, strict=True):
-            above = self.lines[self._with_comments(start) : start]
             self.at = start + 1
-            read.append(replace(self._table(table), above=tuple(above)))
-        return ExpectationsFile(head, tuple(read), tables.get("tier", "eras"))
+            one, after = self._table(table)
+            read.append(replace(one, above=(*_trimmed(loose), *one.above)))
+            loose = after
+        return ExpectationsFile(head, tuple(read), tables.get("tier", "eras"), _trimmed(loose))
 
-    def _with_comments(self, start: int) -> int:
-        """The line at which the comments begin that stand right above another."""
-        while start and self.lines[start - 1].lstrip().startswith("#"):
-            start -= 1
-        return start
-
-    def _table(self, table: dict[str, Any]) -> ExpectationTable:
+    def _table(self, table: dict[str, Any]) -> tuple[ExpectationTable, list[str]]:
+        """A table up to the next one, and the lines after its last key."""
         places = {"": self.at}
         beside = {"": _comment_of(self.lines[self.at - 1])}
         regions, below = list[RegionLine](), list[str]()
+        above, loose = list[str](), list[str]()
         while self.at < len(self.lines) and not _OPENING.match(self.lines[self.at]):
             found = _KEY.match(self.lines[self.at])
             self.at += 1
-            if found:
-                places[found[1]] = self.at
-                beside[found[1]] = _comment_of(self.lines[self.at - 1])
-            if found and found[1] == "cells":
+            if not found:
+                line = self.lines[self.at - 1].lstrip()
+                loose += [line] if line[:1] in ("", "#") else []
+                continue
+            above += filter(None, loose)
+            loose = []
+            places[found[1]] = self.at
+            beside[found[1]] = _comment_of(self.lines[self.at - 1])
+            if found[1] == "cells":
                 regions, below = self._regions(found[2])
         entry = self._converted({**table, "cells": []}, Expectation, places)
         whole = msgspec.structs.replace(entry, cells=tuple(line.region for line in regions))
         self._check(whole, places)
         kept = {key: comment for key, comment in beside.items() if comment}
-        return ExpectationTable(entry, tuple(regions), (), kept, tuple(below))
+        return ExpectationTable(entry, tuple(regions), tuple(above), kept, tuple(below)), loose
 
     def _regions(self, opened: str) -> tuple[list[RegionLine], list[str]]:
         """The lines from behind `cells = [` up to its end, and the comments after the last."""
@@ -218,6 +225,14 @@ class _Reader:
         what = f"{key}: {problem}" if key else problem
         remedy = f"correct {key or 'it'}; docs/expectations.md has every key"
         return UsageError(f"{self.name}, line {line}: {what}", remedy)
+
+
+def _trimmed(lines: list[str]) -> tuple[str, ...]:
+    """Comments without the empty lines before them; nothing if there are only empty lines."""
+    kept = list(lines)
+    while kept and not kept[0]:
+        del kept[0]
+    return tuple(kept)
 
 
 def _comment_of(line: str) -> str:

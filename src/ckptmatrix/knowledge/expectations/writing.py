@@ -12,7 +12,10 @@ _KEYS = ("cause", "status", "message", "reason", "link", "expires")
 
 def text_of(file: ExpectationsFile) -> str:
     """Return the text of a file."""
-    return "\n".join([file.head, *(line for table in file.tables for line in _table(table))])
+    tables = (line for table in file.tables for line in _table(table))
+    tail = "\n".join(file.tail).rstrip("\n")
+    head = [file.head] if file.head.strip() else []
+    return "\n".join([*head, *tables]) + (f"\n{tail}\n" if tail else "")
 
 
 def _table(table: ExpectationTable) -> Iterator[str]:
