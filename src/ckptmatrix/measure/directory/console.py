@@ -20,49 +20,44 @@ def verdict(row: DirectoryRow) -> str:
     whole, measured = row.whole, row.measured
     subject = "A repaired copy" if row.treatment == "repaired" else "It"
     said = [f"{subject} comes back whole in {len(whole)} of {len(measured)} environments."]
-    said += [f"It silently loses {what} in {where}." for what, where in _losses(measured)]
-    said += [f"It raises {what} in {where}." for what, where in _raised(measured)]
+    said += [f"It silently loses {what} in {where}." for what, where in _losses(row, measured)]
+    said += [f"It raises {what} in {where}." for what, where in _raised(row, measured)]
     lacking = [cell for cell in measured if cell.status is Status.EXACT and cell not in whole]
     if lacking:
         missing = ", ".join(dict.fromkeys(name for cell in lacking for name in unsaved(cell)))
-        said.append(f"It has no {missing}, so that starts anew in {_places(lacking)}.")
+        said.append(f"It has no {missing}, so that starts anew in {_places(row, lacking)}.")
     return " ".join(said)
 
 
-def _losses(cells: Iterable[CellRecord]) -> Iterator[tuple[str, str]]:
+def _losses(row: DirectoryRow, cells: Iterable[CellRecord]) -> Iterator[tuple[str, str]]:
     groups: dict[str, list[CellRecord]] = {}
     for cell in cells:
         if cell.status is Status.DEGRADED:
             bad = [name for name, found in cell.components.items() if found in BAD]
             groups.setdefault(", ".join(bad), []).append(cell)
     for what, members in groups.items():
-        yield what, _places(members)
+        yield what, _places(row, members)
 
 
-def _raised(cells: Iterable[CellRecord]) -> Iterator[tuple[str, str]]:
+def _raised(row: DirectoryRow, cells: Iterable[CellRecord]) -> Iterator[tuple[str, str]]:
     groups: dict[str, list[CellRecord]] = {}
     for cell in cells:
         if cell.error:
             groups.setdefault(clean(summary(cell), 90), []).append(cell)
     for what, members in groups.items():
-        yield what, _places(members)
+        yield what, _places(row, members)
 
 
-def _places(cells: Iterable[CellRecord]) -> str:
+def _places(row: DirectoryRow, cells: Iterable[CellRecord]) -> str:
     """`1.0.1, 1.15.0 on torch2.13-np1 and torch2.13-np2; 0.33.0 on torch2.4-np1`."""
     by_stack: dict[str, list[str]] = {}
     for cell in cells:
-        release, stack = _reader(cell)
+        release, stack = row.reader(cell)
         by_stack.setdefault(stack, []).append(release)
     by_releases: dict[str, list[str]] = {}
     for stack, found in by_stack.items():
         by_releases.setdefault(", ".join(sorted(found, key=Version)), []).append(stack)
     return "; ".join(f"{found} on {' and '.join(on)}" for found, on in by_releases.items())
-
-
-def _reader(cell: CellRecord) -> tuple[str, str]:
-    release, _, stack = cell.reader.removeprefix("accelerate-").partition("+")
-    return release, stack
 
 
 def remedies(row: DirectoryRow) -> tuple[str, ...]:
@@ -82,11 +77,11 @@ def show(row: DirectoryRow, console: Console) -> None:
     console.print(Text(f"{row.written_by}; loaded by {row.loader}, {row.treatment}", style="dim"))
     console.print(Text(verdict(row)))
     numbers = {cause: f"[{index}]" for index, cause in enumerate(row.causes, 1)}
-    for stack in dict.fromkeys(_reader(cell)[1] for cell in row.cells):
+    for stack in dict.fromkeys(row.environments[cell.reader].stack for cell in row.cells):
         table = Table("accelerate", "status", "what", "why", box=box.SIMPLE_HEAD, title=stack)
         table.title_justify = "left"
         for cell in row.cells:
-            release, place = _reader(cell)
+            release, place = row.reader(cell)
             if place == stack:
                 status = Text(cell.status, style=_STYLES.get(cell.status, "dim"))
                 why = numbers.get(cell.cause or "", "")
@@ -102,9 +97,9 @@ def show(row: DirectoryRow, console: Console) -> None:
 def as_markdown(row: DirectoryRow) -> str:
     """The row as a Markdown page for an issue."""
     lines = [f"### `{clean(row.directory)}`", "", verdict(row), ""]
-    stacks = list(dict.fromkeys(_reader(cell)[1] for cell in row.cells))
+    stacks = list(dict.fromkeys(row.environments[cell.reader].stack for cell in row.cells))
     lines += [f"| accelerate | {' | '.join(stacks)} |", "|---" * (len(stacks) + 1) + "|"]
-    cells = {_reader(cell): cell for cell in row.cells}
+    cells = {row.reader(cell): cell for cell in row.cells}
     for release in sorted({release for release, _ in cells}, key=Version):
         words = [_in_words(cells.get((release, stack))) for stack in stacks]
         lines.append(f"| {release} | {' | '.join(words)} |")

@@ -75,6 +75,11 @@ class DirectoryRow:
             if cell.status is Status.EXACT and set(unsaved(cell)) <= {"step"}
         )
 
+    def reader(self, cell: CellRecord) -> tuple[str, str]:
+        """Release and stack of the environment that a cell was loaded in."""
+        record = self.environments[cell.reader]
+        return record.accelerate, record.stack
+
 
 def unsaved(cell: CellRecord) -> tuple[str, ...]:
     """Components that the reader has and the directory has not."""
