@@ -38,8 +38,8 @@ def truth(session: nox.Session) -> None:
 def score(session: nox.Session) -> None:
     """The judge's mutation score into reports/, and two runs that must agree; most of an hour."""
     session.install("-e", ".[test]")
-    session.run("ckptmatrix", "score", "--tier", "smoke", *session.posargs)
-    session.run("pytest", "tests/measure/mutation", "-m", "slow")
+    session.run("python", "-m", "ckptmatrix.maintenance.score", "--tier", "smoke", *session.posargs)
+    session.run("pytest", "tests/maintenance", "-m", "slow")
 
 
 @nox.session

@@ -4,12 +4,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import settings
 
 from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import Device
 from ckptmatrix.plan.config import Config, read_config
 from tests.support.places import ROOT
+
+# How long an example takes depends on the machine, and on what else it does.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ python tools/make_causes_page.py
 
 from pathlib import Path
 
-from ckptmatrix.knowledge.causes import KnownCause, known_causes
+from ckptmatrix.knowledge.causes import CauseId, KnownCause, known_causes
 
 PAGE = Path(__file__).parents[1] / "docs" / "causes.md"
 
@@ -23,7 +23,7 @@ def main() -> None:
     PAGE.write_text(page(known_causes()), encoding="utf-8")
 
 
-def page(causes: dict[str, KnownCause]) -> str:
+def page(causes: dict[CauseId, KnownCause]) -> str:
     """The page as Markdown."""
     return "\n".join([HEAD, *(_entry(name, known) for name, known in causes.items())])
 

@@ -5,7 +5,8 @@
     python tools/make_line_index.py --check --wheels DIR  compares with the shipped index only
 
 For every release from 0.6.0 on it reads the files on the way of saving and loading, and keeps for
-each line a digest and for each function its extent. Written only if it changed.
+each line a digest of it and of its beginning, for each function its extent. Written only if it
+changed.
 """
 
 import argparse
@@ -22,7 +23,13 @@ from pathlib import Path
 import msgspec
 from packaging.version import Version
 
-from ckptmatrix.checkpoint.explain.lines import RESOURCE, FileLines, Index, digest
+from ckptmatrix.checkpoint.explain.lines import (
+    RESOURCE,
+    FileLines,
+    Index,
+    digest,
+    digest_of_beginning,
+)
 from ckptmatrix.util.files import write_atomically
 
 FILES = (
@@ -75,8 +82,14 @@ def lines_of(source: str) -> FileLines:
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
-    joined = b"".join(digest(line) for line in source.splitlines())
-    return FileLines(base64.b64encode(joined).decode(), sorted(functions, key=lambda f: f[1]))
+    lines = source.splitlines()
+    whole = b"".join(map(digest, lines))
+    beginnings = b"".join(map(digest_of_beginning, lines))
+    return FileLines(
+        base64.b64encode(whole).decode(),
+        base64.b64encode(beginnings).decode(),
+        sorted(functions, key=lambda function: function[1]),
+    )
 
 
 def make_index(folder: Path) -> Index:

@@ -6,6 +6,7 @@ Runs inside an environment with torch and accelerate and needs nothing else.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ class Run:
         groups: int = 1,
         custom: int = 0,
         scaler: bool = False,
+        scheduler: Any = None,
         **kwargs: Any,
     ) -> None:
         self.accelerator = Accelerator(cpu=True, **kwargs)
@@ -61,7 +63,8 @@ class Run:
             parameters = [{"params": parameters[:1]}, {"params": parameters[1:]}]
         make = optimizer or torch.optim.AdamW
         optimizer = make(parameters, lr=0.01)
-        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+        make_scheduler = scheduler or (lambda o: torch.optim.lr_scheduler.StepLR(o, 1))
+        scheduler = make_scheduler(optimizer)
         self.model, self.optimizer, self.scheduler = self.accelerator.prepare(
             self.raw, optimizer, scheduler
         )
@@ -96,3 +99,11 @@ def rewritten(path: str, name: str, change: Callable[[Any], None]) -> str:
     change(value)
     torch.save(value, file)
     return path
+
+
+def rename_in_zip(file: Path, old: bytes, new: bytes) -> None:
+    with zipfile.ZipFile(file) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in records.items():
+            archive.writestr(name, data.replace(old, new) if name.endswith("data.pkl") else data)

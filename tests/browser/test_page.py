@@ -12,14 +12,14 @@ from urllib.parse import quote
 import pytest
 
 from ckptmatrix.model import MEASURED, Matrix, Status
+from ckptmatrix.results.findings.advice import advise
 from ckptmatrix.results.findings.axis import axis_of
 from ckptmatrix.results.findings.folds import folds_of
-from ckptmatrix.results.findings.tally import views_of
-from ckptmatrix.results.findings.upgrade import advise
+from ckptmatrix.results.findings.views import views_of
 from ckptmatrix.results.findings.wording import (
     against_staying,
     decision,
-    path_text,
+    detour_text,
     remedy_text,
     verdict,
 )
@@ -72,8 +72,8 @@ def test_the_script_draws_the_very_table_that_is_there_without_it(
     watched.settle()
     assert static == watched.page.evaluate(read)
     assert without.evaluate(heads) == watched.page.evaluate(heads)
-    rows, columns = folds_of(matrix, axis_of(matrix))
-    assert len(static) == len(rows) * len(columns) > 1
+    folds = folds_of(matrix, axis_of(matrix))
+    assert len(static) == len(folds.writers) * len(folds.readers) > 1
     assert without.locator("#upgrade-form").is_hidden()
     assert without.get_by_text("Choosing needs JavaScript").is_visible()
 
@@ -129,17 +129,17 @@ def test_the_page_and_the_command_give_the_same_verdict_for_every_pair(
     told = page.evaluate(
         """(pairs) => pairs.map(([old, next]) => {
             const advice = window.ckptmatrix.advise(old, next);
-            return [advice.verdict, advice.back, advice.path, advice.remedies, advice.staying];
+            return [advice.verdict, advice.back, advice.detour, advice.remedies, advice.staying];
         })""",
         pairs,
     )
-    for (old, new), (forward, back, path, remedies, staying) in zip(pairs, told, strict=True):
+    for (old, new), (forward, back, detour, remedies, staying) in zip(pairs, told, strict=True):
         advice = advise(matrix, old, new)
         assert forward == decision(matrix, advice)
         assert back == verdict(matrix, advice.back)
         assert staying == against_staying(advice)
         assert remedies == [remedy_text(remedy) for remedy in advice.remedies]
-        assert path == (advice.path and path_text(matrix, advice.path, advice.forward))
+        assert detour == (advice.detour and detour_text(matrix, advice.detour, advice.forward))
 
 
 def test_a_cell_opens_by_keyboard_and_from_the_address(open_page: OpenPage, report: str) -> None:

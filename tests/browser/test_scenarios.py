@@ -9,7 +9,7 @@ import pytest
 from packaging.version import Version
 
 from ckptmatrix.model import Matrix, Status
-from ckptmatrix.results.findings.upgrade import advise
+from ckptmatrix.results.findings.advice import advise
 from ckptmatrix.results.findings.wording import decision, plain_training
 
 if TYPE_CHECKING:

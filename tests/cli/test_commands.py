@@ -23,6 +23,7 @@ def test_help_names_every_command() -> None:
     told = call("--help").stdout
     for name in ("plan", "run", "report", "diff", "upgrade", "inspect", "explain", "repair"):
         assert name in told
+    assert "score" not in told  # a tool of those who carry ckptmatrix on
 
 
 def test_plan_as_json() -> None:

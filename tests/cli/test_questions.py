@@ -49,7 +49,7 @@ def test_upgrade_exits_with_its_answer(ask: Ask, run: Path) -> None:
     code, _, err = ask("upgrade", "0.28.0", "1.15.0", "--matrix", run)
     assert code == 4
     assert "0.28.0 is not among the tested releases" in err
-    assert "remedy: Tested are 0.24.1" in err
+    assert "remedy: tested are 0.24.1" in err
 
 
 def test_upgrade_answers_as_json(ask: Ask, run: Path) -> None:

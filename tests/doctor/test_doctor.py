@@ -12,7 +12,7 @@ import pytest
 
 from ckptmatrix.cli import main
 from tests.support.environments import python_of
-from tests.support.places import ROOT, TO_REPAIR
+from tests.support.places import NEWEST_BASIC, ROOT, TO_REPAIR
 
 SCRIPT = ROOT / "src" / "ckptmatrix" / "doctor.py"
 CHECKPOINTS = TO_REPAIR
@@ -71,7 +71,36 @@ def test_a_silent_loss_and_a_repaired_copy(tmp_path: Path) -> None:
     assert (code, answer["directory"]["findings"]) == (0, [])
 
 
-def test_a_python_without_accelerate_is_told_apart(tmp_path: Path) -> None:
+@pytest.mark.environments
+def test_a_release_that_restores_neither_step_nor_safetensors(tmp_path: Path) -> None:
+    python = python_of("0.24.1", "torch2.4-np1")
+    code, answer = examine(python, NEWEST_BASIC, path=tmp_path)
+    assert code == 1
+    weights, step = answer["directory"]["findings"]
+    assert weights["what"] == "load_state raises FileNotFoundError for pytorch_model.bin"
+    assert (step["effect"], step["what"]) == ("silent", "not restored, without an error: step")
+    assert step["cause"] == "accelerate restores step from 0.32.0 on"
+
+
+@pytest.mark.environments
+def test_random_states_that_are_not_there(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    shutil.copytree(NEWEST_BASIC, checkpoint)
+    (checkpoint / "random_states_0.pkl").unlink()
+    python = python_of("1.15.0", "torch2.13-np2")
+    code, answer = examine(python, checkpoint, path=tmp_path)
+    [finding] = answer["directory"]["findings"]
+    assert (code, finding["effect"]) == (1, "silent")
+    assert finding["what"].endswith("all random states and step")
+    assert finding["cause"] == "random_states_0.pkl is missing"
+    done = subprocess.run(
+        [python, tmp_path / "doctor.py", checkpoint], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "Nothing is lost here." in done.stdout) == (1, True)
+    assert f"cause:  {finding['cause']}" in done.stdout
+
+
+def test_a_python_without_accelerate_has_its_own_exit_code(tmp_path: Path) -> None:
     code, answer = examine(Path(sys.executable), path=tmp_path)
     assert code == 3
     assert "No module named" in answer["own"]["crash"]

@@ -19,7 +19,7 @@ from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import CellRecord, Environment, Matrix
 from ckptmatrix.results.report import read_matrix
 from ckptmatrix.util.home import Home
-from tests.machines.github import Runner, path_with
+from tests.machines.github import Runner
 from tests.machines.test_workflows import GITHUB, SLURM
 from tests.support.places import ROOT
 
@@ -46,7 +46,16 @@ def agree(merged: Matrix, whole: Matrix) -> None:
     assert merged.causes == whole.causes
     assert merged.problems == whole.problems
     assert merged.run.shard is None
-    for name in ("tool_version", "device", "platform", "tier", "controls", "newer", "processes"):
+    for name in (
+        "tool_version",
+        "device",
+        "platform",
+        "tier",
+        "controls",
+        "newer",
+        "newer_packages",
+        "processes",
+    ):
         assert getattr(merged.run, name) == getattr(whole.run, name), name
     kinds = {(one.name, one.scenario) for one in whole.controls}
     assert {(one.name, one.scenario) for one in merged.controls} == kinds
@@ -75,21 +84,6 @@ def homes(tmp_path: Path, lab: Lab) -> Path:
     folder.mkdir()
     (folder / "write").symlink_to(lab.site.home.root, target_is_directory=True)
     return folder
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    """A PATH with this ckptmatrix, the stand-in for sbatch, and a uv that installs no tool."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name, text in {
-        "ckptmatrix": f'#!/bin/sh\nexec "{sys.executable}" -m ckptmatrix "$@"\n',
-        "sbatch": f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/tests/machines/sbatch.py" "$@"\n',
-        "uv": "#!/bin/sh\n",
-    }.items():
-        (folder / name).write_text(text, encoding="utf-8")
-        (folder / name).chmod(0o755)
-    return path_with(folder)
 
 
 def test_machines_together_are_one(tmp_path: Path, checkout: Path, homes: Path, path: str) -> None:

@@ -16,17 +16,21 @@ from ckptmatrix.cli import cli
 from tests.support.places import ROOT
 
 GITHUB = ROOT / "docs" / "workflows" / "github-actions.yml"
+VERSIONS = ROOT / "docs" / "workflows" / "github-versions.yml"
 SLURM = ROOT / "docs" / "workflows" / "slurm-array.sh"
 PAGE = ROOT / "docs" / "many-machines.md"
+VERSIONS_PAGE = ROOT / "docs" / "versions.md"
 
 
-def test_the_workflow_keeps_to_githubs_schema() -> None:
+@pytest.mark.parametrize("path", [GITHUB, VERSIONS], ids=lambda path: path.stem)
+def test_the_workflow_keeps_to_githubs_schema(path: Path) -> None:
     schema = ["check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
-    subprocess.run([sys.executable, "-m", *schema, str(GITHUB)], check=True)
+    subprocess.run([sys.executable, "-m", *schema, str(path)], check=True)
 
 
-def test_the_workflow_may_only_read_and_only_one_runs_at_a_time() -> None:
-    workflow = YAML(typ="safe").load(GITHUB)
+@pytest.mark.parametrize("path", [GITHUB, VERSIONS], ids=lambda path: path.stem)
+def test_the_workflow_may_only_read_and_only_one_runs_at_a_time(path: Path) -> None:
+    workflow = YAML(typ="safe").load(path)
     assert workflow["permissions"] == {"contents": "read"}
     assert not [job for job in workflow["jobs"].values() if "permissions" in job]
     assert workflow["concurrency"]["cancel-in-progress"] is True
@@ -56,13 +60,16 @@ def lines(text: str) -> Iterator[str]:
 
 
 def commands() -> list[str]:
-    return [line for path in (GITHUB, SLURM, PAGE) for line in lines(path.read_text("utf-8"))]
+    pages = (GITHUB, SLURM, PAGE, VERSIONS, VERSIONS_PAGE)
+    return [line for path in pages for line in lines(path.read_text("utf-8"))]
 
 
 def test_the_commands_are_found() -> None:
     for path in (GITHUB, SLURM, PAGE):
         names = {line.split()[1] for line in lines(path.read_text("utf-8"))}
         assert {"write", "run", "merge"} <= names
+    for path in (VERSIONS, VERSIONS_PAGE):
+        assert "ckptmatrix versions --check 14" in lines(path.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("line", sorted(set(commands())))

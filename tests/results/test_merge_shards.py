@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 
 from ckptmatrix.cli import cli
 from ckptmatrix.errors import UsageError
+from ckptmatrix.knowledge.expectations.update import update
 from ckptmatrix.model import (
     MEASURED,
     CellRecord,
     ControlsResult,
     Environment,
     Matrix,
+    Problem,
+    ProblemKind,
     ShardRecord,
     Treatment,
 )
@@ -239,12 +242,33 @@ def test_a_failed_control_stays_failed() -> None:
     assert [one for one in merged.controls if not one.passed] == [failed]
 
 
+def test_a_release_that_any_shard_knew_of_is_out() -> None:
+    found = apart(3)  # the third could not ask the index
+    known: list[dict[str, tuple[str, ...]]] = [
+        {"torch": ("2.9.0", "2.14.0"), "numpy": ()},
+        {"torch": ("2.10.0", "2.14.0"), "numpy": (), "python": ("3.14",)},
+        {},
+    ]
+    found = {
+        name: run_of(newer_packages=packages)(one)
+        for (name, one), packages in zip(found.items(), known, strict=True)
+    }
+    assert merge(found).run.newer_packages == {
+        "torch": ("2.9.0", "2.10.0", "2.14.0"),
+        "numpy": (),
+        "python": ("3.14",),
+    }
+
+
 def test_what_failed_in_ckptmatrix_itself_is_kept_and_old_problems_are_not() -> None:
     found = apart(2)
-    itself = "ckptmatrix failed on basic/a/b: it was never measured"
-    problems = ("expectation expired on 2020-01-01: x", itself)
+    itself = Problem(ProblemKind.HARNESS_FAILED, "basic/a/b was never measured")
+    unknown = Problem(ProblemKind.OTHER, "an earlier version's words")
+    expired = Problem(ProblemKind.EXPECTATION_EXPIRED, "on 2020-01-01: x")
+    stale = Problem(ProblemKind.EXPECTATION_STALE, "x")
+    problems = (expired, itself, stale, unknown)
     found["shard-1"] = replace(found["shard-1"], problems=problems)
-    assert merge(found).problems == (itself,)
+    assert merge(found).problems == (itself, unknown)
 
 
 @pytest.fixture
@@ -259,26 +283,15 @@ def shards(tmp_path: Path) -> list[str]:
     return [str(folder), str(packed), str(plain)]
 
 
-def command(shards: list[str], tmp_path: Path, expectations: str) -> Result:
-    (tmp_path / "expectations.toml").write_text(expectations, encoding="utf-8")
+def command(shards: list[str], tmp_path: Path) -> Result:
     places = ("--config", str(tmp_path / "matrix.toml"), "-o", str(tmp_path / "out"))
     return CliRunner().invoke(cli, ["merge", *shards, *places])
 
 
-EXPECTED = """
-[[expectation]]
-status = "{status}"
-message = ""
-reason = "known"
-link = "https://example.org"
-"""
-
-
-def test_the_command_lays_expectations_over_the_whole(shards: list[str], tmp_path: Path) -> None:
-    statuses = sorted({cell.status for cell in RUN.cells} - {"exact", "not-run"})
-    known = 'tier = "eras"\n' + "".join(EXPECTED.format(status=one) for one in statuses)
-    known += EXPECTED.format(status="exact")
-    ended = command(shards, tmp_path, known)
+def test_the_command_judges_the_whole_by_expectations(shards: list[str], tmp_path: Path) -> None:
+    known = tmp_path / "expectations.toml"
+    assert update(known, RUN, "eras").unexplained == 0
+    ended = command(shards, tmp_path)
     assert ended.exit_code == 0, ended.output
     merged = read_matrix(tmp_path / "out")
     assert len(merged.cells) == 2025
@@ -286,10 +299,18 @@ def test_the_command_lays_expectations_over_the_whole(shards: list[str], tmp_pat
     assert {one.name for one in (tmp_path / "out").iterdir()} >= {"index.html", "matrix.md"}
 
     # No shard can know it, the whole does: nothing matches this one any more.
-    ended = command(shards, tmp_path, known + EXPECTED.format(status="timeout"))
+    with known.open("a") as file:
+        file.write(
+            '[[expectation]]\nstatus = "timeout"\nmessage = "x"\nreason = "known"\nlink = "x"\n'
+            'cells = [\n    { reader = "==9.9" },\n]\n'
+        )
+    ended = command(shards, tmp_path)
     assert ended.exit_code == 1
-    (problem,) = read_matrix(tmp_path / "out").problems
-    assert "nothing matches any more" in problem
+    merged = read_matrix(tmp_path / "out")
+    assert all(cell.expected for cell in merged.cells if cell.status in MEASURED)
+    (problem,) = merged.problems
+    assert problem.kind is ProblemKind.EXPECTATION_STALE
+    assert "nothing matches any more" in problem.text
 
 
 def test_the_command_refuses_and_writes_nothing(shards: list[str], tmp_path: Path) -> None:
@@ -298,7 +319,7 @@ def test_the_command_refuses_and_writes_nothing(shards: list[str], tmp_path: Pat
         [*shards, shards[0]],
         [*shards[:2], str(BASIC_RUN)],
     ):
-        ended = command(wrong, tmp_path, "")
+        ended = command(wrong, tmp_path)
         assert isinstance(ended.exception, UsageError)
         assert ended.exception.exit_code == 2
     assert not (tmp_path / "out").exists()
@@ -309,7 +330,7 @@ def test_a_failed_control_ends_with_3(shards: list[str], tmp_path: Path) -> None
     failed = replace(RUN.controls[0], passed=False)
     one = run_of(controls=ControlsResult.FAILED)(replace(read_matrix(path), controls=(failed,)))
     path.write_bytes(encode(one))
-    assert command(shards, tmp_path, "").exit_code == 3
+    assert command(shards, tmp_path).exit_code == 3
 
 
 def test_a_shard_says_that_it_is_one(tmp_path: Path) -> None:

@@ -13,22 +13,23 @@ import pytest
 from ckptmatrix.knowledge.expectations import Expectations
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.measure.measured import Measured
+from ckptmatrix.measure.measured_run import MeasuredRun
+from ckptmatrix.model import Cell
 from ckptmatrix.plan.planning import make_plan
 from ckptmatrix.plan.selected import Selected
 from ckptmatrix.plan.selection import Selection
 from ckptmatrix.results.assemble import inputs_digest
 from ckptmatrix.results.conclusion import Conclusion
 from ckptmatrix.results.report import FORMATS
-from ckptmatrix.results.report_cache import Standing
+from ckptmatrix.results.report_cache import ReportCache
 from ckptmatrix.util.home import Home
-from tests.support.places import ROOT
+from tests.support.places import NEWEST, ROOT
 
 SAID = Conclusion({"cells": 3}, ("a line",), "passed (36)", 3, "2026-01-01T00:00:00Z", "page", 1)
 
 
 @pytest.fixture
-def standing(tmp_path: Path) -> Standing:
+def standing(tmp_path: Path) -> ReportCache:
     """A report that has just been written and remembered."""
     for place in ("reports", "sample"):
         (tmp_path / place).mkdir()
@@ -37,12 +38,12 @@ def standing(tmp_path: Path) -> Standing:
     (tmp_path / "expectations.toml").write_text("what is expected")
     (tmp_path / "sample" / "matrix.json").write_text("an earlier run")
     inputs = (tmp_path / "expectations.toml", tmp_path / "sample")
-    standing = Standing(Home(tmp_path / "home"), tmp_path / "reports", inputs)
+    standing = ReportCache(Home(tmp_path / "home"), tmp_path / "reports", inputs)
     standing.keep("outcomes", SAID)
     return standing
 
 
-def test_a_report_stands_as_long_as_nothing_has_changed(standing: Standing) -> None:
+def test_a_report_stands_as_long_as_nothing_has_changed(standing: ReportCache) -> None:
     assert standing.recall("outcomes") == SAID
 
 
@@ -59,18 +60,18 @@ def test_a_report_stands_as_long_as_nothing_has_changed(standing: Standing) -> N
     ],
 )
 def test_it_falls_with_any_file(
-    change: Callable[[Path], None], standing: Standing, tmp_path: Path
+    change: Callable[[Path], None], standing: ReportCache, tmp_path: Path
 ) -> None:
     change(tmp_path)
     assert standing.recall("outcomes") is None
 
 
-def test_it_falls_with_the_outcomes(standing: Standing) -> None:
+def test_it_falls_with_the_outcomes(standing: ReportCache) -> None:
     assert standing.recall("other outcomes") is None
 
 
-def test_another_directory_has_no_report(standing: Standing, tmp_path: Path) -> None:
-    assert Standing(standing.home, tmp_path, standing.inputs).recall("outcomes") is None
+def test_another_directory_has_no_report(standing: ReportCache, tmp_path: Path) -> None:
+    assert ReportCache(standing.home, tmp_path, standing.inputs).recall("outcomes") is None
 
 
 def run(reports: Path, *more: str) -> tuple[int, dict[str, object], str]:
@@ -96,8 +97,23 @@ def test_it_falls_with_the_remedies(lab: Lab) -> None:
     selected = Selected(lab.site.config, selection, "", plan)
     job = Job(lab.site, selected, Expectations((), "eras"))
     other = replace(job, selected=replace(selected, plan=replace(plan, remedies=not plan.remedies)))
-    one, another = (inputs_digest(Measured(asked, lab, (), {}, "")) for asked in (job, other))
+    one, another = (inputs_digest(MeasuredRun(asked, lab, (), {}, "")) for asked in (job, other))
     assert one != another
+
+
+@pytest.mark.environments
+def test_it_stands_whatever_other_runs_measure(lab: Lab) -> None:
+    """They may share a home; an outcome of its own that is measured again makes it fall."""
+    cell = Cell(NEWEST, NEWEST, "basic")
+    own = lab.outcome(cell)
+    before = lab.times([cell])
+    assert list(before) == [lab.key(cell)]
+    lab.store.put("of another run", own)
+    assert lab.times([cell]) == before
+    lab.store.forget(["of another run"])
+    lab.store.put(lab.key(cell), replace(own, measured="2000-01-01T00:00:00Z"))
+    assert lab.times([cell]) != before
+    lab.store.put(lab.key(cell), own)
 
 
 @pytest.mark.environments

@@ -8,7 +8,7 @@ import pytest
 
 from ckptmatrix.checkpoint.explain.diagnosis import diagnose
 from ckptmatrix.checkpoint.inspect.gathering import gather
-from ckptmatrix.checkpoint.inspect.prediction import foretell
+from ckptmatrix.checkpoint.inspect.prediction import predict
 from ckptmatrix.model import Status
 from tests.support.places import FIXTURES
 from tests.truth.measured import RUN, Cell
@@ -44,13 +44,13 @@ def test_it_raises_as_in_the_document(plain: Cell) -> None:
 
 def test_explain_names_the_release_and_the_cause(plain: Cell) -> None:
     first = diagnose(as_traceback(plain) + "torch==2.13.0 numpy==1.26.4 accelerate==0.33.0\n")[0]
-    assert first.releases == ("0.33.0",)
+    assert first.origin.releases == ("0.33.0",)
     assert first.modes[0] == "step-keyerror"
 
 
-def test_inspect_foretells_it() -> None:
-    foretold = foretell(gather(DIRECTORY), "0.33.0", "2.13.0", "1.26.4")
-    assert (foretold.status, foretold.raises) == (Status.FAILED, "KeyError: 'step'")
+def test_inspect_predicts_it() -> None:
+    predicted = predict(gather(DIRECTORY), "0.33.0", "2.13.0", "1.26.4")
+    assert (predicted.status, predicted.raises) == (Status.FAILED, "KeyError: 'step'")
 
 
 @pytest.mark.parametrize("remedy", [("ckptmatrix", "as-saved"), ("accelerate", "repaired")])

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from ckptmatrix.knowledge.expectations import release_and_stack
-from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status, Verdict
+from ckptmatrix.model import MEASURED, CellRecord, EnvironmentRecord, Matrix, Status, Verdict
 from ckptmatrix.results.report import read_matrix
 from tests.support.places import BASIC_RUN
 
@@ -28,9 +27,9 @@ def matrix() -> Matrix:
 class End:
     """One end of a cell."""
 
-    def __init__(self, environment: str) -> None:
-        release, self.stack = release_and_stack(environment)
-        self.release = Version(release)
+    def __init__(self, environment: EnvironmentRecord) -> None:
+        self.stack = environment.stack
+        self.release = Version(environment.accelerate)
 
     def within(self, first: str, end: str = "99") -> bool:
         return Version(first) <= self.release < Version(end)
@@ -44,14 +43,19 @@ class End:
         return self.stack.endswith("np2")
 
 
+def ends(matrix: Matrix) -> dict[str, End]:
+    return {id_: End(record) for id_, record in matrix.environments.items()}
+
+
 def cells(matrix: Matrix, chosen: Callable[[End, End], bool]) -> Iterator[CellRecord]:
     """Measured cells of scenario basic, plain; at least one, or the claim was not tested."""
+    end = ends(matrix)
     found = [
         cell
         for cell in matrix.cells
         if (cell.scenario, cell.loader, cell.treatment) == ("basic", "accelerate", "as-saved")
         and cell.status in MEASURED
-        and chosen(End(cell.writer), End(cell.reader))
+        and chosen(end[cell.writer], end[cell.reader])
     ]
     assert found, "this run has no cell that the claim is about"
     return iter(found)
@@ -79,7 +83,7 @@ def test_0_32_and_0_33_on_torch_24_miss_step_only_in_older_checkpoints(matrix: M
         return not r.torch213 and r.within("0.32.0", "0.34.0") and readable(w, r)
 
     for cell in cells(matrix, chosen):
-        if End(cell.writer).within("0.32.0"):
+        if ends(matrix)[cell.writer].within("0.32.0"):
             assert cell.status == Status.EXACT, cell
         else:
             assert cell.error is not None, cell
@@ -95,7 +99,7 @@ def test_releases_without_an_allow_list_lose_random_states_and_step(matrix: Matr
         assert cell.status == Status.DEGRADED, cell
         for name in ("rng.python", "rng.numpy", "rng.torch"):
             assert cell.components[name] == Verdict.LOST, cell
-        saved = End(cell.writer).within("0.32.0")
+        saved = ends(matrix)[cell.writer].within("0.32.0")
         assert cell.components["step"] == (Verdict.LOST if saved else Verdict.UNSAVED), cell
         assert any("weights_only" in error.message for error in cell.swallowed), cell
 
@@ -106,7 +110,7 @@ def test_another_numpy_major_degrades_readers_from_1_1_on(matrix: Matrix) -> Non
 
     directions = set()
     for cell in cells(matrix, chosen):
-        directions.add(End(cell.writer).numpy2)
+        directions.add(ends(matrix)[cell.writer].numpy2)
         assert cell.status == Status.DEGRADED, cell
         assert cell.components["rng.numpy"] == Verdict.LOST, cell
     assert directions == {True, False}

@@ -38,19 +38,18 @@ def cli() -> None:
     """Know before you upgrade: will your accelerate checkpoints still resume?
 
     \b
-    Before an upgrade   plan, run, report, upgrade, diff
+    Before an upgrade   plan, run, report, upgrade, diff, versions
     On many machines    write, run --shard, merge
     A broken checkpoint inspect, explain, doctor, try, repair
-    The judge itself    score
 
     Every command answers --help with examples and its exit codes.
     """
 
 
-def main() -> None:
-    """Run the command line; a `CkptmatrixError` becomes its message and its exit code."""
+def main(command: click.Command = cli) -> None:
+    """Run a command line; a `CkptmatrixError` becomes its message and its exit code."""
     try:
-        cli.main(standalone_mode=False)
+        command.main(standalone_mode=False)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except (click.Abort, KeyboardInterrupt):

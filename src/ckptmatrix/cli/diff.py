@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from ckptmatrix.results.findings.diff import Change, compare
+from ckptmatrix.results.findings.comparison import ChangeKind, compare
 from ckptmatrix.results.report import read_matrix
 from ckptmatrix.results.report.changes import changes_markdown
 
@@ -37,4 +37,4 @@ def command(old: Path, new: Path, as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(answer)))
     else:
         click.echo(changes_markdown(diff))
-    sys.exit(1 if diff.of(Change.REGRESSED) else 0)
+    sys.exit(1 if diff.of(ChangeKind.REGRESSED) else 0)

@@ -1,4 +1,4 @@
-"""`ckptmatrix doctor`: what an environment loses, told by that environment itself."""
+"""`ckptmatrix doctor`: what an environment loses, found out inside that environment."""
 
 import shutil
 import subprocess

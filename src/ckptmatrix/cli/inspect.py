@@ -9,6 +9,7 @@ import msgspec
 from packaging.version import InvalidVersion, Version
 from rich.console import Console
 
+from ckptmatrix.checkpoint.format.safety import Rating
 from ckptmatrix.checkpoint.inspect.console import (
     clean,
     newest_first,
@@ -18,7 +19,7 @@ from ckptmatrix.checkpoint.inspect.console import (
 )
 from ckptmatrix.checkpoint.inspect.gathering import looks_like_checkpoint
 from ckptmatrix.checkpoint.inspect.inspection import Inspection, as_json, inspect, oddities
-from ckptmatrix.checkpoint.inspect.prediction import Foretelling, foretell
+from ckptmatrix.checkpoint.inspect.prediction import Prediction, predict
 from ckptmatrix.errors import UsageError
 
 
@@ -52,7 +53,7 @@ def command(directories: tuple[Path, ...], json_: bool, reader: str | None) -> N
     """
     found = [inspect(directory) for directory in _expand(directories)]
     if reader is not None:
-        outcomes = [(one, foretell(one.facts, *_pins(reader))) for one in found]
+        outcomes = [(one, predict(one.facts, *_pins(reader))) for one in found]
         _print_outcomes(outcomes, json_)
         sys.exit(0 if all(outcome.status == "exact" for _, outcome in outcomes) else 1)
     console = _console()
@@ -75,7 +76,7 @@ def _console() -> Console:
 
 
 def _wrong(one: Inspection) -> bool:
-    return bool(one.problems or one.globals["dangerous"] or not one.is_checkpoint)
+    return bool(one.problems or one.globals[Rating.DANGEROUS] or not one.is_checkpoint)
 
 
 def _expand(directories: tuple[Path, ...]) -> list[Path]:
@@ -124,7 +125,7 @@ def _pins(text: str) -> tuple[str, str, str]:
     return pins["accelerate"], pins["torch"], pins["numpy"]
 
 
-def _print_outcomes(outcomes: list[tuple[Inspection, Foretelling]], json_: bool) -> None:
+def _print_outcomes(outcomes: list[tuple[Inspection, Prediction]], json_: bool) -> None:
     if json_:
         values = [
             {"directory": one.facts.directory, **msgspec.to_builtins(outcome)}

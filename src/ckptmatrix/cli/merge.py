@@ -9,7 +9,7 @@ import click
 from ckptmatrix.cli.options import config_option
 from ckptmatrix.cli.run_end import say_conclusion, update_expectations
 from ckptmatrix.errors import UsageError
-from ckptmatrix.knowledge.expectations import lay_over, read_expectations
+from ckptmatrix.knowledge.expectations import judged_by_expectations, read_expectations
 from ckptmatrix.results.merge_shards import merge
 from ckptmatrix.results.report import read_matrix
 from ckptmatrix.results.run_report import RunReport
@@ -73,15 +73,11 @@ def command(
     shard = next(iter(found.values())).run.shard
     root = config.parent
     report = RunReport(output, root / "expectations.toml", baseline or baseline_of(root))
+    tier = shard.tier if shard else ""
     expectations = read_expectations(report.expectations)
-    merged = lay_over(
-        merge(found),
-        expectations,
-        shard.tier if shard else "",
-        datetime.now(UTC).date(),
-    )
+    merged = judged_by_expectations(merge(found), expectations, tier, datetime.now(UTC).date())
     conclusion = report.write(merged)
     say_conclusion(conclusion, as_json)
     if rewrite:
-        update_expectations(report.expectations, expectations, merged, bool(shard and shard.tier))
+        update_expectations(report.expectations, merged, tier)
     sys.exit(conclusion.exit_code)

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from ckptmatrix.checkpoint.repair import Options, Report, repair
-from ckptmatrix.checkpoint.repair.limit import Foretold
-from ckptmatrix.checkpoint.repair.weight_files import tied_pairs
+from ckptmatrix.checkpoint.repair import RepairOptions, Report, repair
+from ckptmatrix.checkpoint.repair.limits import Limit
+from ckptmatrix.checkpoint.repair.weight_files import WantedWeights, tied_pairs
 
 EPILOG = """\b
 Examples:
@@ -30,7 +30,7 @@ Exit codes:
 @click.argument("destination", metavar="DST", type=click.Path(path_type=Path))
 @click.option(
     "--weights",
-    type=click.Choice(["auto", "both", "safetensors", "bin"]),
+    type=click.Choice([wanted.value for wanted in WantedWeights]),
     default="auto",
     show_default=True,
     help="Format of the weights. auto: both, but bin alone where weights share memory (tied).",
@@ -61,11 +61,12 @@ def command(
 
     Random states are freed of numpy and given `step` (from the file, else from train_state.json
     or --step), the weights are put into the formats that each release looks for. SRC is only
-    read, nothing in it is run, and DST appears whole and verified, or not at all. What can't be
-    mended for some readers is foretold.
+    read, nothing in it is run, and DST appears whole and verified, or not at all. What some
+    readers still won't restore is said.
     """
-    pairs = tied_pairs(tied)
-    report = repair(source, destination, Options(weights, step, scheduler_step, pairs))
+    formats, pairs = WantedWeights(weights), tied_pairs(tied)
+    options = RepairOptions(formats, step, scheduler_step, pairs)
+    report = repair(source, destination, options)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report)).decode())
     else:
@@ -80,13 +81,15 @@ def _text(report: Report) -> str:
         lines.append("  nothing: it needs no repair")
     lines += ["", f"step: {report.step}", f"carried over as they are: {len(report.carried)} files"]
     lines += [f"verified equal: all {len(report.verified)} files"]
-    lines += ["", "Foretold", *_foretold(told for told in report.foretold if not told.script)]
-    lines += ["", "Foretold for some scripts", *_foretold(t for t in report.foretold if t.script)]
+    always = [limit for limit in report.limits if not limit.script]
+    sometimes = [limit for limit in report.limits if limit.script]
+    lines += ["", "What it still cannot do", *_limits(always)]
+    lines += ["", "What it still cannot do for some scripts", *_limits(sometimes)]
     return "\n".join(lines)
 
 
-def _foretold(items: Iterable[Foretold]) -> Iterator[str]:
-    for item in items:
+def _limits(limits: Iterable[Limit]) -> Iterator[str]:
+    for item in limits:
         yield f"  {item.whom}: {item.what}"
         yield f"      because {item.why}"
         yield f"      remedy: {item.remedy}"

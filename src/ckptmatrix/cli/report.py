@@ -45,6 +45,6 @@ def command(path: Path, output: Path | None, baseline: Path | None) -> None:
             click.echo(written)
     except OSError as error:
         raise UsageError(
-            f"{directory} cannot be written to: {error.strerror or error}.",
-            "Name another directory with --output.",
+            f"{directory} cannot be written to: {error.strerror or error}",
+            "name another directory with --output",
         ) from error

@@ -116,7 +116,8 @@ def command(
             conclusion, matrix = report.make(found)
     say_conclusion(conclusion, as_json)
     if rewrite:
-        update_expectations(report.expectations, expected, matrix, not job.narrowed)
+        tier = "" if job.narrowed else job.selected.selection.tier
+        update_expectations(report.expectations, matrix, tier)
     sys.exit(conclusion.exit_code)
 
 

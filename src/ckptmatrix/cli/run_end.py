@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from ckptmatrix.knowledge import expectations_update
-from ckptmatrix.knowledge.expectations import Expectations
+from ckptmatrix.knowledge.expectations.update import update
 from ckptmatrix.model import Matrix
 from ckptmatrix.results.conclusion import Conclusion
 
@@ -28,10 +27,18 @@ def say_conclusion(conclusion: Conclusion, as_json: bool) -> None:
         f"{conclusion.measured} measured in this run; controls {conclusion.controls}",
         soft_wrap=True,
     )
+    if conclusion.newer:
+        console.print(conclusion.newer, soft_wrap=True)
     console.print(f"report: {conclusion.report}", soft_wrap=True)
 
 
-def update_expectations(path: Path, known: Expectations, matrix: Matrix, whole: bool) -> None:
+def update_expectations(path: Path, matrix: Matrix, whole_tier: str) -> None:
     """Rewrite `expectations.toml` from a run and say what became of it."""
-    kept, added, dropped = expectations_update.update(path, known, matrix, whole)
-    click.echo(f"{path.name}: {kept} kept, {added} added, {dropped} dropped", err=True)
+    done = update(path, matrix, whole_tier)
+    said = f"{path.name}: {done.kept} kept, {done.added} added, {done.dropped} dropped"
+    if done.unexplained:
+        said += (
+            f"; {done.unexplained} cells have no known cause and stay unexpected: "
+            "write an expectation with a reason for them"
+        )
+    click.echo(said, err=True)

@@ -1,7 +1,6 @@
 """`ckptmatrix upgrade`: may we go from one accelerate release to another?"""
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -11,15 +10,15 @@ from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import UsageError
 from ckptmatrix.model import Matrix
 from ckptmatrix.plan.config import read_config
-from ckptmatrix.results.findings.crossing import Answer
+from ckptmatrix.results.findings.advice import Advice, advise, resolve
+from ckptmatrix.results.findings.crossing import Safety
 from ckptmatrix.results.findings.detours import Verify
 from ckptmatrix.results.findings.tally import scenarios_of
-from ckptmatrix.results.findings.upgrade import Advice, advise, resolve
-from ckptmatrix.results.findings.wording import advice_lines, decision, path_text, remedy_text
+from ckptmatrix.results.findings.wording import advice_lines, decision, detour_text, remedy_text
 from ckptmatrix.results.hops import verifier
 from ckptmatrix.results.which_matrix import finished_matrix
 
-EXIT_CODES = {Answer.SAFE: 0, Answer.UNSAFE: 1, Answer.UNKNOWN: 4}
+EXIT_CODES = {Safety.SAFE: 0, Safety.UNSAFE: 1, Safety.UNKNOWN: 4}
 
 
 @click.command()
@@ -80,7 +79,7 @@ def command(
     for name in scenarios:
         if name not in known:
             raise UsageError(
-                f"There is no scenario {name!r} in this run.", f"It has {', '.join(known)}."
+                f"there is no scenario {name!r} in this run", f"it has {', '.join(known)}"
             )
     from_stack, to_stack = from_stack or to_stack, to_stack or from_stack
     writer = resolve(matrix, old, from_stack, new)
@@ -114,20 +113,29 @@ def _answer(matrix: Matrix, advice: Advice, source: str) -> dict[str, object]:
         "by_upgrade": advice.by_upgrade,
         "as_before": advice.as_before,
         "remedies": [
-            *({"remedy": remedy_text(one), **asdict(one)} for one in advice.remedies),
+            *(
+                {
+                    "remedy": remedy_text(one),
+                    "view": one.view,
+                    "mends": one.makes_exact,
+                    "of": one.of,
+                    "harms": one.harms,
+                }
+                for one in advice.remedies
+            ),
             *(
                 {"cause": id_, "remedy": matrix.causes[id_].remedy}
                 for id_ in advice.forward.causes
                 if id_ in matrix.causes
             ),
         ],
-        "path": advice.path
+        "path": advice.detour
         and {
-            "stops": advice.path.stops,
-            "scenarios": advice.path.scenarios,
-            "verified": advice.path.verified,
-            "detail": advice.path.detail,
-            "text": path_text(matrix, advice.path, advice.forward),
+            "stops": advice.detour.stops,
+            "scenarios": advice.detour.scenarios,
+            "verified": advice.detour.verified,
+            "detail": advice.detour.detail,
+            "text": detour_text(matrix, advice.detour, advice.forward),
         },
         "source": source,
     }

@@ -44,17 +44,44 @@ def install(
         InstallError: there is no such environment.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
-    _uv(["venv", "--python", stack.python, str(directory)], settings)
+    _create(stack.python, directory, settings)
     wanted = [*stack.packages, f"accelerate=={environment.accelerate}"]
     constraints = directory / "pins.txt"
     constraints.write_text("\n".join(pins), encoding="utf-8")
     python = ["--python", str(directory / "bin" / "python"), "--constraints", str(constraints)]
-    _uv(["pip", "install", *python, *wanted], settings)
+    run_uv(["pip", "install", *python, *wanted], settings)
     added = [extra for module, extra in _UNDECLARED.items() if _imports(directory, module)]
     if not added:
         return ""
-    _uv(["pip", "install", *python, *wanted, *added], settings)
+    run_uv(["pip", "install", *python, *wanted, *added], settings)
     return f"{', '.join(added)} was added, which this release imports without asking for it"
+
+
+def _create(python: str, directory: Path, settings: dict[str, str]) -> None:
+    """Create an environment without packages.
+
+    Raises:
+        InstallError: there is no such Python here and none can be fetched, or the folder cannot be
+            written.
+    """
+    try:
+        run_uv(["venv", "--python", python, str(directory)], settings)
+    except InstallError as error:
+        if _is_here(python, settings):
+            raise
+        raise InstallError(
+            f"Python {python} is not on this machine and cannot be fetched "
+            f"({str(error).rstrip('.')}): install it (`uv python install {python}` where there is "
+            "a network), or give the stack a `python` that is here (`uv python list`)."
+        ) from error
+
+
+def _is_here(python: str, settings: dict[str, str]) -> bool:
+    try:
+        run_uv(["python", "find", "--no-project", "--no-python-downloads", python], settings)
+    except InstallError:
+        return False
+    return True
 
 
 def _imports(directory: Path, module: str) -> bool:
@@ -70,12 +97,16 @@ def frozen(directory: Path, settings: dict[str, str]) -> tuple[str, ...]:
     Raises:
         InstallError: uv cannot tell.
     """
-    listed = _uv(["pip", "freeze", "--python", str(directory / "bin" / "python")], settings)
+    listed = run_uv(["pip", "freeze", "--python", str(directory / "bin" / "python")], settings)
     return tuple(line for line in listed.splitlines() if "==" in line)
 
 
-def _uv(arguments: list[str], settings: dict[str, str]) -> str:
-    """Run uv.
+def run_uv(arguments: list[str], settings: dict[str, str]) -> str:
+    """Run uv and give what it printed.
+
+    Args:
+        arguments: of the command.
+        settings: its whole environment.
 
     Raises:
         InstallError: with uv's reason in one sentence.
@@ -97,4 +128,5 @@ def one_sentence(complaint: str) -> str:
     if because:
         return because[0].removeprefix("Because ").rstrip(".") + "."
     lines = [line.strip() for line in complaint.splitlines() if line.strip()]
-    return lines[-1].removeprefix("error: ") if lines else "uv failed without a word."
+    # Of a chain of causes the last one, which is the system's own.
+    return re.sub(r"^(error|cause|hint): ", "", lines[-1]) if lines else "uv failed without a word."

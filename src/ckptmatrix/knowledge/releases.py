@@ -1,30 +1,195 @@
-"""What releases of accelerate, torch and numpy can do: `releases.toml`, made askable.
+"""What each version of accelerate, torch and numpy does with a checkpoint: `releases.toml`, typed.
 
-This is the only place of the package where a release's number decides anything.
+Ask `ACCELERATE`, `TORCH` and `NUMPY`: what one version does (`at`), which versions do something
+(`span_of`, `spans_of`, `first_with`). In `checkpoint` and `knowledge` this is the only place where
+a version's number decides anything; a test looks for others.
 """
 
 import re
 import tomllib
-from functools import cache
+from enum import StrEnum
 from importlib.resources import files
-from typing import Literal
 
 import msgspec
 from packaging.version import Version
 
-OLDEST = Version("0.6.0")
-"""The first accelerate with `save_state`."""
+from ckptmatrix.knowledge.timeline import TableEntry, Timeline
 
-TORCH_REFUSES_BY_DEFAULT = Version("2.6")
-"""From here on `torch.load` means `weights_only=True` where the caller says nothing (#137602)."""
-TORCH_WEIGHTS_ONLY = Version("2.4")
-"""From here on accelerate's own `load` asks for it, where the release does so."""
-NUMPY_DTYPE_CLASSES = Version("1.25")
-"""From here on numpy has `numpy.dtypes.UInt32DType`, which accelerate allows only then (#3433)."""
-NUMPY_KNOWS_NEW_SPELLING = Version("1.26")
-"""From here on `numpy._core.multiarray` can be imported, by a stub in 1.26."""
-TORCH_NEW_SCHEDULERS = Version("2.0")
-"""From here on schedulers derive from `LRScheduler`, which some releases do not look for."""
+
+class StepRead(StrEnum):
+    """What a release does with `accelerator.step`."""
+
+    NONE = "none"
+    """It has no such counter."""
+    UNSAVED = "unsaved"
+    """The counter is in no checkpoint."""
+    DEMANDED = "demanded"
+    """Saved; read without asking whether it is there."""
+    ACCEPTED = "accepted"
+    """Saved; read if it is there."""
+
+
+class RngErrors(StrEnum):
+    """What becomes of an exception while random states are loaded."""
+
+    RAISED = "raised"
+    SWALLOWED = "swallowed"
+
+
+class WeightsRead(StrEnum):
+    """What a release looks for first."""
+
+    BIN = "bin"
+    """`pytorch_model.bin` alone."""
+    BY_NAME = "safetensors by name"
+    """`model.safetensors`, which must hold every name."""
+    BY_STORAGE = "safetensors by storage"
+    """`model.safetensors`, by `safetensors.torch.load_model`, which knows shared tensors."""
+
+
+class SchedulerCounts(StrEnum):
+    """What a prepared scheduler's count of steps counts under gradient accumulation."""
+
+    MICRO_BATCHES = "micro-batches"
+    OPTIMIZER_STEPS = "optimizer steps"
+
+
+class CustomCount(StrEnum):
+    """What another number of registered objects than the checkpoint has leads to."""
+
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class CudaKeySaved(StrEnum):
+    """When `torch_cuda_manual_seed` is written."""
+
+    ALWAYS = "always"
+    """On the CPU too, as an empty list."""
+    WITH_CUDA = "with CUDA"
+
+
+class CudaKeyRead(StrEnum):
+    """Whether `torch_cuda_manual_seed` is read without a GPU too."""
+
+    NEEDED = "needed"
+    OPTIONAL = "optional"
+
+
+class SeedableSampler(StrEnum):
+    """When shuffled loaders get the sampler whose position is in no checkpoint."""
+
+    NONE = "none"
+    SEVERAL_PROCESSES = "several processes"
+    ALWAYS = "always"
+    BY_REQUEST = "by request"
+
+
+class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one accelerate release does."""
+
+    step: StepRead
+    """`accelerator.step`."""
+    rng_errors: RngErrors
+    """What becomes of an exception while random states are loaded."""
+    weights: WeightsRead
+    """What it looks for first."""
+    names_fsdp_weights: bool
+    """Whether the weights of FSDP have names of their own, `pytorch_model_fsdp...`."""
+    sees_schedulers: bool
+    """Whether it takes torch 2's schedulers for schedulers when they are prepared."""
+    scheduler_counts: SchedulerCounts
+    """What a prepared scheduler counts."""
+    hooks: bool
+    """Whether scripts can register hooks before saving and loading."""
+    weights_only_from: str
+    """The oldest torch that it asks for weights-only loading; empty if it asks none."""
+    custom_count: CustomCount
+    """What another number of registered objects leads to."""
+    cuda_key_saved: CudaKeySaved
+    """When `torch_cuda_manual_seed` is written."""
+    cuda_key_read: CudaKeyRead
+    """Whether it is read without a GPU too."""
+    stateful: bool
+    """Whether it knows `dl_state_dict.bin`."""
+    seedable_sampler: SeedableSampler
+    """When shuffled loaders get a sampler whose position is never saved."""
+    numpy_below: str
+    """Its own requirement on numpy; empty if there is none that matters."""
+    torch_from: str
+    """The oldest torch that it allows."""
+
+    @property
+    def restores_step(self) -> bool:
+        """Whether it saves `accelerator.step` and reads it again."""
+        return self.step in (StepRead.DEMANDED, StepRead.ACCEPTED)
+
+    @property
+    def knows_shared_tensors(self) -> bool:
+        """Whether it loads safetensors that leave out all but one name of a shared tensor."""
+        return self.weights is WeightsRead.BY_STORAGE
+
+    @property
+    def asks_weights_only(self) -> bool:
+        """Whether it asks some torch for weights-only loading itself."""
+        return bool(self.weights_only_from)
+
+
+class Torch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one torch does."""
+
+    refuses_by_default: bool
+    """Whether `torch.load` means `weights_only=True` where the caller says nothing."""
+    new_schedulers: bool
+    """Whether schedulers derive from `LRScheduler`."""
+    newest_record: str
+    """The youngest of the descriptive records that its archives hold; empty for the oldest kind."""
+    cuda_state_bytes: int
+    """Size of the state of one CUDA generator."""
+    adam_decouples: bool
+    """Whether the groups of Adam's kin have `decoupled_weight_decay`."""
+
+
+class Numpy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one numpy does."""
+
+    core: str
+    """How its pickles spell its core, such as `numpy._core`."""
+    knows_new_core: bool
+    """Whether `numpy._core.multiarray` can be imported."""
+    dtype_classes: bool
+    """Whether there is `numpy.dtypes.UInt32DType`, which accelerate allows only then."""
+
+
+class _Accepted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Names that a weights-only load accepts, and where."""
+
+    paths: list[str]
+    torch: str = ""
+    accelerate: str = ""
+    numpy: str = ""
+    numpy_below: str = ""
+
+
+class _ReleasesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`releases.toml`."""
+
+    accelerate: list[TableEntry]
+    torch: list[TableEntry]
+    numpy: list[TableEntry]
+    device_keys: dict[str, str]
+    globals: list[_Accepted] = msgspec.field(name="global")
+
+
+_TABLE = msgspec.convert(
+    tomllib.loads(files(__package__).joinpath("releases.toml").read_text("utf-8")), _ReleasesTable
+)
+ACCELERATE = Timeline(Release, _TABLE.accelerate)
+"""What accelerate does; the first release is the oldest with `save_state`."""
+TORCH = Timeline(Torch, _TABLE.torch)
+"""What torch does."""
+NUMPY = Timeline(Numpy, _TABLE.numpy)
+"""What numpy does."""
 
 _BUILT_IN = re.compile(
     r"torch\.(?:cuda\.)?(?:sparse\.)?\w+(?:Storage|Tensor)|torch\.Tensor|torch\.nn\.parameter\.Parameter"
@@ -34,83 +199,27 @@ _BUILT_IN = re.compile(
 """torch's own names that its weights-only unpickler always takes, in every release that has one."""
 
 
-class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one accelerate release does with a checkpoint."""
-
-    step: Literal["none", "unsaved", "demanded", "accepted"]
-    """`accelerator.step`: no such counter; not in checkpoints; read unguarded; read if there."""
-    rng_errors: Literal["raised", "swallowed"]
-    """What becomes of an exception while random states are loaded."""
-    weights: Literal["bin", "safetensors by name", "safetensors by storage"]
-    """What it looks for first; `by name` needs every name, `by storage` knows shared tensors."""
-    sees_schedulers: bool
-    """Whether it takes torch 2's schedulers for schedulers when they are prepared."""
-    hooks: bool
-    """Whether scripts can register hooks before saving and loading."""
-    weights_only: bool
-    """Whether it asks torch 2.4 and newer for weights-only loading itself."""
-    custom_count: Literal["warning", "error"]
-    """What another number of registered objects leads to."""
-    cuda_key: Literal["needed", "optional"]
-    """Whether `torch_cuda_manual_seed` is read without a GPU too."""
-    stateful: bool
-    """Whether it knows `dl_state_dict.bin`."""
-    own_shuffling: bool
-    """Whether shuffled loaders are always given a sampler whose position is never saved."""
-    numpy_below: str
-    """Its own requirement on numpy; empty if there is none that matters."""
-    torch_from: str
-    """The oldest torch that it allows."""
+def device_key_since(key: str) -> Version | None:
+    """The first accelerate that writes this key of `random_states_N.pkl`; None for one that is no
+    other device's."""
+    since = _TABLE.device_keys.get(key)
+    return Version(since) if since else None
 
 
-class _Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    since: str
-    source: str
-    sets: dict[str, str | bool]
+def torch_borders() -> tuple[str, ...]:
+    """Versions of torch from which on something loads otherwise; the first stands for all before.
+
+    Those at which torch itself changes and those that accelerate's releases ask for.
+    """
+    asked = {ACCELERATE.at(str(start)).weights_only_from for start in ACCELERATE.starts}
+    accepted = {entry.torch for entry in _TABLE.globals}
+    own = TORCH.starts_of("refuses_by_default", "new_schedulers")
+    return tuple(sorted({*map(str, own), *asked, *accepted} - {""}, key=Version))
 
 
-class _Accepted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    paths: list[str]
-    torch: str = ""
-    accelerate: str = ""
-    numpy: str = ""
-    numpy_below: str = ""
-
-
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    accelerate: list[_Change]
-    globals: list[_Accepted] = msgspec.field(name="global")
-
-
-@cache
-def _table() -> _Table:
-    text = files(__package__).joinpath("releases.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), _Table)
-
-
-@cache
-def release(accelerate: str) -> Release:
-    """What this release does; one before `OLDEST` is taken for `OLDEST`."""
-    asked = max(Version(accelerate), OLDEST)
-    settings: dict[str, str | bool] = {}
-    for change in _table().accelerate:
-        if Version(change.since) <= asked:
-            settings.update(change.sets)
-    return msgspec.convert(settings, Release)
-
-
-def changes() -> tuple[Version, ...]:
-    """The releases at which something changed, oldest first."""
-    return tuple(Version(change.since) for change in _table().accelerate)
-
-
-def first_with(**wanted: str | bool) -> Version:
-    """The first release at which all of these settings hold; they must hold at some change."""
-    return next(
-        since
-        for since in changes()
-        if all(getattr(release(str(since)), name) == value for name, value in wanted.items())
-    )
+def numpy_borders() -> tuple[str, ...]:
+    """The same for numpy."""
+    return tuple(map(str, NUMPY.starts))
 
 
 def refused_globals(
@@ -120,7 +229,7 @@ def refused_globals(
 
     Args:
         names: `module.name` of each global in the pickle.
-        accelerate: the release; from 1.1.0 on it adds some of numpy's names.
+        accelerate: the release; some add names of numpy's.
         torch: its version, such as `2.13.0+cpu`.
         numpy: its version.
 
@@ -130,7 +239,7 @@ def refused_globals(
     """
     at_torch, at_numpy, at_accelerate = Version(torch), Version(numpy), Version(accelerate)
     accepted: set[str] = set()
-    for entry in _table().globals:
+    for entry in _TABLE.globals:
         fits = (
             (not entry.torch or Version(entry.torch) <= at_torch)
             and (not entry.accelerate or Version(entry.accelerate) <= at_accelerate)
@@ -139,6 +248,21 @@ def refused_globals(
         )
         if fits:
             accepted.update(entry.paths)
-    if at_numpy < NUMPY_DTYPE_CLASSES:
+    if not NUMPY.at(numpy).dtype_classes:
         accepted.discard("numpy.dtype")
     return tuple(name for name in names if name not in accepted and not _BUILT_IN.fullmatch(name))
+
+
+def refused_by_torch_alone(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Which names a weights-only load of the newest torch refuses where nobody adds to its list.
+
+    Args:
+        names: `module.name` of each global in the pickle; `__builtin__` is protocol 2's `builtins`.
+    """
+    accepted = {path for entry in _TABLE.globals if entry.torch for path in entry.paths}
+
+    def refused(name: str) -> bool:
+        path = name.replace("__builtin__.", "builtins.", 1)
+        return path not in accepted and not _BUILT_IN.fullmatch(path)
+
+    return tuple(filter(refused, names))

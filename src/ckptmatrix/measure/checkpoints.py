@@ -79,7 +79,9 @@ def find_written(site: Site, built: Installation, scenario: str) -> Written | No
     """The checkpoint that was written before, if it still is what it was."""
     place = place_of(site, built, scenario)
     try:
-        written = msgspec.json.decode((place / _STAMP).read_bytes(), type=_Stamp).written(place)
+        written = msgspec.json.decode((place / _STAMP).read_bytes(), type=_CheckpointStamp).written(
+            place
+        )
     except (OSError, msgspec.DecodeError):
         return None
     for name, size in written.record.files.items():
@@ -117,7 +119,7 @@ def _found(answer: Answer[WriteAnswer], built: Installation) -> WriteAnswer:
 
 
 @dataclass(frozen=True)
-class _Stamp:
+class _CheckpointStamp:
     """What is kept beside a checkpoint: `Written` without its place."""
 
     record: CheckpointRecord
@@ -130,7 +132,7 @@ class _Stamp:
         return Written(self.record, place, self.digest, self.trace, self.hashes, self.tied)
 
 
-def _stamp_of(found: WriteAnswer, writer: str, scenario: str, key: str) -> _Stamp:
+def _stamp_of(found: WriteAnswer, writer: str, scenario: str, key: str) -> _CheckpointStamp:
     if isinstance(found, Saved):
         record = CheckpointRecord(
             writer,
@@ -142,10 +144,10 @@ def _stamp_of(found: WriteAnswer, writer: str, scenario: str, key: str) -> _Stam
             directory=found.directory,
             key=key,
         )
-        return _Stamp(record, found.digest, found.trace, found.hashes, found.tied)
+        return _CheckpointStamp(record, found.digest, found.trace, found.hashes, found.tied)
     unsupported = isinstance(found, Unsupported)
     status = CheckpointStatus.UNSUPPORTED if unsupported else CheckpointStatus.FAILED
-    return _Stamp(CheckpointRecord(writer, scenario, status, found.reason, key=key))
+    return _CheckpointStamp(CheckpointRecord(writer, scenario, status, found.reason, key=key))
 
 
 def place_of(site: Site, built: Installation, scenario: str) -> Path:

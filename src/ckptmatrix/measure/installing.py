@@ -45,5 +45,5 @@ def refuse_none(built: Mapping[Environment, Installation]) -> None:
             )
         raise NothingRanError(
             f"no environment could be built: {reason}",
-            "name a release that the index has; if it has this one, check the network",
+            "settle that, or name a release that the index has; else check the network",
         )

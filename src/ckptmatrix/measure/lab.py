@@ -61,6 +61,20 @@ class Lab:
 
         return tuple(reversed([cell for key, cell in first.items() if not settled(key, cell)]))
 
+    def times(self, cells: Iterable[Cell]) -> dict[str, str]:
+        """Key -> when it was measured, of each cell that has an outcome and of its remedies.
+
+        Another one whenever any of them is measured again, and no other: several runs may share one
+        store.
+        """
+        statuses, times = self.store.statuses(), self.store.times()
+        found: dict[str, str] = {}
+        for key, cell in {self.key(cell): cell for cell in cells}.items():
+            if key in statuses:
+                beside = remedies_of(cell, statuses[key]) if self._with_remedies else ()
+                found |= {one: times.get(one, "") for one in (key, *map(self.key, beside)) if one}
+        return found
+
     def forget(self, cells: Iterable[Cell]) -> None:
         """Drop what is known of cells and their remedies, so that they are measured again."""
         every = [one for cell in cells for one in (cell, *self._remedies_known(cell))]

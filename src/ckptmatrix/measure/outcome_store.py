@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -63,10 +62,9 @@ class Store:
         (mean,) = self._database.execute("select avg(seconds) from outcomes").fetchone()
         return None if mean is None else float(mean)
 
-    def state(self) -> tuple[Any, ...]:
-        """How many outcomes, the last one's time, and their seconds together."""
-        asked = "select count(*), max(measured), total(seconds) from outcomes"
-        return tuple(self._database.execute(asked).fetchone())
+    def times(self) -> dict[str, str]:
+        """Key -> when it was measured, of every outcome here."""
+        return dict(self._database.execute("select key, measured from outcomes"))
 
     def close(self) -> None:
         """Close the file."""

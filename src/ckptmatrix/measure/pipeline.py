@@ -12,7 +12,7 @@ from ckptmatrix.measure.elsewhere import writers_elsewhere
 from ckptmatrix.measure.installing import install, refuse_none
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.measure.measured import Measured
+from ckptmatrix.measure.measured_run import MeasuredRun
 from ckptmatrix.measure.outcome_store import now
 from ckptmatrix.measure.pytest_driver import measure_cells
 from ckptmatrix.model import ControlRecord, Environment
@@ -21,7 +21,7 @@ from ckptmatrix.util.progress import progress
 
 
 @contextmanager
-def measured(job: Job) -> Iterator[Measured]:
+def measured(job: Job) -> Iterator[MeasuredRun]:
     """Do everything from nothing to outcomes of all cells; the lab is open meanwhile.
 
     Raises:
@@ -34,7 +34,7 @@ def measured(job: Job) -> Iterator[Measured]:
             lab.forget(job.plan.cells)
         unmeasured = lab.unmeasured(job.plan.cells)
         controls = _controls(job, lab, built, bool(unmeasured))
-        yield Measured(job, lab, controls, measure_cells(job, unmeasured), started)
+        yield MeasuredRun(job, lab, controls, measure_cells(job, unmeasured), started)
 
 
 def prepare(job: Job) -> dict[Environment, Installation]:

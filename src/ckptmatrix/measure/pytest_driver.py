@@ -7,7 +7,7 @@ import pytest
 
 from ckptmatrix.errors import NothingRanError, UsageError
 from ckptmatrix.measure.job import Job
-from ckptmatrix.measure.pytest_items import FAILED_ITSELF, cells_of
+from ckptmatrix.measure.pytest_items import HARNESS_FAILURE, cells_of
 from ckptmatrix.model import Cell, Device
 from ckptmatrix.plan.config import Config
 from ckptmatrix.plan.selection import Selection
@@ -104,7 +104,8 @@ class _Watcher:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "call":
             return
-        cell, told = report.location[2], str(report.longrepr)
+        cell = report.location[2]
         self.advance(cell)
-        if report.failed and told.startswith(FAILED_ITSELF):
-            self.failures[cell] = told.removeprefix(FAILED_ITSELF)
+        for name, value in report.user_properties:
+            if name == HARNESS_FAILURE:
+                self.failures[cell] = str(value)

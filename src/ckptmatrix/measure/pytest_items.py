@@ -1,7 +1,8 @@
 """Cells as pytest items: what a `Grid` in a test module is collected into."""
 
+import traceback
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from ckptmatrix.environments.device import find_device
 from ckptmatrix.environments.index import released
 from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import CkptmatrixError
+from ckptmatrix.knowledge.causes import cause_of
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.knowledge.expectations import Expectations, read_expectations
 from ckptmatrix.measure.elsewhere import writers_elsewhere
 from ckptmatrix.measure.lab import Lab
@@ -97,8 +100,8 @@ def _bench(pytest_config: pytest.Config, config: Config, plan: Plan) -> _Bench:
     return pytest_config.stash[_BENCH]
 
 
-FAILED_ITSELF = "ckptmatrix failed: "
-"""How the report of an item begins that has no outcome, for no fault of the cell's."""
+HARNESS_FAILURE = "ckptmatrix-harness-failure"
+"""Property of an item without an outcome, for no fault of the cell's; its value says why."""
 
 
 class UnexpectedOutcomeError(Exception):
@@ -119,26 +122,46 @@ class CellItem(pytest.Item):
         Raises:
             UnexpectedOutcomeError: it came out otherwise than is known.
         """
-        records = self.bench.lab.outcomes(self.cell)
+        try:
+            records = self.bench.lab.outcomes(self.cell)
+            today = datetime.now(UTC).date()
+            writer, reader = self.cell.writer, self.cell.reader
+            judged = [
+                self.bench.expectations.judged(self._explained(record), writer, reader, today)
+                for record in records
+            ]
+        except Exception as error:
+            self.user_properties.append((HARNESS_FAILURE, _in_words(error)))
+            raise
         if records[0].status not in MEASURED:
             pytest.skip(f"{records[0].status}: {records[0].reason}")
-        today = datetime.now(UTC).date()
-        judged = [self.bench.expectations.laid_over(record, today) for record in records]
         unexpected = [describe(record) for record in judged if record.expected is False]
         if unexpected:
             raise UnexpectedOutcomeError("\n\n".join(unexpected))
+
+    def _explained(self, record: CellRecord) -> CellRecord:
+        """The outcome of the cell, or of a remedy beside it, with its cause."""
+        registry, cell = self.bench.lab.registry, self.cell
+        writer, reader = (registry.installed(end).record for end in (cell.writer, cell.reader))
+        checkpoint = registry.written(cell.writer, cell.scenario).record
+        return replace(record, cause=cause_of(Evidence(record, writer, reader, checkpoint)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """What a person needs to know, without the frames of this plugin."""
         if isinstance(excinfo.value, UnexpectedOutcomeError):
             return str(excinfo.value)
-        if isinstance(excinfo.value, CkptmatrixError):
-            return f"{FAILED_ITSELF}{excinfo.value}"
-        return f"{FAILED_ITSELF}{super().repr_failure(excinfo, style)}"
+        return f"ckptmatrix failed: {_in_words(excinfo.value)}"
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the item is from, and what it is called in a report."""
         return self.path, None, self.cell.id
+
+
+def _in_words(error: BaseException) -> str:
+    """The message, and for what nobody foresaw the frames."""
+    if isinstance(error, CkptmatrixError):
+        return str(error)
+    return "".join(traceback.format_exception(error))
 
 
 def describe(record: CellRecord) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from ckptmatrix.checkpoint.repair import Options, repair
+from ckptmatrix.checkpoint.repair import RepairOptions, repair
 from ckptmatrix.environments.bundle import repair_digest
 from ckptmatrix.errors import CkptmatrixError
 from ckptmatrix.measure.checkpoints import Written
@@ -19,7 +19,7 @@ from ckptmatrix.util.home import Home, digest
 _STAMP = "repaired.json"
 
 
-class _Stamp(msgspec.Struct, frozen=True):
+class _RepairStamp(msgspec.Struct, frozen=True):
     """What is kept beside a repaired checkpoint."""
 
     hashes: dict[str, str]
@@ -39,14 +39,14 @@ def treated(written: Written, treatment: Treatment, home: Home) -> Written:
     return replace(written, record=record, place=place, hashes=stamp.hashes)
 
 
-def _found(place: Path) -> _Stamp | None:
+def _found(place: Path) -> _RepairStamp | None:
     try:
-        return msgspec.json.decode((place / _STAMP).read_bytes(), type=_Stamp)
+        return msgspec.json.decode((place / _STAMP).read_bytes(), type=_RepairStamp)
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def _repaired(written: Written, place: Path) -> _Stamp:
+def _repaired(written: Written, place: Path) -> _RepairStamp:
     """Repair it into its place, with all that lies beside the original; whole or not at all."""
     place.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(dir=place.parent, prefix=".repairing-"))
@@ -62,11 +62,13 @@ def _repaired(written: Written, place: Path) -> _Stamp:
         target.parent.mkdir(parents=True, exist_ok=True)
         reason = ""
         try:
-            repair(written.directory, target, Options(tied=written.tied))
+            repair(written.directory, target, RepairOptions(tied=written.tied))
         except CkptmatrixError as error:
             reason = f"repair refuses it: {error.message}".replace(f"{written.directory}", "it")
         files = [path for path in sorted(target.rglob("*")) if path.is_file()]
-        stamp = _Stamp({str(path.relative_to(target)): sha256_of(path) for path in files}, reason)
+        stamp = _RepairStamp(
+            {str(path.relative_to(target)): sha256_of(path) for path in files}, reason
+        )
         write_atomically(staged / _STAMP, msgspec.json.encode(stamp))
         try:
             staged.rename(place)

@@ -3,36 +3,35 @@
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from packaging.version import Version
-
 from ckptmatrix import __version__
+from ckptmatrix.checkpoint.format.names import FileKind
 from ckptmatrix.environments.bundle import package_digest
-from ckptmatrix.environments.index import released
+from ckptmatrix.environments.index_of_the_day import index_of_the_day
 from ckptmatrix.environments.variables import of_gpus
-from ckptmatrix.errors import CkptmatrixError, NothingRanError
-from ckptmatrix.knowledge.causes import Evidence, cause_of, known_causes
-from ckptmatrix.knowledge.expectations import lay_over
+from ckptmatrix.errors import NothingRanError
+from ckptmatrix.knowledge.causes import explained
+from ckptmatrix.knowledge.expectations import judged_by_expectations
 from ckptmatrix.measure.judge import blank
-from ckptmatrix.measure.measured import Measured
+from ckptmatrix.measure.measured_run import MeasuredRun
 from ckptmatrix.measure.outcome_store import now
 from ckptmatrix.model import (
     MEASURED,
-    CellRecord,
     CheckpointRecord,
     ControlsResult,
     Matrix,
+    Problem,
+    ProblemKind,
     RunRecord,
     Status,
 )
-from ckptmatrix.plan.planning import Plan
+from ckptmatrix.plan.newer import ACCELERATE, not_measured
 from ckptmatrix.util.home import digest
 
 
-def inputs_digest(measured: Measured) -> str:
+def inputs_digest(measured: MeasuredRun) -> str:
     """Digest of everything that the matrix is made from, but for the expectations and the time."""
     job, lab = measured.job, measured.lab
     return digest(
@@ -48,14 +47,14 @@ def inputs_digest(measured: Measured) -> str:
         [asdict(checkpoint) for checkpoint in measured.checkpoints()],
         job.plan.remedies,
         [(cell.id, lab.key(cell)) for cell in job.plan.cells],
-        lab.store.state(),  # another one whenever anything is measured again
+        lab.times(job.plan.cells),
         [asdict(control) for control in measured.controls],
         measured.failures,
-        _newer(job.plan),
+        _newer(measured),
     )
 
 
-def judged_matrix(measured: Measured) -> Matrix:
+def judged_matrix(measured: MeasuredRun) -> Matrix:
     """Everything that was found out, and what of it was expected.
 
     Raises:
@@ -64,17 +63,18 @@ def judged_matrix(measured: Measured) -> Matrix:
     job = measured.job
     tier = "" if job.narrowed else job.selected.selection.tier
     today = datetime.now(UTC).date()
-    return lay_over(_assembled(measured), job.expectations, tier, today)
+    return judged_by_expectations(_assembled(measured), job.expectations, tier, today)
 
 
-def _assembled(measured: Measured) -> Matrix:
+def _assembled(measured: MeasuredRun) -> Matrix:
     job, lab = measured.job, measured.lab
     cells = []
     problems = []
     for cell, record in lab.recalled(job.plan.cells):
         if record is None:
             failure = measured.failures.get(cell.id, "it was never measured")
-            problems.append(f"ckptmatrix failed on {cell.id}: {failure}")
+            said = f"ckptmatrix failed on {cell.id}: {failure}"
+            problems.append(Problem(ProblemKind.HARNESS_FAILED, said))
             record = blank(cell, Status.NOT_RUN, f"ckptmatrix failed on it: {failure}")
         cells.append(record)
     loaded = [record for record in cells if record.status in MEASURED]
@@ -82,6 +82,7 @@ def _assembled(measured: Measured) -> Matrix:
         reasons = Counter(record.reason for record in cells).most_common(1)
         raise NothingRanError(f"no cell could be measured: {reasons[0][0]}", "widen the selection")
     built = [lab.registry.installed(environment) for environment in job.plan.environments]
+    newer = _newer(measured)
     checkpoints = measured.checkpoints()
     judged = bool(measured.controls) or not loaded
     passed = judged and all(control.passed for control in measured.controls)
@@ -99,7 +100,8 @@ def _assembled(measured: Measured) -> Matrix:
             device_name=next((one.device_name for one in built if one.device_name), ""),
             variables=of_gpus(os.environ, job.site.device),
             processes=max(map(_processes, checkpoints), default=1),
-            newer=_newer(job.plan),
+            newer=newer.get(ACCELERATE, ()),
+            newer_packages={name: newer[name] for name in newer if name != ACCELERATE},
             shard=job.shard,
         ),
         {one.environment.id: one.record for one in built},
@@ -113,31 +115,17 @@ def _assembled(measured: Measured) -> Matrix:
 
 def _processes(checkpoint: CheckpointRecord) -> int:
     """How many processes saved it: each leaves its random states."""
-    return sum(name.startswith("random_states_") for name in checkpoint.files) or 1
+    return sum(FileKind.RANDOM_STATES.index(name) is not None for name in checkpoint.files) or 1
 
 
 def with_causes(matrix: Matrix) -> Matrix:
     """The matrix with the cause of each cell that is not exact, and the causes that occur."""
-    checkpoints = {(record.writer, record.scenario): record for record in matrix.checkpoints}
-
-    def caused(record: CellRecord) -> CellRecord:
-        if record.status not in MEASURED or record.status == Status.EXACT:
-            return record
-        writer, reader = matrix.environments[record.writer], matrix.environments[record.reader]
-        checkpoint = checkpoints[record.writer, record.scenario]
-        return replace(record, cause=cause_of(Evidence(record, writer, reader, checkpoint)))
-
-    cells = tuple(caused(record) for record in matrix.cells)
-    occurring = {record.cause for record in cells if record.cause}
-    causes = {name: known.cause for name, known in known_causes().items() if name in occurring}
+    cells, causes = explained(matrix.cells, matrix.environments, matrix.checkpoints)
     return replace(matrix, cells=cells, causes=causes)
 
 
-def _newer(plan: Plan) -> tuple[str, ...]:
-    """Releases on the index beyond the newest one tested; none if the index cannot be asked."""
-    newest = max(Version(environment.accelerate) for environment in plan.environments)
-    try:
-        index: Iterable[str] = released("accelerate")
-    except CkptmatrixError:
-        return ()
-    return tuple(release for release in index if Version(release) > newest)
+def _newer(measured: MeasuredRun) -> dict[str, tuple[str, ...]]:
+    """Package -> releases beyond the newest one measured; nothing if the index never answered."""
+    registry, home = measured.lab.registry, measured.job.site.home
+    records = (registry.installed(one).record for one in measured.job.plan.environments)
+    return not_measured(records, index_of_the_day(home))

@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ckptmatrix.model import ControlsResult, Matrix, Status, summary
+from ckptmatrix.model import ControlsResult, Matrix, ProblemKind, Status, summary
+from ckptmatrix.plan.newer import sentence_of
 from ckptmatrix.results.findings.gpu import gpu_notes
 
 _SHOWN = 20
@@ -28,6 +29,8 @@ class Conclusion:
     """The page to read."""
     exit_code: int
     """0 all as expected, 1 unexpected outcomes, 3 a control failed or cells have no outcome."""
+    newer: str = ""
+    """Which releases are out and not measured, a sentence; empty if none is known of."""
 
 
 def concluded(matrix: Matrix, report: Path) -> Conclusion:
@@ -47,7 +50,7 @@ def concluded(matrix: Matrix, report: Path) -> Conclusion:
         for one in matrix.controls
         if not one.passed
     ]
-    wrong += [f"problem: {problem}" for problem in matrix.problems]
+    wrong += [f"problem: {problem.text}" for problem in matrix.problems]
     return Conclusion(
         {
             "cells": len(matrix.cells),
@@ -60,14 +63,14 @@ def concluded(matrix: Matrix, report: Path) -> Conclusion:
         matrix.run.finished,
         str(report),
         exit_code(matrix),
+        sentence_of(matrix.run),
     )
 
 
 def exit_code(matrix: Matrix) -> int:
     """0 all as expected, 1 unexpected outcomes, 3 a control failed or cells have no outcome."""
-    if matrix.run.controls != ControlsResult.PASSED or any(
-        "ckptmatrix failed" in p for p in matrix.problems
-    ):
+    harness_failed = any(one.kind is ProblemKind.HARNESS_FAILED for one in matrix.problems)
+    if matrix.run.controls is not ControlsResult.PASSED or harness_failed:
         return 3
     unexpected = any(cell.expected is False for cell in matrix.cells)
     return 1 if unexpected or matrix.problems else 0

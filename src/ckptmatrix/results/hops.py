@@ -15,8 +15,7 @@ from ckptmatrix.measure.checkpoints import Written
 from ckptmatrix.measure.judge import HarnessError
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import Cell, CheckpointStatus, Environment, Matrix, Status, summary
-from ckptmatrix.results.findings.detours import Path as Way
-from ckptmatrix.results.findings.detours import Verify
+from ckptmatrix.results.findings.detours import Detour, Verify
 
 AGAIN = "ckptmatrix.worker.loaders._again:load_and_save"
 """Loads and saves again beside the checkpoint."""
@@ -31,16 +30,16 @@ def verifier(site: Site, build: bool) -> Verify:
             not there stays unverified.
     """
 
-    def verify(matrix: Matrix, stops: tuple[str, ...], scenarios: tuple[str, ...]) -> Way:
+    def verify(matrix: Matrix, stops: tuple[str, ...], scenarios: tuple[str, ...]) -> Detour:
         places = [_place(matrix, stop) for stop in stops]
         if not build and not all(_is_there(place, site) for place in places):
-            return Way(stops)
+            return Detour(stops)
         with Lab(site) as lab:
             for scenario in scenarios:
                 detail = _travel(lab, places, scenario)
                 if detail:
-                    return Way(stops, verified=False, detail=detail)
-        return Way(stops, verified=True)
+                    return Detour(stops, verified=False, detail=detail)
+        return Detour(stops, verified=True)
 
     return verify
 

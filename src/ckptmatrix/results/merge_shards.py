@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NoReturn, TypeVar
 
+from packaging.version import Version
+
 from ckptmatrix.environments.other_machine import unlike
 from ckptmatrix.errors import NothingRanError, UsageError
 from ckptmatrix.model import (
@@ -16,6 +18,7 @@ from ckptmatrix.model import (
     CheckpointRecord,
     ControlsResult,
     Matrix,
+    ProblemKind,
     RunRecord,
     ShardRecord,
     Treatment,
@@ -26,11 +29,14 @@ Shards = Mapping[str, tuple[ShardRecord, Matrix]]
 """What to call a shard in an error -> what it is; by their number."""
 
 _AGAIN = "take the shards' matrix.json from their runs again; one was cut short or changed"
+_OF_EXPECTATIONS = (ProblemKind.EXPECTATION_EXPIRED, ProblemKind.EXPECTATION_STALE)
+"""Problems that come again with the expectations, which the merged run is compared with."""
+
 _V = TypeVar("_V")
 
 
 def merge(found: Mapping[str, Matrix]) -> Matrix:
-    """Put shards together, with the causes found again; expectations are not laid over it yet.
+    """Put shards together, with the causes found again; not compared with what is expected yet.
 
     Args:
         found: what to call it in an error (its path) -> what the shard found out.
@@ -67,7 +73,7 @@ def merge(found: Mapping[str, Matrix]) -> Matrix:
                 problem
                 for matrix in matrices
                 for problem in matrix.problems
-                if "ckptmatrix failed" in problem  # the others come again with the expectations
+                if problem.kind not in _OF_EXPECTATIONS
             ),
         )
     )
@@ -207,8 +213,18 @@ def _run(matrices: list[Matrix]) -> RunRecord:
         variables=tuple(sorted({name for run in runs for name in run.variables})),
         processes=max(run.processes for run in runs),
         newer=tuple(dict.fromkeys(release for run in runs for release in run.newer)),
+        newer_packages=_newer_packages(runs),
         shard=None,
     )
+
+
+def _newer_packages(runs: list[RunRecord]) -> dict[str, tuple[str, ...]]:
+    """What any shard knows of; each has the environments of the whole plan to compare with."""
+    known: dict[str, set[str]] = {}
+    for run in runs:
+        for name, versions in run.newer_packages.items():
+            known.setdefault(name, set()).update(versions)
+    return {name: tuple(sorted(versions, key=Version)) for name, versions in known.items()}
 
 
 def _refuse(message: str, remedy: str) -> NoReturn:

@@ -18,7 +18,7 @@ from ckptmatrix.util.home import Home, digest
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _KeptConclusion:
     """What is remembered of the last report in a directory."""
 
     key: str
@@ -28,7 +28,7 @@ class _Kept:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ReportCache:
     """The last report in one directory."""
 
     home: Home
@@ -46,14 +46,14 @@ class Standing:
             outcomes: digest of all else that it would be made from.
         """
         try:
-            kept = msgspec.json.decode(self._place.read_bytes(), type=_Kept)
+            kept = msgspec.json.decode(self._place.read_bytes(), type=_KeptConclusion)
         except (OSError, msgspec.DecodeError):
             return None
         return kept.conclusion if kept.key == self._key(outcomes) else None
 
     def keep(self, outcomes: str, conclusion: Conclusion) -> None:
         """Remember a report that has just been written."""
-        kept = _Kept(self._key(outcomes), conclusion)
+        kept = _KeptConclusion(self._key(outcomes), conclusion)
         write_atomically(self._place, msgspec.json.encode(kept))
 
     def _key(self, outcomes: str) -> str:

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ckptmatrix.errors import UsageError
-from ckptmatrix.measure.measured import Measured
+from ckptmatrix.measure.measured_run import MeasuredRun
 from ckptmatrix.model import Matrix
 from ckptmatrix.results.assemble import inputs_digest, judged_matrix
 from ckptmatrix.results.conclusion import Conclusion, concluded
-from ckptmatrix.results.findings.diff import on_common_ground
+from ckptmatrix.results.findings.comparison import on_common_ground
 from ckptmatrix.results.report import read_matrix, write_reports
-from ckptmatrix.results.report_cache import Standing
+from ckptmatrix.results.report_cache import ReportCache
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class RunReport:
     baseline: Path | None = None
     """An earlier run to compare with; None compares with nothing."""
 
-    def standing(self, measured: Measured) -> Conclusion | None:
+    def standing(self, measured: MeasuredRun) -> Conclusion | None:
         """The conclusion of the report that lies there; None if anything has changed since."""
         conclusion = self._cache(measured).recall(inputs_digest(measured))
         return conclusion and replace(conclusion, measured=0)
 
-    def make(self, measured: Measured) -> tuple[Conclusion, Matrix]:
+    def make(self, measured: MeasuredRun) -> tuple[Conclusion, Matrix]:
         """Judge a run, write its report and remember what it was made from.
 
         Raises:
@@ -57,6 +57,6 @@ class RunReport:
             ) from error
         return concluded(matrix, next(file for file in files if file.suffix == ".html"))
 
-    def _cache(self, measured: Measured) -> Standing:
+    def _cache(self, measured: MeasuredRun) -> ReportCache:
         inputs = (self.expectations, *((self.baseline,) if self.baseline else ()))
-        return Standing(measured.job.site.home, self.directory, inputs)
+        return ReportCache(measured.job.site.home, self.directory, inputs)

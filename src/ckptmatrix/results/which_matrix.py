@@ -32,8 +32,8 @@ def finished_matrix(path: Path | None = None) -> tuple[Matrix, str]:
     sample = _sample()
     if sample is None:
         raise NotMeasuredError(
-            f"No run is here: there is no {LAST_RUN}, and no sample is installed.",
-            "Run `nox -s matrix`, or name a matrix.json with --matrix.",
+            f"no run is here: there is no {LAST_RUN}, and no sample is installed",
+            "run `nox -s matrix`, or name a matrix.json with --matrix",
         )
     matrix = read_matrix(sample)
     return matrix, f"the sample shipped with ckptmatrix ({matrix.run.finished[:10]})"

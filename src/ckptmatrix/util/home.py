@@ -41,6 +41,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def index(self) -> Path:
+        """What the package index said last."""
+        return self.root / "index.json"
+
+    @property
     def outcomes(self) -> Path:
         """Measured outcomes, one database."""
         return self.root / "outcomes.sqlite"

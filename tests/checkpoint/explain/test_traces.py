@@ -1,10 +1,20 @@
 """Tracebacks in every shape that people paste."""
 
+import linecache
+from io import StringIO
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
+from rich.traceback import Frame as RichFrame
+from rich.traceback import Stack, Trace, Traceback
 
 from ckptmatrix.checkpoint.explain.diagnosis import diagnose
-from ckptmatrix.checkpoint.explain.traces import Failure, read_trace
+from ckptmatrix.checkpoint.explain.failures import Failure, Link
+from ckptmatrix.checkpoint.explain.traces import read_trace
+from tests.checkpoint.explain.layouts import LAYOUTS
 
 PLAIN = """Traceback (most recent call last):
   File "/env/lib/python3.10/site-packages/accelerate/accelerator.py", line 3156, in load_state
@@ -21,27 +31,35 @@ def _only(text: str) -> Failure:
 
 def _check(failure: Failure) -> None:
     assert failure.type == "KeyError"
-    assert failure.message.startswith("'step'")
-    frame = failure.frames[-1]
+    assert failure.message == "'step'"
+    (frame,) = failure.frames
     assert frame.path.endswith("accelerate/accelerator.py")
-    assert frame.line == 3156
-    assert frame.function.endswith("load_state")
+    assert (frame.line, frame.function) == (3156, "load_state")
     assert frame.code == 'self.step = override_attributes["step"]'
 
 
-def test_plain() -> None:
-    _check(_only(PLAIN))
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(layout: str) -> None:
+    failures = read_trace(LAYOUTS[layout](_only(PLAIN))).failures
+    assert len(failures) == (2 if layout == "interleaved" else 1)
+    for failure in failures:
+        _check(failure)
 
 
-def test_with_rank_prefix() -> None:
-    text = "".join(f"[rank3]: {line}\n" for line in PLAIN.splitlines())
-    failure = _only(text)
-    _check(failure)
-    assert failure.rank == 3
+def test_ranks() -> None:
+    failures = read_trace(LAYOUTS["interleaved"](_only(PLAIN))).failures
+    assert [failure.rank for failure in failures] == [0, 1]
+    assert _only(LAYOUTS["ranks"](_only(PLAIN))).rank == 3
+    (one,) = diagnose(LAYOUTS["interleaved"](_only(PLAIN)))
+    assert one.ranks == (0, 1)
 
 
-def test_with_colours_and_carriage_returns() -> None:
+def test_colours_and_carriage_returns() -> None:
     _check(_only("100%|████| 3/3\r\x1b[31m" + PLAIN.replace("\n", "\x1b[0m\n")))
+
+
+def test_colours_that_lost_their_escape() -> None:
+    _check(_only(PLAIN.replace("KeyError", "[0;31mKeyError[0m")))
 
 
 def test_exception_before_its_frame() -> None:
@@ -49,75 +67,129 @@ def test_exception_before_its_frame() -> None:
     _check(_only("\n".join([lines[4], lines[1], lines[2]])))
 
 
-def test_jupyter() -> None:
-    text = """---------------------------------------------------------------------------
-KeyError                                  Traceback (most recent call last)
-Cell In[3], line 1
-----> 1 accelerator.load_state("x")
+def test_a_head_that_a_terminal_broke() -> None:
+    head = PLAIN.splitlines()[1]
+    for at in (60, 80, len(head) - 11):
+        _check(_only(PLAIN.replace(head, f"{head[:at].rstrip()}\n{head[at:].lstrip()}")))
 
-File /env/lib/site-packages/accelerate/accelerator.py:3156, in Accelerator.load_state(self)
-   3154     hook(models, input_dir)
+
+def test_the_head_of_a_notebook_of_an_editor() -> None:
+    text = """KeyError                                  Traceback (most recent call last)
+Cell In[4], [line 136](vscode-notebook-cell:?execution_count=4&line=136)
+    [131](vscode-notebook-cell:?execution_count=4&line=131) x = 1
+--> [136](vscode-notebook-cell:?execution_count=4&line=136) main(cfg)
+
+File [/env/accelerate/accelerator.py:3156](https://file+.vscode/x), in Accelerator.load_state(self)
    3155
 -> 3156 self.step = override_attributes["step"]
-   3157 x = 1
 
 KeyError: 'step'
+"""
+    cell, frame = _only(text).frames
+    assert (cell.path, cell.line, cell.code) == ("Cell In[4]", 136, "main(cfg)")
+    assert frame.place.endswith("accelerate/accelerator.py:load_state")
+
+
+def test_pytest_in_its_longer_style() -> None:
+    text = """    def load_state(self, input_dir=None):
+        hooks()
+>       self.step = override_attributes["step"]
+E       KeyError: 'step'
+
+/env/lib/python3.10/site-packages/accelerate/accelerator.py:3156: KeyError
 """
     _check(_only(text))
 
 
-def test_rich() -> None:
-    text = """╭─────────── Traceback (most recent call last) ───────────╮
-│ /env/lib/python3.10/site-packages/accelerate/accelerator.py:3156 in load_state │
-│                                                                                │
-│   3155 │   │   )                                                               │
-│ ❱ 3156 │   │   self.step = override_attributes["step"]                         │
-│   3157 │   │   custom_checkpoints = [                                          │
-╰─────────────────────────────────────────────────────────╯
-KeyError: 'step'
-"""
-    _check(_only(text))
-
-
-def test_windows_paths() -> None:
-    text = PLAIN.replace("/env/lib/python3.10/site-packages/", "C:\\env\\Lib\\site-packages\\")
-    first = diagnose(text.replace("accelerate/accelerator", "accelerate\\accelerator"))[0]
-    assert first.releases == ("0.33.0",)
-
-
-def test_chained_exceptions_are_told_apart() -> None:
-    text = (
-        PLAIN
-        + "\nDuring handling of the above exception, another exception occurred:\n\n"
-        + 'Traceback (most recent call last):\n  File "t.py", line 2, in <module>\n    f()\n'
-        + "ValueError: second\n"
+def test_a_log_of_json_values() -> None:
+    _check(
+        _only('{"level": "error", "message": "' + PLAIN.replace('"', '\\"').replace("\n", "\\n"))
     )
-    failures = read_trace(text).failures
-    assert [f.type for f in failures] == ["KeyError", "ValueError"]
-    assert [len(f.frames) for f in failures] == [1, 1]
 
 
-def test_messages_of_many_lines_are_kept() -> None:
+def _drawn_by_rich(path: Path, width: int) -> str:
+    """What rich itself draws for a frame of that file."""
+    code = "\n" * 3155 + '        self.step = override_attributes["step"]\n'
+    path.parent.mkdir(parents=True)
+    path.write_text(code)
+    linecache.clearcache()
+    frame = RichFrame(filename=str(path), lineno=3156, name="load_state")
+    trace = Trace([Stack("KeyError", "'step'", frames=[frame])])
+    written = StringIO()
+    console = Console(file=written, width=width, force_terminal=True)
+    console.print(Traceback(trace, width=width))
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+@pytest.mark.parametrize("folder", ["env/lib/python3.10", "A Folder With Blanks/its environment"])
+def test_what_rich_itself_draws(tmp_path: Path, width: int, folder: str) -> None:
+    path = tmp_path / folder / "site-packages/accelerate/accelerator.py"
+    failure = _only(_drawn_by_rich(path, width))
+    (frame,) = failure.frames
+    assert (frame.path, frame.line, frame.function) == (str(path), 3156, "load_state")
+    assert frame.code.startswith("self.step = override_attributes[")
+    assert (failure.type, failure.message) == ("KeyError", "'step'")
+
+
+CHAIN = """
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "t.py", line 2, in <module>
+    f()
+ValueError: second
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "t.py", line 3, in <module>
+    g()
+OSError: third
+"""
+
+
+def test_chained_exceptions_are_kept_together_and_apart() -> None:
+    (chain,) = read_trace(PLAIN + CHAIN).chains
+    assert [failure.type for failure in chain] == ["KeyError", "ValueError", "OSError"]
+    assert [len(failure.frames) for failure in chain] == [1, 1, 1]
+    assert [failure.link for failure in chain] == [Link.NONE, Link.HANDLING, Link.CAUSE]
+
+
+def test_tracebacks_without_a_link_are_two_chains() -> None:
+    assert len(read_trace(PLAIN + PLAIN).chains) == 2
+
+
+def test_messages_of_many_lines_are_kept_and_what_follows_is_not() -> None:
     text = (
         "Traceback (most recent call last):\n"
         '  File "t.py", line 2, in <module>\n    f()\n'
         "RuntimeError: Error(s) in loading state_dict for Net:\n"
         '\tMissing key(s) in state_dict: "a".\n\tUnexpected key(s) in state_dict: "b".\n'
+        "\nsize mismatch for something that a script printed later\n"
     )
-    assert "Unexpected key" in _only(text).message
+    assert "Unexpected key" in _only(text).words
+    assert "later" not in _only(text).words
 
 
-def test_versions_from_pip_show_and_freeze() -> None:
-    text = "Name: accelerate\nVersion: 0.33.0\ntorch==2.7.0+cu128\nnumpy 1.26.4\n"
-    assert read_trace(text).versions == {
-        "accelerate": "0.33.0",
-        "torch": "2.7.0+cu128",
-        "numpy": "1.26.4",
-    }
+def test_a_blank_line_after_a_colon_belongs_to_the_message() -> None:
+    text = (
+        "UnpicklingError: Weights only load failed: \n\nUnsupported operand 118\n\nCheck the docs\n"
+    )
+    assert _only(text).words == "Weights only load failed: Unsupported operand 118"
 
 
-def test_a_flag_of_accelerate_is_no_version() -> None:
-    assert "accelerate" not in read_trace("accelerate launch --num_processes 2 train.py").versions
+def test_a_recursion_keeps_both_ends() -> None:
+    frame = '  File "t.py", line 2, in f\n    f()\n'
+    text = f'{PLAIN.splitlines()[0]}\n  File "a.py", line 1, in a\n    f()\n{frame * 5000}'
+    failure = _only(text + '  File "z.py", line 9, in z\n    x\nRecursionError: deep\n')
+    assert failure.raised
+    assert (failure.frames[0].path, failure.raised.path) == ("a.py", "z.py")
+    assert len(failure.frames) < 1000
+
+
+def test_log_lines_are_no_exceptions() -> None:
+    assert read_trace("INFO: all is well\nError: none\nUserWarning: a warning\n").failures == ()
 
 
 @given(st.text(max_size=400))
@@ -126,7 +198,16 @@ def test_any_text_is_survived(text: str) -> None:
 
 
 _PIECES = st.sampled_from(
-    [*PLAIN.splitlines(), "│", "-> 3 x", "[rank1]: ", "EOFError", "\x1b[0m", ""]
+    [
+        *PLAIN.splitlines(),
+        *CHAIN.splitlines(),
+        "│",
+        "-> 3 x",
+        "[rank1]: ",
+        "EOFError",
+        "\x1b[0m",
+        "",
+    ]
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ckptmatrix.checkpoint.format.archive import DIRECTORY_LIMIT, read_archive
@@ -33,17 +33,17 @@ def _on(tmp_path: Path, reader: Callable[[BinaryIO], T], data: bytes) -> T:
 
 def test_a_real_archive(tmp_path: Path) -> None:
     archive = _on(tmp_path, read_archive, OPTIMIZER)
-    assert archive.byteorder == "little"
     assert archive.pickle.startswith(b"\x80\x02")
     assert archive.records["data/0"] == 4
 
 
 @pytest.mark.parametrize("cut", [0, 1, 30, 500, 1000, len(OPTIMIZER) - 22, len(OPTIMIZER) - 1])
-def test_every_truncation_of_an_archive_is_told(tmp_path: Path, cut: int) -> None:
+def test_every_truncation_of_an_archive_is_said(tmp_path: Path, cut: int) -> None:
     with pytest.raises(UnreadableError, match=r"empty|truncated|damaged|torch file"):
         _on(tmp_path, read_archive, OPTIMIZER[:cut])
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, len(OPTIMIZER) - 1), byte=st.integers(0, 255))
 def test_any_damage_to_an_archive_is_survived(
     tmp_path_factory: pytest.TempPathFactory, at: int, byte: int
@@ -53,6 +53,7 @@ def test_any_damage_to_an_archive_is_survived(
         _on(tmp_path_factory.getbasetemp(), read_archive, data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_as_archive_or_header_are_survived(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
@@ -109,7 +110,7 @@ def test_a_real_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", range(0, len(WEIGHTS), 7))
-def test_every_truncation_of_a_header_is_told(tmp_path: Path, cut: int) -> None:
+def test_every_truncation_of_a_header_is_said(tmp_path: Path, cut: int) -> None:
     try:
         said = _on(tmp_path, read_header, WEIGHTS[:cut]).problem
     except UnreadableError as error:
@@ -120,6 +121,7 @@ def test_every_truncation_of_a_header_is_told(tmp_path: Path, cut: int) -> None:
 _NAMES = st.text(min_size=1, max_size=8).filter(lambda name: name != "__metadata__")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(_NAMES, st.lists(st.integers(0, 9), max_size=3), max_size=5))
 def test_headers_come_out_as_they_went_in(
     tmp_path_factory: pytest.TempPathFactory, shapes: dict[str, list[int]]
@@ -147,7 +149,7 @@ def test_hostile_headers_are_refused(tmp_path: Path, data: bytes, said: str) -> 
         _on(tmp_path, read_header, data)
 
 
-def test_missing_tensor_data_is_told(tmp_path: Path) -> None:
+def test_missing_tensor_data_is_said(tmp_path: Path) -> None:
     data = safetensors({"x": ("F32", [4], 16)}, missing=3)
     assert "13 of 16" in _on(tmp_path, read_header, data).problem
 

@@ -1,4 +1,4 @@
-"""What is foretold against what was measured, cell by cell; each disagreement is a bug.
+"""What is predicted against what was measured, cell by cell; each disagreement is a bug.
 
 The measured grid is the committed sample, or the matrix.json that CKPTMATRIX_MATRIX names. Its
 checkpoints are the committed fixtures of the same writers, or those of the run itself (in
@@ -15,7 +15,7 @@ import pytest
 
 from ckptmatrix.checkpoint.inspect.facts import Facts
 from ckptmatrix.checkpoint.inspect.gathering import gather
-from ckptmatrix.checkpoint.inspect.prediction import Foretelling, foretell
+from ckptmatrix.checkpoint.inspect.prediction import Prediction, predict
 from ckptmatrix.model import CellRecord, CheckpointRecord, Matrix, Status, Treatment, Verdict
 from ckptmatrix.results.report import read_matrix
 from tests.support.places import BY_TRAINING_STACK, FIXTURES, SAMPLE, fixture_of, of_the_run
@@ -41,7 +41,7 @@ ALIASED = {
     "partial-view": "which tensors share storage is in the reader's model alone",
     "empty-buffers": "safetensors does not say that a buffer was left out",
 }
-"""Scenarios whose safetensors files look like any other; foretold from 0.25 on as if they were."""
+"""Scenarios whose safetensors files look like any other; predicted from 0.25 on as if they were."""
 
 UNSAVED_STEPS = {
     "accumulation": "the gradients so far are in no checkpoint",
@@ -62,7 +62,7 @@ ORDER_KEPT = {
     "mid-epoch-set-epoch": "the script itself tells the sampler its epoch",
 }
 """Scenarios in which the order of the samples does not hang on 0.25's sampler, which loses its
-place: foretold as `degraded`, they come out `exact`. Which they are is in the script alone."""
+place: predicted as `degraded`, they come out `exact`. Which they are is in the script alone."""
 
 OUTSIDE = {"gradients", "naming", "dataloader"}
 """Components that no file shows; the grid's `dataloader` is the position of accelerate's own
@@ -87,7 +87,7 @@ def _comparable(cell: CellRecord) -> bool:
 def _components(found: dict[str, Verdict], left_out: set[str]) -> dict[str, str]:
     """Verdicts that a directory can decide; `lost` and `wrong` are one for random states.
 
-    What is foretold holds for each process, so several verdicts of one component stay apart.
+    What is predicted holds for each process, so several verdicts of one component stay apart.
     """
     kept: dict[str, set[str]] = {}
     for ranked, verdict in found.items():
@@ -100,30 +100,30 @@ def _components(found: dict[str, Verdict], left_out: set[str]) -> dict[str, str]
     return {name: " and ".join(sorted(verdicts)) for name, verdicts in kept.items()}
 
 
-def _agrees(cell: CellRecord, foretold: Foretelling, facts: Facts) -> bool:
+def _agrees(cell: CellRecord, predicted: Prediction, facts: Facts) -> bool:
     failed = cell.status is Status.FAILED
     error = cell.error.type if cell.error else ""
     safe = any(model.format == "safetensors" for model in facts.models)
     if failed and cell.scenario in ALIASED and safe and error == "RuntimeError":
         return True
     if failed:
-        raised = foretold.raises.partition(":")[0].rpartition(".")[2]
+        raised = predicted.raises.partition(":")[0].rpartition(".")[2]
         if not raised or not error.endswith(raised):
             return False
     left_out = set(UNDECIDED.get(cell.scenario, ()))
     if cell.components.get("rng.cuda") is Verdict.ABSENT:
         left_out.add("rng.cuda")  # there is no such generator here, whatever the directory holds
     measured = _components(cell.components, left_out)
-    if measured != _components(foretold.components, left_out):
+    if measured != _components(predicted.components, left_out):
         return False
     # Other scenarios have causes of their own, which no directory tells.
-    if cell.scenario == "basic" and cell.cause is not None and cell.cause != foretold.cause:
+    if cell.scenario == "basic" and cell.cause is not None and cell.cause != predicted.cause:
         return False
     if cell.scenario in UNSAVED_STEPS and cell.status is Status.DEGRADED:
-        return foretold.status in (Status.EXACT, Status.DEGRADED)
+        return predicted.status in (Status.EXACT, Status.DEGRADED)
     if cell.scenario in ORDER_KEPT and cell.status is Status.EXACT:
-        return foretold.status in (Status.EXACT, Status.DEGRADED)
-    return foretold.status == cell.status
+        return predicted.status in (Status.EXACT, Status.DEGRADED)
+    return predicted.status == cell.status
 
 
 def disagreements(matrix: Matrix, directory: Directory) -> tuple[int, list[str]]:
@@ -146,15 +146,15 @@ def disagreements(matrix: Matrix, directory: Directory) -> tuple[int, list[str]]
         if facts is None:
             continue
         reader = matrix.environments[cell.reader]
-        foretold = foretell(facts, reader.accelerate, reader.torch, reader.numpy)
+        predicted = predict(facts, reader.accelerate, reader.torch, reader.numpy)
         compared += 1
-        if not _agrees(cell, foretold, facts):
+        if not _agrees(cell, predicted, facts):
             wrong.append(
                 f"{cell.scenario} {cell.writer} -> {cell.reader}: "
                 f"measured {cell.status} {_components(cell.components, set())} "
                 f"{cell.error.type if cell.error else ''}, "
-                f"foretold {foretold.status} {_components(foretold.components, set())} "
-                f"{foretold.raises}"
+                f"predicted {predicted.status} {_components(predicted.components, set())} "
+                f"{predicted.raises}"
             )
     return compared, wrong
 
@@ -196,7 +196,7 @@ EXCLUSIONS = [
 def test_no_scenario_is_excluded_without_need(
     listed: dict[str, object], scenario: str, run: Matrix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without its exclusion, some cell of it must come out otherwise than foretold."""
+    """Without its exclusion, some cell of it must come out otherwise than predicted."""
     cells = tuple(cell for cell in run.cells if cell.scenario == scenario)
     monkeypatch.delitem(listed, scenario)
     compared, wrong = disagreements(replace(run, cells=cells), of_the_run)
@@ -205,15 +205,15 @@ def test_no_scenario_is_excluded_without_need(
     assert wrong != []
 
 
-def test_a_wrong_foretelling_would_be_noticed() -> None:
+def test_a_wrong_prediction_would_be_noticed() -> None:
     """The comparison itself: the same cell, measured otherwise, is a disagreement."""
     facts = gather(BY_TRAINING_STACK / "lora-000030-state")
-    foretold = foretell(facts, "1.15.0", "2.13.0", "1.26.4")
+    predicted = predict(facts, "1.15.0", "2.13.0", "1.26.4")
     ends = ("accelerate-0.33.0+torch2.4-np1", "accelerate-1.15.0+torch2.13-np1", "kohya-lora")
     cell = CellRecord(
-        *ends, "accelerate", Treatment.AS_SAVED, Status.EXACT, dict(foretold.components)
+        *ends, "accelerate", Treatment.AS_SAVED, Status.EXACT, dict(predicted.components)
     )
-    assert _agrees(cell, foretold, facts)
-    lost = {**foretold.components, "step": Verdict.LOST}
+    assert _agrees(cell, predicted, facts)
+    lost = {**predicted.components, "step": Verdict.LOST}
     other = CellRecord(*ends, "accelerate", Treatment.AS_SAVED, Status.DEGRADED, lost)
-    assert not _agrees(other, foretold, facts)
+    assert not _agrees(other, predicted, facts)

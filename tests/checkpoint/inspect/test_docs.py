@@ -29,7 +29,7 @@ def test_there_are_rows() -> None:
 
 
 @pytest.mark.parametrize("row", _rows(), ids=" | ".join)
-def test_the_founding_pages_table_is_what_is_foretold(row: tuple[str, ...]) -> None:
+def test_the_founding_pages_table_is_what_is_predicted(row: tuple[str, ...]) -> None:
     boxes = outlook(gather(LORA))
     assert row in [
         (str(box.accelerate), str(box.torch), str(box.numpy), outcome_text(box.outcome).plain)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ckptmatrix.checkpoint.inspect.gathering import ENTRY_LIMIT, gather, looks_like_checkpoint
-from ckptmatrix.checkpoint.inspect.prediction import foretell
+from ckptmatrix.checkpoint.inspect.prediction import predict
 from ckptmatrix.checkpoint.inspect.provenance import problems_of
 from ckptmatrix.errors import UsageError
 from tests.support.places import BY_TRAINING_STACK, LORA
@@ -250,5 +250,5 @@ def test_weights_in_two_formats_are_stale_only_if_they_differ(
     assert facts.stale == ((0,) if changed else ())
     assert bool(problems_of(facts)) == changed
     os.utime(founding / "pytorch_model.bin", (2_000_000_000,) * 2)
-    outcome = foretell(gather(founding), "1.15.0", "2.13.0", "1.26.4")
+    outcome = predict(gather(founding), "1.15.0", "2.13.0", "1.26.4")
     assert outcome.components["model"] == ("wrong" if changed else "restored")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ckptmatrix.checkpoint.repair import Options, repair
+from ckptmatrix.checkpoint.repair import RepairOptions, repair
+from ckptmatrix.checkpoint.repair.weight_files import WantedWeights
 from tests.support.environments import python_of
 from tests.support.places import TO_REPAIR
 
@@ -28,8 +29,10 @@ def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     place = tmp_path_factory.mktemp("repaired")
     for name in JOBS[:2]:
         repair(TO_REPAIR / name, place / name)
-    repair(place / "tied-0.24.1", place / "safe", Options(weights="safetensors"))
-    repair(place / "safe", place / "tied-by-name", Options(tied={"head.weight": "emb.weight"}))
+    safe = RepairOptions(weights=WantedWeights.SAFETENSORS)
+    repair(place / "tied-0.24.1", place / "safe", safe)
+    tied = RepairOptions(tied={"head.weight": "emb.weight"})
+    repair(place / "safe", place / "tied-by-name", tied)
     shutil.copy(HERE / "reading.py", place)
     done = subprocess.run(
         [python_of(*request.param), place / "reading.py", *(place / name for name in JOBS)],

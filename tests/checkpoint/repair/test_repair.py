@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 import safetensors
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ckptmatrix.checkpoint.format import rewriting_archives, rewriting_pickles, rewriting_tensors
 from ckptmatrix.checkpoint.format.rewriting_archives import DamagedError
 from ckptmatrix.checkpoint.format.rewriting_pickles import Call, Global
-from ckptmatrix.checkpoint.repair import Options, repair, state_files
+from ckptmatrix.checkpoint.repair import RepairOptions, repair, state_files
+from ckptmatrix.checkpoint.repair.weight_files import WantedWeights
 from ckptmatrix.errors import UsageError
 from tests.support.places import TO_REPAIR
 
@@ -129,7 +130,7 @@ def test_weights_of_both_formats_are_equal(tmp_path: Path) -> None:
 
 
 def test_safetensors_are_read_by_the_library(tmp_path: Path) -> None:
-    repair(TIED, tmp_path / "fixed", Options(weights="safetensors"))
+    repair(TIED, tmp_path / "fixed", RepairOptions(weights=WantedWeights.SAFETENSORS))
     data = (tmp_path / "fixed" / "model.safetensors").read_bytes()
     weights = rewriting_tensors.read_archive(TIED / "pytorch_model.bin")
     found = dict(deserialize(data))
@@ -147,29 +148,29 @@ def test_tied_weights_stay_in_the_format_that_holds_them(tmp_path: Path) -> None
     ) == [["emb.weight", "head.weight"]]
 
 
-def test_both_formats_of_tied_weights_are_foretold_to_fail(tmp_path: Path) -> None:
-    report = repair(TIED, tmp_path / "fixed", Options(weights="both"))
-    assert any("0.25.0 to 0.32.1" in item.whom for item in report.foretold)
+def test_both_formats_of_tied_weights_are_said_to_fail(tmp_path: Path) -> None:
+    report = repair(TIED, tmp_path / "fixed", RepairOptions(weights=WantedWeights.BOTH))
+    assert any("0.25.0 to 0.32.1" in item.whom for item in report.limits)
 
 
 def test_a_tied_weight_that_safetensors_left_out_comes_back_by_name(tmp_path: Path) -> None:
-    repair(TIED, tmp_path / "safe", Options(weights="safetensors"))
-    told = repair(tmp_path / "safe", tmp_path / "unnamed").foretold
-    assert any("ties weights" in item.whom for item in told)
+    repair(TIED, tmp_path / "safe", RepairOptions(weights=WantedWeights.SAFETENSORS))
+    limits = repair(tmp_path / "safe", tmp_path / "unnamed").limits
+    assert any("ties weights" in item.whom for item in limits)
     report = repair(
-        tmp_path / "safe", tmp_path / "fixed", Options(tied={"head.weight": "emb.weight"})
+        tmp_path / "safe", tmp_path / "fixed", RepairOptions(tied={"head.weight": "emb.weight"})
     )
     assert report.weights == ("bin",)
     found = rewriting_tensors.read_archive(tmp_path / "fixed" / "pytorch_model.bin")
     original = rewriting_tensors.read_archive(TIED / "pytorch_model.bin")
     assert found.keys() == original.keys()
     assert all(rewriting_tensors.equal(found[name], original[name]) for name in original)
-    assert not any("ties weights" in item.whom for item in report.foretold)
+    assert not any("ties weights" in item.whom for item in report.limits)
 
 
 def test_a_tie_to_a_weight_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no nowhere"):
-        repair(TIED, tmp_path / "fixed", Options(tied={"head.weight": "nowhere"}))
+        repair(TIED, tmp_path / "fixed", RepairOptions(tied={"head.weight": "nowhere"}))
 
 
 def test_shards_become_one_file(copy: Copy, tmp_path: Path) -> None:
@@ -208,7 +209,7 @@ def test_a_missing_shard_is_refused(copy: Copy, tmp_path: Path) -> None:
 
 def with_another_safetensors(source: Path) -> None:
     """Put a model.safetensors with other weights beside pytorch_model.bin."""
-    repair(source, source.parent / "safe", Options(weights="safetensors"))
+    repair(source, source.parent / "safe", RepairOptions(weights=WantedWeights.SAFETENSORS))
     data = bytearray((source.parent / "safe" / "model.safetensors").read_bytes())
     data[-1] ^= 1
     (source / "model.safetensors").write_bytes(data)
@@ -225,7 +226,7 @@ def test_a_file_left_over_from_an_earlier_save_is_replaced(copy: Copy, tmp_path:
     source = copy(TIED)
     with_another_safetensors(source)
     date(source, model=1000, pytorch_model=2000, optimizer=2001)
-    report = repair(source, tmp_path / "fixed", Options(weights="both"))
+    report = repair(source, tmp_path / "fixed", RepairOptions(weights=WantedWeights.BOTH))
     found = rewriting_tensors.read_safetensors(tmp_path / "fixed" / "model.safetensors")
     right = rewriting_tensors.read_archive(TIED / "pytorch_model.bin")
     assert all(rewriting_tensors.equal(found[name], right[name]) for name in found)
@@ -264,7 +265,7 @@ def test_what_is_not_contiguous_is_written_in_order(copy: Copy, tmp_path: Path) 
     node.args = (node.args[0], 0, (4, 7), (1, 4), False, node.args[5])
     archive.root.items[:] = items
     rewrite(path, archive.root, archive)
-    repair(source, tmp_path / "fixed", Options(weights="both"))
+    repair(source, tmp_path / "fixed", RepairOptions(weights=WantedWeights.BOTH))
     found = rewriting_tensors.read_safetensors(tmp_path / "fixed" / "model.safetensors")[
         "emb.weight"
     ]
@@ -283,16 +284,16 @@ def test_weights_with_extra_state_are_carried_over(copy: Copy, tmp_path: Path) -
     rewrite(path, archive.root, archive)
     report = repair(source, tmp_path / "fixed")
     assert "pytorch_model.bin" in report.carried
-    assert any("more than tensors" in item.why for item in report.foretold)
+    assert any("more than tensors" in item.why for item in report.limits)
     with pytest.raises(UsageError, match="more than tensors"):
-        repair(source, tmp_path / "both", Options(weights="both"))
+        repair(source, tmp_path / "both", RepairOptions(weights=WantedWeights.BOTH))
 
 
 def test_step_is_kept_or_taken_from_where_it_is_recorded(copy: Copy, tmp_path: Path) -> None:
     assert repair(KOHYA, tmp_path / "own").step == "360 (random_states_0.pkl)"
     source = copy(TIED)  # written before 0.32.0
     assert repair(source, tmp_path / "none").step.startswith("0 (nowhere recorded")
-    assert repair(source, tmp_path / "given", Options(step=7)).step == "7 (--step)"
+    assert repair(source, tmp_path / "given", RepairOptions(step=7)).step == "7 (--step)"
     (source / "train_state.json").write_text('{"current_epoch": 3, "current_step": 45}')
     report = repair(source, tmp_path / "recorded")
     assert report.step == "45 (train_state.json, current_step)"
@@ -300,14 +301,14 @@ def test_step_is_kept_or_taken_from_where_it_is_recorded(copy: Copy, tmp_path: P
     assert (root["step"], next(iter(root))) == (45, "step")
 
 
-def test_every_rank_is_mended(copy: Copy, tmp_path: Path) -> None:
+def test_every_rank_is_repaired(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
     shutil.copy(source / "random_states_0.pkl", source / "random_states_1.pkl")
     report = repair(source, tmp_path / "fixed")
     for rank in (0, 1):
         root = rewriting_archives.read(tmp_path / "fixed" / f"random_states_{rank}.pkl").root
         assert isinstance(root["numpy_random_seed"][1], list)
-    assert any("more than 2 process" in item.whom for item in report.foretold)
+    assert any("more than 2 process" in item.whom for item in report.limits)
 
 
 def test_missing_random_states_need_a_step(copy: Copy, tmp_path: Path) -> None:
@@ -316,19 +317,19 @@ def test_missing_random_states_need_a_step(copy: Copy, tmp_path: Path) -> None:
     with pytest.raises(DamagedError, match=r"random_states_0\.pkl is missing") as caught:
         repair(source, tmp_path / "fixed")
     assert "--step" in caught.value.remedy
-    report = repair(source, tmp_path / "fixed", Options(step=360))
+    report = repair(source, tmp_path / "fixed", RepairOptions(step=360))
     root = rewriting_archives.read(tmp_path / "fixed" / "random_states_0.pkl").root
     assert root == {"step": 360, "torch_cuda_manual_seed": []}
-    assert any("random states are not restored" in item.what for item in report.foretold)
+    assert any("random states are not restored" in item.what for item in report.limits)
 
 
-def test_a_missing_scheduler_is_foretold_and_made_when_told(copy: Copy, tmp_path: Path) -> None:
+def test_a_missing_scheduler_is_said_and_made_when_asked(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
     real = rewriting_archives.read(source / "scheduler.bin").root
     (source / "scheduler.bin").unlink()
-    told = repair(source, tmp_path / "without").foretold
-    assert any("--scheduler-step" in item.remedy for item in told)
-    repair(source, tmp_path / "fixed", Options(scheduler_step=real["last_epoch"]))
+    limits = repair(source, tmp_path / "without").limits
+    assert any("--scheduler-step" in item.remedy for item in limits)
+    repair(source, tmp_path / "fixed", RepairOptions(scheduler_step=real["last_epoch"]))
     made = rewriting_archives.read(tmp_path / "fixed" / "scheduler.bin").root
     shared = ("last_epoch", "_step_count", "_last_lr", "base_lrs")
     assert {key: made[key] for key in shared} == {key: real[key] for key in shared}
@@ -360,7 +361,7 @@ def test_custom_objects_keep_their_types_in_the_older_spelling(tmp_path: Path) -
     )
     assert {text.replace("numpy._core", "numpy.core") for text in before} == after
     assert any("numpy._core" in text for text in before)
-    assert any(name in item.what and "1.1.0" in item.whom for item in report.foretold)
+    assert any(name in item.what and "1.1.0" in item.whom for item in report.limits)
 
 
 def test_nothing_in_a_hostile_file_is_run(copy: Copy, tmp_path: Path) -> None:
@@ -371,7 +372,7 @@ def test_nothing_in_a_hostile_file_is_run(copy: Copy, tmp_path: Path) -> None:
     rewrite(path, Call(Global("os", "mkdir"), (str(mark),)), archive)
     report = repair(source, tmp_path / "fixed")
     assert not mark.exists()
-    assert any("os.mkdir" in item.why for item in report.foretold)
+    assert any("os.mkdir" in item.why for item in report.limits)
 
 
 @pytest.mark.parametrize(
@@ -447,12 +448,14 @@ PLAIN = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(PLAIN)
 def test_plain_graphs_are_what_pickle_says(value: object) -> None:
     assert rewriting_pickles.loads(pickle.dumps(value, 2)) == value
     assert pickle.loads(rewriting_pickles.dumps(value)) == value
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_graph_or_an_unpickling_error(data: bytes) -> None:
     with contextlib.suppress(pickle.UnpicklingError):

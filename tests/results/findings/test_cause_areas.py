@@ -164,3 +164,11 @@ def test_a_scenario_that_lacks_some_releases_needs_no_box_of_its_own() -> None:
     assert {area.region.scenarios for area in areas} == {("basic", "stateful-dataloader")}
     assert {area.region.writer.first for area in areas} == {"0.31.0"}
     assert sum(area.region.cells for area in areas) == findings(matrix)["numpy-major"].cells
+
+
+def test_a_cell_that_is_there_twice_with_contrary_outcomes_is_still_put_into_boxes() -> None:
+    matrix = synthetic.matrix(["0.31.0", "0.33.0", "1.15.0"])
+    bad = next(cell for cell in matrix.cells if cell.cause == "numpy-major")
+    good = replace(bad, status=Status.EXACT, cause=None, components={}, differences={})
+    twice = replace(matrix, cells=(*matrix.cells, good))
+    assert findings(twice)["numpy-major"].cells == findings(matrix)["numpy-major"].cells

@@ -2,13 +2,14 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
-from ckptmatrix.model import CellRecord, Device, ErrorRecord, Matrix, Status
+from ckptmatrix.model import CellRecord, Device, ErrorRecord, Matrix, Resume, Status
+from ckptmatrix.results.findings.ages import when
 from ckptmatrix.results.findings.axis import axis_of
 from ckptmatrix.results.findings.folds import folds_of
 from ckptmatrix.results.report import html
@@ -64,8 +65,8 @@ def test_the_table_is_there_without_scripts() -> None:
         "saved with 0.32.1–1.4.0 on torch2.4-np1, loaded with 1.8.1–1.15.0 on torch2.13-np2: "
         "degraded; a remedy makes it whole"
     ) in labels
-    rows, columns = folds_of(synthetic.matrix(), axis_of(synthetic.matrix()))
-    assert len(labels) == len(rows) * len(columns)
+    folds = folds_of(synthetic.matrix(), axis_of(synthetic.matrix()))
+    assert len(labels) == len(folds.writers) * len(folds.readers)
 
 
 def test_markup_out_of_a_checkpoint_or_a_message_stays_text() -> None:
@@ -89,33 +90,69 @@ def test_colours_that_torch_puts_into_a_message_are_taken_out() -> None:
     assert not [text for text in texts if "\x1b" in text]
 
 
-def test_every_outcome_can_be_read_back_from_the_packed_data() -> None:
+class Data:
+    """The page's data, read as `data.js` does: by the names that it gives itself."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+
+    def record(self, kind: str, values: list[Any]) -> dict[str, Any]:
+        fields = self.data["fields"][kind]
+        assert len(fields) == len(values)
+        return {
+            name: self.data["texts"][value] if meaning == "text" else value
+            for (name, meaning), value in zip(fields.items(), values, strict=True)
+        }
+
+    def part(self, number: int, kind: str) -> Any:
+        part = self.data["parts"][number]
+        if part is None or not part or not isinstance(part[0], list):
+            return part and self.record(kind, part)
+        return [self.record(kind, values) for values in part]
+
+    def outcome(self, cell: CellRecord, place: dict[str, int]) -> dict[str, Any]:
+        views = [(view["loader"], view["treatment"]) for view in self.data["views"]]
+        rows = self.data["grid"][views.index((cell.loader, cell.treatment))]
+        row = rows[self.data["scenarios"].index(cell.scenario)][place[cell.writer]]
+        runs = self.data["rows"][row]
+        outcomes = [o for o, n in zip(runs[::2], runs[1::2], strict=True) for _ in range(n)]
+        found = self.record("outcome", self.data["outcomes"][outcomes[place[cell.reader]]])
+        for name, meaning in self.data["fields"]["outcome"].items():
+            if meaning == "part":
+                kind = {"swallowed": "error"}.get(name, name.removesuffix("s"))
+                found[name] = self.part(found[name], kind)
+        return found
+
+
+def test_every_field_of_every_outcome_can_be_read_back_from_the_packed_data() -> None:
     matrix = synthetic.matrix(["0.24.1", "0.33.0", "1.1.1", "1.15.0"], ["basic", "hooks"])
+    odd = replace(matrix.cells[0], expected=False, expectation="it was exact")
+    matrix = replace(matrix, cells=(odd, *matrix.cells[1:]))
     axis = axis_of(matrix)
-    data = json.loads(payload(matrix, axis, folds_of(matrix, axis), None))
-
-    def unpacked(cell: CellRecord) -> list[Any]:
-        view = next(
-            i
-            for i, v in enumerate(data["views"])
-            if (v["loader"], v["treatment"]) == (cell.loader, cell.treatment)
-        )
-        runs = data["rows"][
-            data["grid"][view][data["scenarios"].index(cell.scenario)][
-                axis.environments.index(cell.writer)
-            ]
-        ]
-        row = [o for o, n in zip(runs[::2], runs[1::2], strict=True) for _ in range(n)]
-        outcome: list[Any] = data["outcomes"][row[axis.environments.index(cell.reader)]]
-        return outcome
-
+    place = {id_: index for index, id_ in enumerate(axis.environments)}
+    data = Data(json.loads(payload(matrix, axis, folds_of(matrix, axis), None)))
     for cell in matrix.cells:
-        status, cause, _, _, components, _, error, *_ = unpacked(cell)
-        assert data["statuses"][status]["name"] == cell.status
-        assert data["texts"][cause] == (cell.cause or "")
-        components, error = data["parts"][components], data["parts"][error]
-        assert {data["texts"][n]: data["texts"][v] for n, v in components} == cell.components
-        assert (error and data["texts"][error[1]]) == (cell.error and cell.error.message)
+        found = data.outcome(cell, place)
+        resume = cell.resume or Resume(False)
+        assert data.data["statuses"][found.pop("status")]["name"] == cell.status
+        assert found == {
+            "cause": cell.cause or "",
+            "expected": cell.expected,
+            "change": "",
+            "components": [{"name": n, "verdict": v} for n, v in cell.components.items()],
+            "differences": [{"name": n, **asdict(d)} for n, d in cell.differences.items()],
+            "error": cell.error and _shown(cell.error),
+            "swallowed": [_shown(error) for error in cell.swallowed],
+            "steps": resume.steps,
+            "first": resume.first_difference and asdict(resume.first_difference),
+            "reason": cell.reason,
+            "expectation": cell.expectation,
+            "measured": when(cell, matrix.run),
+        }
+
+
+def _shown(error: ErrorRecord) -> dict[str, str]:
+    return {"type": error.type, "message": error.message, "traceback": error.traceback}
 
 
 def test_the_page_of_every_release_and_scenario_is_far_below_its_limit() -> None:
@@ -143,8 +180,8 @@ def test_unexpected_outcomes_and_regressions_come_first() -> None:
 def test_the_page_says_on_what_it_was_measured(device: Device) -> None:
     matrix = synthetic.matrix(["1.15.0"])
     text = page(replace(matrix, run=replace(matrix.run, device=device, device_name="Some GPU")))
-    assert ("CUDA random states, GradScaler" in text) == (device == Device.CPU)
-    assert "<strong>1.16.0</strong>" in text
+    assert ("CUDA random states, GradScaler" in text) == (device is Device.CPU)
+    assert "<strong>accelerate 1.16.0 is out and not measured</strong>" in text
 
 
 def test_a_run_without_accelerates_own_loader_has_a_page() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ckptmatrix.model import ControlsResult, Matrix, Status
+from ckptmatrix.model import ControlsResult, Matrix, Problem, ProblemKind, Status
 from ckptmatrix.results.report import markdown
 from ckptmatrix.results.report.page import page_of
 from tests.support import synthetic
@@ -20,7 +20,7 @@ def test_it_has_the_counts_the_newest_release_the_grid_and_the_causes() -> None:
     assert "| 1.15.0 on torch2.13-np2 | every release on torch2.13-np2 |" in text
     assert "| saved \\ loaded | A 0.14.0 | B 0.15.0–0.24.1 |" in text
     assert "  - readers 0.32.1–0.33.0 on torch 2.13.0, saved with any release (86)" in text
-    assert "Newer releases that are not covered: 1.16.0." in text
+    assert "Newer releases: accelerate 1.16.0 is out and not measured." in text
 
 
 def test_of_many_scenarios_the_plain_one_is_shown_first_and_all_by_status() -> None:
@@ -62,7 +62,8 @@ def test_what_is_worse_than_the_baseline_stands_on_top() -> None:
 def test_failed_controls_and_problems_stand_on_top() -> None:
     controls = (replace(MATRIX.controls[0], passed=False), *MATRIX.controls[1:])
     run = replace(MATRIX.run, controls=ControlsResult.FAILED)
-    text = told(replace(MATRIX, run=run, controls=controls, problems=("a stale expectation",)))
+    stale = Problem(ProblemKind.EXPECTATION_STALE, "a stale expectation")
+    text = told(replace(MATRIX, run=run, controls=controls, problems=(stale,)))
     assert text.index("Controls failed (1 of 3)") < text.index("| loaded |")
     assert text.index("a stale expectation") < text.index("| loaded |")
 
@@ -79,7 +80,7 @@ def test_markup_of_a_message_is_only_text() -> None:
 def test_many_scenarios_are_counted_one_by_one_and_still_fit_a_comment() -> None:
     names = [f"scenario-{number}" for number in range(53)]
     matrix = synthetic.matrix(["0.33.0", "1.15.0"], scenarios=names)
-    problems = tuple(f"problem {number}" for number in range(2000))
+    problems = tuple(Problem(ProblemKind.OTHER, f"problem {n}") for n in range(2000))
     text = told(replace(matrix, problems=problems))
     assert "53 scenarios" in text.splitlines()[2]
     today = [cell for cell in matrix.cells if cell.loader == "accelerate"]

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ckptmatrix.errors import UsageError
-from ckptmatrix.model import MEASURED, Status
+from ckptmatrix.model import MEASURED, Problem, ProblemKind, Status
 from ckptmatrix.results.report import FORMATS, read_matrix, write_reports
 from ckptmatrix.results.report.jsonfile import decode, encode
 from ckptmatrix.results.report.page import page_of
@@ -66,6 +66,23 @@ def test_rendering_again_from_the_file_gives_the_same_bytes(tmp_path: Path) -> N
     first = {path.name: path.read_bytes() for path in write_reports(MATRIX, tmp_path / "a")}
     again = write_reports(read_matrix(tmp_path / "a"), tmp_path / "b")
     assert {path.name: path.read_bytes() for path in again} == first
+
+
+def test_problems_keep_their_kinds() -> None:
+    problems = tuple(Problem(kind, f"one of {kind}") for kind in ProblemKind)
+    matrix = replace(MATRIX, problems=problems)
+    document = msgspec.json.decode(encode(matrix))
+    assert document["problems"][0] == {"kind": "harness-failed", "text": "one of harness-failed"}
+    assert decode(encode(matrix)) == matrix
+
+
+def test_problems_of_a_version_without_kinds_are_read() -> None:
+    document = msgspec.json.decode(encode(MATRIX))
+    document["problems"] = ["something was wrong", {"kind": "expectation-stale", "text": "x"}]
+    assert decode(msgspec.json.encode(document)).problems == (
+        Problem(ProblemKind.OTHER, "something was wrong"),
+        Problem(ProblemKind.EXPECTATION_STALE, "x"),
+    )
 
 
 def test_fields_of_a_later_version_are_passed_over() -> None:

@@ -1,135 +1,100 @@
-"""The known failure modes: one TOML file each in `modes/`; adding one touches nothing else."""
+"""The known failures: one TOML file each in `modes/`; adding one touches nothing else."""
 
-import re
 import tomllib
 from functools import cache
 from importlib.resources import files
 
 import msgspec
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
-from ckptmatrix.checkpoint.explain.traces import Failure, Trace
+from ckptmatrix.checkpoint.explain.words import with_versions
+from ckptmatrix.knowledge.causes import CauseId
 
 
 class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the text must hold. All that is given must fit; a mode may have several of these."""
+    """What an exception must be, or a log must hold. All that is given must fit.
 
-    type: str = ""
-    """Regular expression that the exception's class must match as a whole, module aside."""
+    Places are written `FILE:FUNCTION` or `FILE:FUNCTION:CODE`, each part with `*` for anything;
+    a file fits from any folder on (`torch/optim/*.py` is in every installation), a function's name
+    fits as a whole (`load_state` is not `load_state_dict`), several are separated by `|`.
+    """
+
+    type: list[str] = []
+    """Names of classes, without modules; one of them must be the exception's."""
     message: str = ""
-    """Regular expression searched in the exception's message."""
-    code: str = ""
-    """Regular expression searched in the code, function and file of its frames, one by one, as
-    `file:function:code`."""
-    log: str = ""
-    """Regular expression searched in each line of the text, where there is no exception."""
+    """Regular expression searched in the message, where every run of blanks and ends of lines is
+    one blank; its named groups fill the placeholders of the mode's texts."""
+    unless: str = ""
+    """Regular expression that must not be found in the message."""
+    raised: list[str] = []
+    """Places; the exception must have been raised in one of them."""
+    not_raised: list[str] = []
+    """Places; it must not have been raised in any of them."""
+    passes: list[str] = []
+    """Places; one of the frames must be in one of them."""
+    avoids: list[str] = []
+    """Places; none of the frames may be in any of them."""
+    hint: bool = True
+    """Whether type and message alone make it worth a mention where the frames are missing."""
+    log: list[str] = []
+    """Instead of all these: words, one of which stands in a line of a log."""
 
 
 class CauseEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One possible cause of a failure."""
 
+    id: str
+    """Its name within the mode."""
     title: str
     """The cause, one line."""
     tell: str
     """How to tell it from the others."""
     remedy: str
     """What to do, for this cause."""
-    accelerate: str = ""
-    """Releases in which it can happen."""
-    torch: str = ""
-    """Versions of torch with which it can happen."""
-    numpy: str = ""
-    """Versions of numpy with which it can happen."""
+    command: str = ""
+    """The remedy as one line to copy: a command, or a line of the script."""
+    versions: dict[str, str] = {}
+    """Package -> versions with which it can happen, such as `>=2.6`."""
+    certain: bool = False
+    """Whether these versions alone decide: with them it happens whatever the checkpoint holds."""
     signs: list[str] = []
-    """Regular expressions; one found in the text shows that this is the cause."""
-    foretold: list[str] = []
-    """Causes of `inspect.prediction` that are this one; `exact` if nothing is lost."""
+    """Regular expressions; one found in the message, or else in the text, shows this cause."""
+    predicted: list[CauseId] = []
+    """Causes of `inspect.prediction` that are this one."""
+    predicts_exact: bool = False
+    """Whether it is this one where the prediction is that nothing is lost."""
     ranks: str = ""
     """`others` if it strikes processes other than the first only."""
 
 
 class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One failure mode."""
+    """One known failure."""
 
     title: str
     """What happens, one line."""
     explanation: str
     """What it means and what is already loaded by then."""
     match: list[Match]
-    """How it is recognised."""
+    """How it is recognised; one of them must fit."""
     cause: list[CauseEntry]
     """Why it happens; the most frequent first."""
     links: list[str] = []
-    """Upstream issues and pull requests."""
-    rank: int = 0
-    """Of several modes that fit, the one with the highest rank is meant."""
+    """Upstream issues, pull requests and pages."""
+    defaults: dict[str, str] = {}
+    """Placeholder -> what stands for it where the message does not say."""
+    covers: list[str] = []
+    """Modes of log lines that say nothing more once this one is known."""
+    harmless: bool = False
+    """Whether it is noise, which comes after everything else."""
 
 
 @cache
 def catalogue() -> dict[str, Mode]:
-    """Every mode by id, the name of its file."""
+    """Every mode by id, the name of its file; versions stand in its texts as numbers."""
     folder = files(__package__).joinpath("modes")
     return {
         entry.name.removesuffix(".toml"): msgspec.convert(
-            tomllib.loads(entry.read_text("utf-8")), Mode
+            tomllib.loads(with_versions(entry.read_text("utf-8"))), Mode
         )
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
         if entry.name.endswith(".toml")
     }
-
-
-def recognised(failure: Failure | None, trace: Trace) -> list[str]:
-    """Ids of the modes that fit an exception; without one, those that fit a line of the log.
-
-    Returns:
-        The most specific first.
-    """
-    fitting = [
-        (mode.rank, how, id_)
-        for id_, mode in catalogue().items()
-        if (how := max((_fit(match, failure, trace) for match in mode.match), default=0))
-    ]
-    return [id_ for _, _, id_ in sorted(fitting, key=lambda item: (-item[0], -item[1], item[2]))]
-
-
-def _fit(match: Match, failure: Failure | None, trace: Trace) -> int:
-    """How many demands of a match are met; 0 if not all are."""
-    if failure is None:
-        if not match.log:
-            return 0
-        return int(any(re.search(match.log, line) for line in trace.lines))
-    if match.log:
-        return 0
-    asked = 0
-    if match.type:
-        if not re.fullmatch(match.type, failure.type.rpartition(".")[2]):
-            return 0
-        asked += 1
-    if match.message:
-        if not re.search(match.message, failure.message, re.MULTILINE):
-            return 0
-        asked += 1
-    if match.code:
-        shown = (f"{f.path}:{f.function}:{f.code}" for f in failure.frames)
-        if not any(re.search(match.code, line) for line in shown):
-            return 0
-        asked += 1
-    return asked
-
-
-def contradicted(cause: CauseEntry, versions: dict[str, tuple[str, ...]]) -> str:
-    """Why a cause is ruled out by what is known of versions; empty if it is not.
-
-    Args:
-        cause: the cause.
-        versions: package -> the versions that it can be.
-    """
-    for package in ("accelerate", "torch", "numpy"):
-        wanted = getattr(cause, package)
-        known = versions.get(package, ())
-        if wanted and known:
-            allowed = SpecifierSet(wanted)
-            if not any(allowed.contains(Version(v).base_version) for v in known):
-                return f"it takes {package} {wanted}, here it is {known[0]}"
-    return ""

@@ -1,78 +1,201 @@
-"""A diagnosis as text for a terminal, and as a value for JSON."""
+"""Diagnoses as text for a terminal of 80 columns: first what it is and what to do, then why."""
 
-from typing import Any
+import textwrap
 
-import msgspec
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
+from ckptmatrix.checkpoint.explain.answers import Answer, Diagnosis
 from ckptmatrix.checkpoint.explain.catalogue import catalogue
-from ckptmatrix.checkpoint.explain.diagnosis import Diagnosis, Located
-from ckptmatrix.checkpoint.explain.lines import in_words
+from ckptmatrix.checkpoint.explain.failures import Failure, Link
+from ckptmatrix.checkpoint.explain.lines import By, in_words
+from ckptmatrix.checkpoint.explain.origin import Located
+from ckptmatrix.checkpoint.explain.weighing import Likelihood, Weighed
 from ckptmatrix.checkpoint.inspect.console import clean
 
-_MARKS = {"shown": "✔ this is it", "possible": "? possible", "ruled out": "✘ ruled out"}
+_MARKS = {
+    Likelihood.SHOWN: "✔ this is it",
+    Likelihood.POSSIBLE: "? possible",
+    Likelihood.RULED_OUT: "✘ ruled out",
+}
+_OTHERS = 4
+"""Further diagnoses that are shown; the rest is counted."""
 
 
 def show(found: tuple[Diagnosis, ...], console: Console) -> None:
-    """Print the first diagnosis in full, those of known others after it."""
-    for number, one in enumerate(one for one in found if one.modes or one is found[0]):
-        if number:
-            console.print(Text("\nAlso in this text", style="bold cyan"))
-        _show_one(one, console)
+    """Print the first diagnosis in full, further ones that say something shortly after it."""
+    _show_one(found[0], console)
+    others = [one for one in found[1:] if one.answer is not Answer.UNKNOWN]
+    if others:
+        console.print(Text("\nAlso in this text", style="bold cyan"))
+    for one in others[:_OTHERS]:
+        _item(console, f"{_named(one)}: {_title(one)}")
+        if one.decided:
+            _item(console, one.decided.cause.remedy, indent=4)
+    if len(others) > _OTHERS:
+        _item(console, f"and {len(others) - _OTHERS} more; --json has them all")
 
 
 def _show_one(one: Diagnosis, console: Console) -> None:
-    if one.failure is not None:
-        first = one.failure.message.partition("\n")[0]
-        console.print(Text(clean(": ".join(filter(None, (one.failure.type, first)))), style="bold"))
+    _item(console, _title(one), indent=0, style="bold")
+    _item(console, _named(one))
+    for line in (_where(one), _release(one), _ranks(one)):
+        if line:
+            _item(console, line)
+    _todo(one, console)
+    if one.mode is not None:
+        _section(console, "What it means", one.mode.explanation)
+    _why(one, console)
+    if len(one.chain) > 1:
+        console.print(Text("The whole chain, first raised first", style="bold cyan"))
+        for failure in one.chain:
+            _item(console, _link(failure))
+    if one.origin.located:
+        console.print(Text("Frames inside accelerate", style="bold cyan"))
+        for located in one.origin.located:
+            _item(console, _frame_line(located))
+    if one.mode is not None and one.mode.links:
+        console.print(Text("Upstream", style="bold cyan"))
+        for link in one.mode.links:
+            console.print(Text(f"  {link}"), soft_wrap=True)
+
+
+def _title(one: Diagnosis) -> str:
+    """What it is, in one line."""
+    if one.answer is Answer.KNOWN:
+        return one.title
+    if one.answer is Answer.EXCLUDED:
+        return f"Looks like: {one.title}. But the versions exclude it"
+    if one.answer is Answer.UNDECIDED:
+        return "Known messages fit, but the text does not show where it was raised"
+    if one.answer is Answer.ECHO:
+        return "Only the report of another failure, which is not in this text"
+    doing = f" while {one.whereabouts.phase}" if one.whereabouts else ""
+    return f"None of the {len(catalogue())} known failures: raised{doing}"
+
+
+def _named(one: Diagnosis) -> str:
+    """The exception with its first line, or the line of the log."""
+    if one.failure is None:
+        return clean(f"in the log: {one.line}", 200)
+    if not one.failure.type:
+        return "the text ends before the exception"
+    first = one.failure.message.partition("\n")[0]
+    return clean(": ".join(filter(None, (one.failure.type, first))), 200)
+
+
+def _where(one: Diagnosis) -> str:
+    frame = one.failure.raised if one.failure else None
+    if frame is None:
+        return ""
+    inside = f", in {frame.function}" if frame.function else ""
+    return clean(f"raised in {_short(frame.path)}, line {frame.line}{inside}", 160)
+
+
+def _short(path: str) -> str:
+    """A path from the folder of the package on."""
+    bare = path.replace("\\", "/")
+    for folder in ("site-packages/", "dist-packages/"):
+        bare = bare.rpartition(folder)[2]
+    return "/".join(bare.split("/")[-4:])
+
+
+def _release(one: Diagnosis) -> str:
+    origin = one.origin
+    edited = "".join(
+        f" {name} was edited: no release has that line there." for name in origin.edited
+    )
+    if origin.contradictory:
+        return (
+            "accelerate: no release, the frames contradict each other; they are of several "
+            f"installations, or a file was edited.{edited}"
+        )
+    if origin.releases:
+        return f"accelerate {in_words(origin.releases)}, by the lines of its frames.{edited}"
+    return f"accelerate: not told.{edited}" if edited else ""
+
+
+def _ranks(one: Diagnosis) -> str:
+    if not one.ranks:
+        return ""
+    return f"on rank{'s' if len(one.ranks) > 1 else ''} {', '.join(map(str, one.ranks[:16]))}"
+
+
+def _todo(one: Diagnosis, console: Console) -> None:
+    """What to do: one line to copy, and what to know about it."""
+    console.print(Text("What to do", style="bold cyan"))
+    if one.decided is not None:
+        _remedy(one.decided, console)
+    elif one.answer is Answer.KNOWN:
+        first = _first(one)
+        _item(console, f"If it is the first cause ({first.cause.title}):")
+        _remedy(first, console)
+        if one.asked:
+            _item(console, "To tell the causes apart, say what the text does not:")
+            _command(console, f"ckptmatrix explain LOG {one.asked}")
+    elif one.answer is Answer.ECHO:
+        status = f"Exit status {one.echo.status}" if one.echo and one.echo.status else ""
+        if status and one.echo and one.echo.meaning:
+            _item(console, f"{status}: {one.echo.meaning}.")
+        _item(
+            console, "Paste what stands above it: the first traceback, or the process's last lines."
+        )
+        _command(console, "grep -n -m1 -A40 Traceback train.log | ckptmatrix explain -")
     else:
-        console.print(Text(clean(one.line), style="bold"))
-    if one.located:
-        console.print(Text(_release_line(one)))
-        for located in one.located:
-            console.print(Padding(Text(_frame_line(located), style="dim"), (0, 0, 0, 2)))
-    mode = one.mode
-    if mode is None:
-        console.print(Text(_honest(one)))
+        _next(one, console)
+
+
+def _next(one: Diagnosis, console: Console) -> None:
+    """What to do about what is not explained."""
+    if one.answer is Answer.UNDECIDED:
+        for id_ in one.candidates:
+            _item(console, f"it may be: {catalogue()[id_].title}")
+        _item(console, "Paste the traceback's frames as well, from its first line on.")
         return
-    _section(console, mode.title, mode.explanation)
+    if one.whereabouts is not None:
+        _item(console, one.whereabouts.loaded)
+        _command(console, one.command)
+        return
+    _item(
+        console, "Nothing shows where in saving or loading it was. Paste the whole traceback; look"
+    )
+    _item(console, "at the directory itself with:")
+    _command(console, f"ckptmatrix inspect {one.directory}")
+
+
+def _first(one: Diagnosis) -> Weighed:
+    """The likeliest cause."""
+    return next(weighed for weighed in one.causes if weighed.verdict is not Likelihood.RULED_OUT)
+
+
+def _why(one: Diagnosis, console: Console) -> None:
+    if not one.causes:
+        return
     console.print(Text("Causes", style="bold cyan"))
     for weighed in one.causes:
-        mark = _MARKS[weighed.verdict]
         because = f" ({weighed.because})" if weighed.because else ""
-        console.print(Text(f"  {mark}: {weighed.cause.title}{clean(because)}", style="bold"))
-        if weighed.verdict != "ruled out":
-            console.print(Padding(Text(f"how to tell: {weighed.cause.tell}"), (0, 0, 0, 6)))
-            if not one.remedy:
-                console.print(Padding(Text(f"remedy: {weighed.cause.remedy}"), (0, 0, 0, 6)))
-    if one.remedy:
-        _section(console, "What to do", one.remedy)
-    if mode.links:
-        _section(console, "Upstream", "\n".join(mode.links))
+        _item(console, f"{_MARKS[weighed.verdict]}: {weighed.cause.title}{because}", style="bold")
+        if weighed.verdict is not Likelihood.RULED_OUT:
+            _item(console, f"how to tell: {weighed.cause.tell}", indent=6)
+            if one.decided is None and weighed is not _first(one):
+                _item(console, f"remedy: {weighed.cause.remedy}", indent=6)
 
 
-def _section(console: Console, title: str, body: str) -> None:
-    console.print(Text(title, style="bold cyan"))
-    console.print(Padding(Text(body), (0, 0, 0, 2)))
-
-
-def _release_line(one: Diagnosis) -> str:
-    if one.releases:
-        return (
-            f"accelerate {in_words(one.releases)}: that code is at those lines in no other release."
-        )
-    return "No release of accelerate has that code at those lines; the files may have been edited."
+def _link(failure: Failure) -> str:
+    first = clean(": ".join(filter(None, (failure.type, failure.words))), 160)
+    frame = failure.raised
+    where = f" (in {_short(frame.path)}, line {frame.line})" if frame else ""
+    how = {Link.NONE: "", Link.CAUSE: "which led to ", Link.HANDLING: "while it was handled "}
+    return clean(f"{how[failure.link]}{first}{where}", 300)
 
 
 def _frame_line(located: Located) -> str:
     frame, match = located.frame, located.match
     name = frame.path.replace("\\", "/").rpartition("accelerate/")[2]
     place = clean(f"accelerate/{name}, line {frame.line}, in {frame.function}")
-    if match.by == "code":
+    if match.by is By.CODE:
         return f"{place}: {in_words(match.releases)}"
-    if match.by == "function":
+    if match.by is By.FUNCTION:
         return f"{place}: lies in that function in {in_words(match.releases)}"
     if match.elsewhere:
         near = ", ".join(f"line {line} in {v}" for v, line in list(match.elsewhere.items())[:3])
@@ -80,26 +203,25 @@ def _frame_line(located: Located) -> str:
     return f"{place}: no release"
 
 
-def _honest(one: Diagnosis) -> str:
-    known = f"{len(catalogue())} failure modes are known here, and this is none of them."
-    if one.located:
-        return f"{known} The releases above are all that can be told."
-    return f"{known} No line of it lies in accelerate's save or load path."
+def _remedy(weighed: Weighed, console: Console) -> None:
+    if weighed.cause.command:
+        _command(console, weighed.cause.command)
+    _item(console, weighed.cause.remedy)
 
 
-def as_json(found: tuple[Diagnosis, ...]) -> dict[str, Any]:
-    """A value for `--json`; `known` says whether anything was recognised."""
-    return {
-        "known": any(one.modes for one in found),
-        "diagnoses": [
-            {
-                "mode": one.modes[0] if one.modes else None,
-                "title": one.mode.title if one.mode else None,
-                "explanation": one.mode.explanation if one.mode else None,
-                "links": one.mode.links if one.mode else [],
-                "remedy": one.remedy,
-                **msgspec.to_builtins(one),
-            }
-            for one in found
-        ],
-    }
+def _command(console: Console, command: str) -> None:
+    """A line to copy; it is never wrapped."""
+    console.print(Text(f"    {clean(command, 400)}", style="green"), soft_wrap=True)
+
+
+def _section(console: Console, title: str, body: str) -> None:
+    console.print(Text(title, style="bold cyan"))
+    _item(console, body)
+
+
+def _item(console: Console, text: str, indent: int = 2, style: str = "") -> None:
+    """A paragraph, wrapped and indented; nothing of it is taken for markup or obeyed."""
+    blank = " " * indent
+    wrapped = textwrap.wrap(clean(text, 2000), console.width - indent, break_on_hyphens=False)
+    for line in wrapped:
+        console.print(Text(blank + line, style=style), soft_wrap=True)

@@ -1,79 +1,32 @@
-"""From a text to a diagnosis: release, failure, causes in the order of likelihood, remedy."""
+"""From a text to diagnoses: what failed, in which release, by which cause, what to do."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from ckptmatrix.checkpoint.explain import lines
-from ckptmatrix.checkpoint.explain.catalogue import (
-    CauseEntry,
-    Mode,
-    catalogue,
-    contradicted,
-    recognised,
-)
-from ckptmatrix.checkpoint.explain.traces import Failure, Frame, Trace, read_trace
+import msgspec
+
+from ckptmatrix.checkpoint.explain.answers import Answer, Diagnosis
+from ckptmatrix.checkpoint.explain.catalogue import Mode, catalogue
+from ckptmatrix.checkpoint.explain.echoes import echo_of
+from ckptmatrix.checkpoint.explain.failures import Failure, Link, Trace
+from ckptmatrix.checkpoint.explain.matching import Recognised, logged, recognised
+from ckptmatrix.checkpoint.explain.origin import Origin, origin_of
+from ckptmatrix.checkpoint.explain.phases import whereabouts
+from ckptmatrix.checkpoint.explain.predicted import predicted_causes
+from ckptmatrix.checkpoint.explain.traces import read_trace
+from ckptmatrix.checkpoint.explain.weighing import Known, Likelihood, Predicted, Weighed, weigh
+from ckptmatrix.checkpoint.explain.words import as_argument, filled
 from ckptmatrix.checkpoint.inspect.facts import Facts
-from ckptmatrix.checkpoint.inspect.outlook import NUMPY_STARTS, TORCH_STARTS
-from ckptmatrix.checkpoint.inspect.prediction import foretell
-from ckptmatrix.knowledge import releases
-from ckptmatrix.model import Status
 
-
-@dataclass(frozen=True)
-class Located:
-    """A frame inside accelerate with the releases that have it."""
-
-    frame: Frame
-    """The frame."""
-    match: lines.Match
-    """What the index says."""
-
-
-@dataclass(frozen=True)
-class Weighed:
-    """A cause with what speaks for or against it."""
-
-    cause: CauseEntry
-    """The cause."""
-    verdict: str
-    """`shown` by the text itself, `possible`, or `ruled out`."""
-    because: str
-    """Why it is shown or ruled out; empty for what is merely possible."""
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What one exception, or one line of a log, means."""
-
-    failure: Failure | None
-    """The exception; None if only a line of the log tells."""
-    line: str
-    """That line of the log; empty for an exception."""
-    located: tuple[Located, ...]
-    """Frames inside accelerate, outermost first."""
-    releases: tuple[str, ...]
-    """Releases that fit every frame whose code is shown, oldest first; empty if not known."""
-    modes: tuple[str, ...]
-    """Ids of the failure modes that fit, the most specific first; empty if it is not known."""
-    causes: tuple[Weighed, ...]
-    """Causes of the first of them, the likeliest first."""
-
-    @property
-    def mode(self) -> Mode | None:
-        """The mode that is meant; None if nothing is known."""
-        return catalogue()[self.modes[0]] if self.modes else None
-
-    @property
-    def remedy(self) -> str:
-        """The remedy for this case, if the causes are narrowed down to one; else empty."""
-        shown = [w for w in self.causes if w.verdict == "shown"]
-        open_ = [w for w in self.causes if w.verdict == "possible"]
-        left = shown or open_
-        return left[0].cause.remedy if len(left) == 1 else ""
+CHAINS_LIMIT = 100
+"""Different chains of one text that are diagnosed."""
+LINKS_LIMIT = 50
+"""Exceptions of one chain that are looked at."""
 
 
 def diagnose(
-    text: str, versions: dict[str, str] | None = None, facts: Facts | None = None
+    text: str, versions: Mapping[str, str] | None = None, facts: Facts | None = None
 ) -> tuple[Diagnosis, ...]:
     """Explain a text.
 
@@ -83,128 +36,137 @@ def diagnose(
         facts: what was read of the checkpoint that was loaded, if it is at hand.
 
     Returns:
-        One diagnosis for each exception, the last one of the text first, then those of log lines
-        that tell of a silent failure. Empty if the text has neither.
+        One diagnosis for each chain of exceptions, the last one of the text first, known ones
+        before others; then those of log lines that tell of a silent failure. Empty if the text has
+        neither.
     """
     trace = read_trace(text)
-    mentioned = {**trace.versions, **(versions or {})}
-    found = [_diagnose(failure, trace, mentioned, facts) for failure in reversed(trace.failures)]
-    logged = _diagnose(None, trace, mentioned, facts)
-    explained = {mode for one in found for mode in one.modes}
-    if logged.modes and not explained & set(logged.modes):
-        found.append(logged)
-    return tuple(_distinct(found))
+    case = _Case(trace, {name: (version,) for name, version in (versions or {}).items()}, facts)
+    raised = [case.of_chain(chain, ranks) for chain, ranks in _distinct(trace)]
+    told = {mode for one in raised for mode in one.modes}
+    told |= {mode for one in raised if one.mode for mode in one.mode.covers}
+    lines = [case.of_line(id_, line) for id_, line in logged(trace).items() if id_ not in told]
+    found = [*raised, *lines]
+    if any(one.answer is not Answer.ECHO for one in found):
+        found = [one for one in found if one.answer is not Answer.ECHO]
+    return tuple(sorted(found, key=_weight))
 
 
-def _distinct(found: list[Diagnosis]) -> list[Diagnosis]:
-    """Each failure once, though several processes report it; known ones before unknown ones."""
-    seen: dict[tuple[object, ...], Diagnosis] = {}
-    for one in found:
-        failure = one.failure
-        key = (failure.type, failure.message, one.modes) if failure else (one.line, one.modes)
-        seen.setdefault(key, one)
-    return sorted(seen.values(), key=lambda one: not one.modes)
+def _distinct(trace: Trace) -> list[tuple[tuple[Failure, ...], tuple[int, ...]]]:
+    """Each chain once with the processes that report it, the last one of the text first.
 
-
-def _diagnose(
-    failure: Failure | None, trace: Trace, mentioned: dict[str, str], facts: Facts | None
-) -> Diagnosis:
-    located = []
-    for frame in failure.frames if failure else ():
-        match = lines.match(frame.path, frame.line, frame.function, frame.code)
-        if match is not None:
-            located.append(Located(frame, match))
-    releases = _common(located)
-    modes = recognised(failure, trace)
-    known: dict[str, tuple[str, ...]] = {name: (version,) for name, version in mentioned.items()}
-    if releases and "accelerate" not in known:
-        known["accelerate"] = releases
-    raised = failure is not None
-    foretold: frozenset[str] = (
-        frozenset() if facts is None else foretold_causes(facts, known, raised)
-    )
-    causes = _weigh(catalogue()[modes[0]], failure, trace, known, foretold) if modes else ()
-    return Diagnosis(
-        failure=failure,
-        line="" if failure or not modes else _telling_line(modes[0], trace),
-        located=tuple(located),
-        releases=releases,
-        modes=tuple(modes),
-        causes=causes,
-    )
-
-
-def _common(located: list[Located]) -> tuple[str, ...]:
-    """Releases that fit all frames; frames that fit none (edited files) are left aside."""
-    sets = [set(item.match.releases) for item in located if item.match.by == "code"]
-    sets = sets or [set(item.match.releases) for item in located if item.match.by == "function"]
-    if not sets:
-        return ()
-    common = set.intersection(*sets)
-    order = lines.load_index().releases
-    return tuple(sorted(common, key=order.index))
-
-
-def _telling_line(mode: str, trace: Trace) -> str:
-    patterns = [match.log for match in catalogue()[mode].match if match.log]
-    telling = (line.strip() for line in trace.lines if any(re.search(p, line) for p in patterns))
-    return next(telling, "")
-
-
-def foretold_causes(
-    facts: Facts, known: dict[str, tuple[str, ...]], raised: bool
-) -> frozenset[str]:
-    """What loading this checkpoint comes to in the environments that the versions allow.
-
-    Args:
-        facts: what was read of it.
-        known: package -> versions it can be; a package that is missing can be anything.
-        raised: whether the load raised; then only environments in which it does so count.
-
-    Returns:
-        Causes of `foretell`; `exact` stands for an outcome without one.
+    Chains are the same if their exceptions are, numbers aside; of very many different ones the
+    last `CHAINS_LIMIT` are looked at.
     """
-    wanted = (Status.FAILED,) if raised else (Status.EXACT, Status.DEGRADED)
-    outcomes = (
-        foretell(facts, release, torch, numpy)
-        for release in known.get("accelerate") or tuple(map(str, releases.changes()))
-        for torch in known.get("torch", TORCH_STARTS)
-        for numpy in known.get("numpy", NUMPY_STARTS)
-    )
-    return frozenset(one.cause or "exact" for one in outcomes if one.status in wanted)
+    found: dict[object, tuple[tuple[Failure, ...], set[int]]] = {}
+    for chain in reversed(trace.chains):
+        key = tuple((one.type, re.sub(r"\d+", "#", one.words[:500])) for one in chain[-8:])
+        if key not in found and len(found) == CHAINS_LIMIT:
+            break
+        ranks = found.setdefault(key, (chain, set()))[1]
+        ranks.update(one.rank for one in chain if one.rank is not None)
+    return [(chain, tuple(sorted(ranks))) for chain, ranks in found.values()]
 
 
-def _weigh(
-    mode: Mode,
-    failure: Failure | None,
-    trace: Trace,
-    known: dict[str, tuple[str, ...]],
-    foretold: frozenset[str],
-) -> tuple[Weighed, ...]:
-    weighed = []
-    for cause in mode.cause:
-        against = contradicted(cause, known)
-        if not against and cause.ranks == "others" and failure and failure.rank == 0:
-            against = "it never strikes rank 0"
-        sign = _sign(cause, trace)
-        here = foretold & set(cause.foretold)
-        if foretold and cause.foretold and not here:
-            against = against or "the checkpoint itself speaks against it"
-        elif here == foretold and here:
-            sign = sign or "what is in the checkpoint leads to this, with these versions"
-        if against:
-            weighed.append(Weighed(cause, "ruled out", against))
-        elif sign:
-            weighed.append(Weighed(cause, "shown", sign))
-        else:
-            weighed.append(Weighed(cause, "possible", ""))
-    order = ("shown", "possible", "ruled out")
-    return tuple(sorted(weighed, key=lambda item: order.index(item.verdict)))
+def _weight(one: Diagnosis) -> int:
+    if one.mode is not None and one.mode.harmless:
+        return 3
+    if one.failure is None:
+        return 2
+    return 1 if one.answer is Answer.UNKNOWN else 0
 
 
-def _sign(cause: CauseEntry, trace: Trace) -> str:
-    for pattern in cause.signs:
-        for line in trace.lines:
-            if re.search(pattern, line):
-                return f"the text says: {line.strip()[:160]}"
-    return ""
+@dataclass(frozen=True)
+class _Case:
+    """What is common to all diagnoses of one text."""
+
+    trace: Trace
+    given: Known
+    facts: Facts | None
+
+    def of_chain(self, chain: tuple[Failure, ...], ranks: tuple[int, ...]) -> Diagnosis:
+        """Diagnose a chain by the exception that tells most."""
+        chain = chain[-LINKS_LIMIT:]
+        fits = [recognised(failure) for failure in chain]
+        at = _telling(chain, fits)
+        failure, fit = chain[at], fits[at]
+        origin = origin_of(failure.frames)
+        known = self._known(origin)
+        one = Diagnosis(
+            Answer.UNKNOWN, failure, chain, "", origin, fit.modes, fit.candidates, (), known,
+            whereabouts=whereabouts(failure, self.trace), looked=self.facts is not None,
+            directory=self._directory(), carried=fit.carried, ranks=ranks,
+        )  # fmt: skip
+        if one.mode is not None:
+            causes = self._causes(one.mode, failure, known, dict(fit.carried))
+            excluded = all(weighed.verdict is Likelihood.RULED_OUT for weighed in causes)
+            return replace(one, answer=Answer.EXCLUDED if excluded else Answer.KNOWN, causes=causes)
+        if echo := echo_of(failure):
+            return replace(one, answer=Answer.ECHO, echo=echo, candidates=())
+        return replace(one, answer=Answer.UNDECIDED) if fit.candidates else one
+
+    def of_line(self, id_: str, line: str) -> Diagnosis:
+        """Diagnose a line of the log."""
+        known = self._known(Origin())
+        causes = self._causes(catalogue()[id_], None, known, {})
+        excluded = all(weighed.verdict is Likelihood.RULED_OUT for weighed in causes)
+        answer = Answer.EXCLUDED if excluded else Answer.KNOWN
+        return Diagnosis(
+            answer, None, (), line, Origin(), (id_,), (), causes, known,
+            looked=self.facts is not None, directory=self._directory(),
+        )  # fmt: skip
+
+    def _known(self, origin: Origin) -> Known:
+        """Versions as given, else as the text says; its frames overrule what it says."""
+        mentioned = self.trace.versions
+        known = {**mentioned, **self.given}
+        if origin.releases and "accelerate" not in self.given:
+            said = set(mentioned.get("accelerate", ()))
+            agreed = tuple(release for release in origin.releases if release in said)
+            known["accelerate"] = agreed or origin.releases
+        return known
+
+    def _causes(
+        self, mode: Mode, failure: Failure | None, known: Known, carried: dict[str, str]
+    ) -> tuple[Weighed, ...]:
+        predicted: Predicted = frozenset()
+        if self.facts is not None:
+            predicted = predicted_causes(self.facts, known, raised=failure is not None)
+        carried = {**carried, "dir": self._directory()}
+        weighed = weigh(mode, failure, self.trace, known, predicted)
+        return tuple(_filled(one, carried, mode.defaults) for one in weighed)
+
+    def _directory(self) -> str:
+        """The checkpoint's directory as an argument of a command, if it is known."""
+        if self.facts is not None:
+            return as_argument(self.facts.directory)
+        loading = re.search(r"Loading states from ([^\n]{1,300})", self.trace.text)
+        return as_argument(loading[1].strip()) if loading else "DIR"
+
+
+def _telling(chain: tuple[Failure, ...], fits: list[Recognised]) -> int:
+    """Which exception of a chain tells most.
+
+    The last known one; what directly caused it, if that is known too and not covered; without a
+    known one the last that is no echo.
+    """
+    known = [at for at, fit in enumerate(fits) if fit.modes]
+    if known:
+        at = known[-1]
+        while at and chain[at].link is Link.CAUSE and fits[at - 1].modes:
+            if fits[at - 1].modes[0] in catalogue()[fits[at].modes[0]].covers:
+                break
+            at -= 1
+        return at
+    own = [at for at, failure in enumerate(chain) if echo_of(failure) is None]
+    return own[-1] if own else len(chain) - 1
+
+
+def _filled(one: Weighed, carried: Mapping[str, str], defaults: Mapping[str, str]) -> Weighed:
+    """A cause with its placeholders filled."""
+    texts = {
+        name: filled(getattr(one.cause, name), carried, defaults)
+        for name in ("title", "tell", "remedy", "command")
+    }
+    cause = msgspec.structs.replace(one.cause, **texts)
+    return replace(one, cause=cause)

@@ -1,21 +1,27 @@
 """Which accelerate release has which code at which line of which file.
 
 The index (`lines.json.xz`, made by `tools/make_line_index.py` from the released wheels) holds no
-code: for each line a 24-bit digest, and for each function its name and extent.
+code: for each line a 24-bit digest of it and, if it is long, one of its beginning; for each
+function its name and extent.
 """
 
 import base64
 import hashlib
 import lzma
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
 import msgspec
 from packaging.version import Version
 
+from ckptmatrix.checkpoint.explain.frames import Frame
+
 RESOURCE = "lines.json.xz"
 DIGEST_BYTES = 3
+BEGINNING = 40
+"""Characters of a long line that have a digest of their own: rich crops what does not fit."""
 
 
 class FileLines(msgspec.Struct, frozen=True):
@@ -23,6 +29,8 @@ class FileLines(msgspec.Struct, frozen=True):
 
     digests: str
     """Base64 of `DIGEST_BYTES` for each line, from line 1."""
+    beginnings: str
+    """The same for the first `BEGINNING` characters of each longer line; zero bytes for others."""
     functions: list[tuple[str, int, int]]
     """Name, first and last line of each function, in order."""
 
@@ -36,14 +44,25 @@ class Index(msgspec.Struct, frozen=True):
     """Path below site-packages -> release -> its lines."""
 
 
+class By(StrEnum):
+    """What ties a frame to releases."""
+
+    CODE = "code"
+    """The line is exactly that code, or begins with it where it is cropped."""
+    FUNCTION = "function"
+    """The line lies in that function; its code is not shown."""
+    NONE = "none"
+    """No release has that there: the file was edited, or is not a released one."""
+
+
 @dataclass(frozen=True)
-class Match:
+class LineMatch:
     """What the index knows of one frame of a traceback."""
 
     releases: tuple[str, ...]
     """Releases in which that line of that file fits, oldest first; empty if none does."""
-    by: str
-    """`code`: the line is exactly that code; `function`: it lies in that function; `none`."""
+    by: By
+    """What it was found by."""
     elsewhere: dict[str, int]
     """Release -> line at which the same code stands in the same function, where it is another
     line."""
@@ -52,6 +71,12 @@ class Match:
 def digest(line: str) -> bytes:
     """Digest of a line of code, indentation and trailing blanks aside."""
     return hashlib.blake2b(line.strip().encode(), digest_size=DIGEST_BYTES).digest()
+
+
+def digest_of_beginning(line: str) -> bytes:
+    """Digest of the first `BEGINNING` characters of a line; zero bytes if it has no more."""
+    bare = line.strip()
+    return digest(bare[:BEGINNING]) if len(bare) > BEGINNING else bytes(DIGEST_BYTES)
 
 
 @cache
@@ -71,42 +96,37 @@ def indexed_path(path: str, index: Index) -> str | None:
     return name if name in index.files else None
 
 
-def match(
-    path: str, line: int, function: str, code: str, index: Index | None = None
-) -> Match | None:
+def match(frame: Frame, index: Index | None = None) -> LineMatch | None:
     """Find the releases in which a frame can have arisen.
 
     Args:
-        path: file as the traceback gives it.
-        line: line number, from 1.
-        function: name of the function, without its class; may be empty.
-        code: the line of code that the traceback shows; may be empty.
+        frame: as it was read from a traceback; its code may be cropped or missing.
         index: the index to ask; the shipped one if None.
 
     Returns:
         None if the file is none of the index.
     """
     index = index or load_index()
-    name = indexed_path(path, index)
+    name = indexed_path(frame.path, index)
     if name is None:
         return None
-    function = function.rpartition(".")[2]
+    function = frame.function.rpartition(".")[2]
     exact: list[str] = []
     inside: list[str] = []
     elsewhere: dict[str, int] = {}
     for release, content in index.files[name].items():
         spans = [(first, last) for other, first, last in content.functions if other == function]
-        here = any(first <= line <= last for first, last in spans)
-        if code and (found := _lines_with(content, code)):
-            if line in found:
+        if _within(frame.line, spans):
+            inside.append(release)
+        if frame.code and (found := _lines_with(content, frame)):
+            if frame.line in found:
                 exact.append(release)
             elif near := [n for n in found if not function or _within(n, spans)]:
                 elsewhere[release] = near[0]
-        if here:
-            inside.append(release)
-    if exact or code:
-        return Match(_sorted(exact), "code" if exact else "none", elsewhere)
-    return Match(_sorted(inside), "function" if inside else "none", {})
+    too_short = frame.cropped and len(frame.code) < BEGINNING and not exact
+    if frame.code and not too_short:
+        return LineMatch(_sorted(exact), By.CODE if exact else By.NONE, elsewhere)
+    return LineMatch(_sorted(inside), By.FUNCTION if inside else By.NONE, {})
 
 
 def _sorted(releases: list[str]) -> tuple[str, ...]:
@@ -117,10 +137,17 @@ def _within(line: int, spans: list[tuple[int, int]]) -> bool:
     return any(first <= line <= last for first, last in spans)
 
 
-def _lines_with(content: FileLines, code: str) -> list[int]:
-    """Numbers of the lines whose digest is that of the code."""
-    digests = base64.b64decode(content.digests)
-    wanted = digest(code)
+def _lines_with(content: FileLines, frame: Frame) -> list[int]:
+    """Numbers of the lines that are a frame's code or, if it is cropped, begin with it."""
+    found = _places(base64.b64decode(content.digests), digest(frame.code))
+    if frame.cropped and not found and len(frame.code) >= BEGINNING:
+        wanted = digest(frame.code[:BEGINNING])
+        found = _places(base64.b64decode(content.beginnings), wanted)
+    return found
+
+
+def _places(digests: bytes, wanted: bytes) -> list[int]:
+    """Numbers, from 1, of the digests that are the wanted one."""
     found = []
     at = digests.find(wanted)
     while at >= 0:

@@ -1,7 +1,7 @@
 """The zip container that `torch.save` writes, read record by record.
 
-Only the directory of the zip and the few small records that describe the rest are read; the
-records below `data/` hold the numbers and are never touched, so size costs nothing.
+Only the directory of the zip and `data.pkl`, which describes the rest, are read; the records below
+`data/` hold the numbers and are never touched, so size costs nothing.
 """
 
 import zipfile
@@ -16,7 +16,6 @@ PICKLE_LIMIT = 32 << 20
 """Largest `data.pkl` that is read, in bytes; a tensor takes about 200 of them."""
 _END = b"PK\x05\x06"
 _END_64 = b"PK\x06\x06"
-_SMALL = 64
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,6 @@ class TorchArchive:
     """The record `data.pkl`: how the object is built, without the numbers."""
     records: dict[str, int]
     """Name without the archive's prefix -> size in bytes; as `data/0` or `byteorder`."""
-    byteorder: str
-    """`little`, `big`, or empty where there is no such record (torch before 2.1)."""
 
 
 def read_archive(stream: BinaryIO) -> TorchArchive:
@@ -92,20 +89,15 @@ def _read_records(archive: zipfile.ZipFile, size: int) -> TorchArchive:
         if info.header_offset + info.compress_size > size:
             raise UnreadableError(f"is truncated (record {info.filename!r} ends after the file)")
         if info.filename.startswith(prefix):
-            records[info.filename[len(prefix) :]] = info.file_size
-    byteorder = _read(archive, prefix + "byteorder", _SMALL) if "byteorder" in records else b""
-    return TorchArchive(
-        pickle=_read(archive, described.filename, PICKLE_LIMIT),
-        records=records,
-        byteorder=byteorder.decode("ascii", "replace").strip(),
-    )
+            name = info.filename[len(prefix) :]
+            records[name] = info.file_size
+            if not name.startswith("data/") and info.compress_type != zipfile.ZIP_STORED:
+                raise UnreadableError(f"packs its record {info.filename!r}, which torch never does")
+    return TorchArchive(_read(archive, described), records)
 
 
-def _read(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """Read one record; torch stores records as they are, so a packed one is refused unread."""
-    info = archive.getinfo(name)
-    if info.compress_type != zipfile.ZIP_STORED:
-        raise UnreadableError(f"packs its record {name!r}, which torch never does")
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    name, limit = info.filename, PICKLE_LIMIT
     if info.file_size > limit or info.compress_size > limit:
         raise UnreadableError(f"has a record {name!r} of {info.file_size} bytes; {limit} are read")
     with archive.open(info) as record:

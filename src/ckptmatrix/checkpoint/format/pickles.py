@@ -1,7 +1,7 @@
 """What a pickle describes, worked out from its opcodes; nothing that it names is ever imported.
 
 The standard library's `pickletools` takes the stream apart. The opcodes are then followed on a
-stack of inert values: a global stays a name, a call stays an unperformed `Call`. Values are
+stack of inert values: a global stays a name, a call stays an unperformed `InertCall`. Values are
 compared and hashed by identity and each opcode makes at most one of them, so that nested,
 shared and endless structures cost no more than the length of the stream.
 Which globals are dangerous is answered by picklescan, whose list is kept by those who follow it.
@@ -17,7 +17,7 @@ OPCODE_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Global:
+class InertGlobal:
     """A name that the real unpickler would import."""
 
     module: str
@@ -50,11 +50,11 @@ class Pairs:
 
 
 @dataclass(eq=False, slots=True)
-class Call:
+class InertCall:
     """An object that the real unpickler would make by calling something."""
 
     function: Any
-    """What would be called, nearly always a `Global`."""
+    """What would be called, nearly always a `InertGlobal`."""
     arguments: Any
     """Its arguments, nearly always `Items`."""
     state: Any = None
@@ -81,8 +81,6 @@ class PickleStructure:
     """The object: plain `None`, bool, int, float, str, bytes, or one of the classes above."""
     globals: tuple[tuple[str, str], ...]
     """Each (module, name) that it would import, sorted."""
-    protocol: int
-    """Highest protocol that it declares; 0 if none."""
     problem: str = ""
     """Why it could not be followed to its end; what was seen before that point is still here,
     since a real unpickler would have acted on it."""
@@ -101,7 +99,7 @@ _LITERALS = frozenset(
         "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
     }
 )  # fmt: skip
-_IGNORED = frozenset({"FRAME", "READONLY_BUFFER"})
+_IGNORED = frozenset({"PROTO", "FRAME", "READONLY_BUFFER"})
 
 
 class _Machine:
@@ -124,15 +122,15 @@ class _Machine:
         del stack[at:]
         return above
 
-    def make_global(self, module: Any, name: Any) -> Global:
+    def make_global(self, module: Any, name: Any) -> InertGlobal:
         """A name is a name only if both halves are text; anything else is said as such."""
         module = module if isinstance(module, str) else "?"
         name = name if isinstance(name, str) else "?"
         self.globals.add((module, name))
-        return Global(module, name)
+        return InertGlobal(module, name)
 
     def call(self, function: Any, arguments: Any) -> None:
-        self.stack.append(Call(function, arguments))
+        self.stack.append(InertCall(function, arguments))
 
 
 def _tuple_of(machine: _Machine, count: int) -> None:
@@ -148,7 +146,7 @@ def _append(machine: _Machine, values: list[Any]) -> None:
     target = machine.stack[-1]
     if isinstance(target, Items):
         target.values.extend(values)
-    elif isinstance(target, Call):
+    elif isinstance(target, InertCall):
         target.items.extend(values)
 
 
@@ -157,14 +155,14 @@ def _set(machine: _Machine, values: list[Any]) -> None:
     pairs = list(zip(values[::2], values[1::2], strict=False))
     if isinstance(target, Pairs):
         target.values.extend(pairs)
-    elif isinstance(target, Call):
+    elif isinstance(target, InertCall):
         target.pairs.extend(pairs)
 
 
 def _build(machine: _Machine, _: Any) -> None:
     state = machine.stack.pop()
     target = machine.stack[-1]
-    if isinstance(target, Call):
+    if isinstance(target, InertCall):
         target.state = state
 
 
@@ -268,7 +266,6 @@ def read_pickle(data: bytes) -> PickleStructure:
     """
     machine = _Machine()
     stack = machine.stack
-    protocol = 0
     problem = ""
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
@@ -282,8 +279,6 @@ def read_pickle(data: bytes) -> PickleStructure:
                 stack.append(_CONSTANTS[name])
             elif name == "STOP":
                 break
-            elif name == "PROTO":
-                protocol = max(protocol, int(argument or 0))
             elif name not in _IGNORED:
                 _STEPS[name](machine, argument)
         if not problem and (not stack or stack[-1] is _MARK):
@@ -292,7 +287,7 @@ def read_pickle(data: bytes) -> PickleStructure:
         # pickletools and the stack answer a hostile stream with these.
         problem = f"is a broken pickle ({_one_line(error)})"
     value = None if problem else stack[-1]
-    return PickleStructure(value, tuple(sorted(machine.globals)), protocol, problem)
+    return PickleStructure(value, tuple(sorted(machine.globals)), problem)
 
 
 def _one_line(error: Exception) -> str:
@@ -303,7 +298,7 @@ def pairs_of(value: Any) -> Iterator[tuple[Any, Any]]:
     """Key and value of a dict, or of what would become one; nothing for anything else."""
     if isinstance(value, Pairs):
         yield from value.values
-    elif isinstance(value, Call):
+    elif isinstance(value, InertCall):
         yield from value.pairs
 
 
@@ -324,12 +319,3 @@ def keys_of(value: Any) -> tuple[str, ...]:
 def members_of(value: Any) -> list[Any]:
     """The members of a list, tuple or set; empty for anything else."""
     return value.values if isinstance(value, Items) else []
-
-
-def is_mapping(value: Any) -> bool:
-    """Whether the value is a dict or an ordered one."""
-    return isinstance(value, Pairs) or (
-        isinstance(value, Call)
-        and isinstance(value.function, Global)
-        and value.function.path in ("collections.OrderedDict", "collections.defaultdict")
-    )

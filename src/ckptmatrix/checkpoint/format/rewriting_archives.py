@@ -13,19 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ckptmatrix.checkpoint.format import rewriting_pickles
+from ckptmatrix.checkpoint.format.dtypes import width_of_storage
 from ckptmatrix.errors import CkptmatrixError
 
 CHUNK = 4 << 20
 """Bytes read or written at once."""
-
-WIDTHS = {
-    **dict.fromkeys(("DoubleStorage", "LongStorage", "ComplexFloatStorage"), 8),
-    **dict.fromkeys(("FloatStorage", "IntStorage", "QInt32Storage"), 4),
-    **dict.fromkeys(("HalfStorage", "BFloat16Storage", "ShortStorage"), 2),
-    **dict.fromkeys(("CharStorage", "ByteStorage", "BoolStorage", "UntypedStorage"), 1),
-    "ComplexDoubleStorage": 16,
-}
-"""Storage class -> bytes of one element."""
 
 
 class DamagedError(CkptmatrixError):
@@ -113,7 +105,7 @@ def read(path: Path) -> Archive:
     }
     archive = Archive(path, prefix, root, sizes)
     for key, storage in archive.storages.items():
-        if not 0 <= storage.count * WIDTHS.get(storage.kind.name, 1) <= sizes.get(key, -1):
+        if not 0 <= storage.count * width_of_storage(storage.kind.name) <= sizes.get(key, -1):
             raise DamagedError(f"{path.name} is damaged: record data/{key} is too short.")
     return archive
 

@@ -12,37 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ckptmatrix.checkpoint.format import rewriting_archives
-from ckptmatrix.checkpoint.format.rewriting_archives import CHUNK, WIDTHS, Archive, DamagedError
+from ckptmatrix.checkpoint.format.dtypes import BY_CODE, BY_TORCH, UNTYPED, width_of_storage
+from ckptmatrix.checkpoint.format.rewriting_archives import CHUNK, Archive, DamagedError
 from ckptmatrix.checkpoint.format.rewriting_pickles import Call, Global, Storage
 
-_STORAGES = {
-    "F64": "DoubleStorage",
-    "F32": "FloatStorage",
-    "F16": "HalfStorage",
-    "BF16": "BFloat16Storage",
-    "I64": "LongStorage",
-    "I32": "IntStorage",
-    "I16": "ShortStorage",
-    "I8": "CharStorage",
-    "U8": "ByteStorage",
-    "BOOL": "BoolStorage",
-    "C64": "ComplexFloatStorage",
-}
-"""safetensors' dtype -> torch's storage class."""
-
-_UNTYPED = {
-    "F8_E4M3": ("float8_e4m3fn", 1),
-    "F8_E5M2": ("float8_e5m2", 1),
-    "U16": ("uint16", 2),
-    "U32": ("uint32", 4),
-    "U64": ("uint64", 8),
-}
-"""safetensors' dtype -> torch's dtype and width, for those without a storage class of their own."""
-
-_CODES = {
-    **{storage: code for code, storage in _STORAGES.items()},
-    **{dtype: code for code, (dtype, _) in _UNTYPED.items()},
-}
 REBUILD = Global("torch._utils", "_rebuild_tensor_v2")
 REBUILD_3 = Global("torch._utils", "_rebuild_tensor_v3")
 _ORDERED = Global("collections", "OrderedDict")
@@ -131,18 +104,11 @@ def _in_safetensors(
             for start in range(begin, end, CHUNK):
                 yield file.read(min(CHUNK, end - start))
 
-    width = _width(dtype)
-    fits = width is None or end - begin == math.prod(shape) * width
+    known = BY_CODE.get(dtype)
+    fits = known is None or end - begin == math.prod(shape) * known.width
     if not (fits and 0 <= begin <= end <= size - base):
         raise ValueError(name)
     return Tensor(dtype, tuple(shape), end - begin, chunks, (path, name), (path, name))
-
-
-def _width(dtype: str) -> int | None:
-    """Bytes of one element, by safetensors' name; None for one that torch does not have."""
-    if dtype in _UNTYPED:
-        return _UNTYPED[dtype][1]
-    return WIDTHS[_STORAGES[dtype]] if dtype in _STORAGES else None
 
 
 def read_archive(path: Path) -> dict[str, Tensor]:
@@ -178,25 +144,25 @@ def in_archive(archive: Archive, node: Call) -> Tensor:
     storage, offset, shape, stride = node.args[:4]
     assert isinstance(storage, Storage)
     kind = node.args[6].name if node.function == REBUILD_3 else storage.kind.name
-    if kind not in _CODES:
+    dtype = BY_TORCH.get(kind)
+    if dtype is None or not dtype.in_safetensors:
         raise DamagedError(f"{archive.path.name} holds a tensor of {kind}, which is not supported.")
-    width = _width(_CODES[kind]) or 1
-    nbytes = math.prod(shape) * width
+    nbytes = math.prod(shape) * dtype.width
     last = offset + sum((n - 1) * s for n, s in zip(shape, stride, strict=True))
-    if nbytes and not 0 <= last * width < archive.sizes[storage.key]:
+    if nbytes and not 0 <= last * dtype.width < archive.sizes[storage.key]:
         raise DamagedError(f"{archive.path.name} is damaged: a tensor exceeds its storage.")
 
     def chunks() -> Iterator[bytes]:
         if not nbytes:
             return iter(())
         if tuple(stride) == _contiguous(tuple(shape)) or math.prod(shape) == 1:
-            return archive.part(storage.key, offset * width, nbytes)
-        return gather(b"".join(archive.chunks(storage.key)), offset, shape, stride, width)
+            return archive.part(storage.key, offset * dtype.width, nbytes)
+        return gather(b"".join(archive.chunks(storage.key)), offset, shape, stride, dtype.width)
 
     memory = (archive.path, storage.key)
     place = (*memory, offset, tuple(shape), tuple(stride))
-    whole = nbytes == storage.count * WIDTHS.get(storage.kind.name, 1)
-    return Tensor(_CODES[kind], tuple(shape), nbytes, chunks, place, memory, whole)
+    whole = nbytes == storage.count * width_of_storage(storage.kind.name)
+    return Tensor(dtype.code, tuple(shape), nbytes, chunks, place, memory, whole)
 
 
 def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -262,24 +228,25 @@ def write_archive(path: Path, weights: Weights) -> None:
             records[key] = (tensor.nbytes, tensor.chunks)
         stride = _contiguous(tensor.shape)
         parts = (storages[tensor.place], 0, tensor.shape, stride, False, Call(_ORDERED, ()))
-        if tensor.dtype in _UNTYPED:
-            dtype = Global("torch", _UNTYPED[tensor.dtype][0])
-            root[name] = Call(REBUILD_3, (*parts, dtype))
-        else:
+        dtype = BY_CODE[tensor.dtype]
+        if dtype.storage:
             root[name] = Call(REBUILD, parts)
+        else:
+            root[name] = Call(REBUILD_3, (*parts, Global("torch", dtype.torch)))
     rewriting_archives.write(path, root, records)
 
 
 def _storage(tensor: Tensor, key: str) -> Storage:
-    if tensor.dtype in _STORAGES:
+    dtype = BY_CODE.get(tensor.dtype)
+    if dtype is None or not dtype.in_safetensors:
+        raise DamagedError(
+            f"Tensors of dtype {tensor.dtype} can't be written to a .bin file.",
+            "Keep the format that they are in: --weights safetensors.",
+        )
+    if dtype.storage:
         count = math.prod(tensor.shape)
-        return Storage(Global("torch", _STORAGES[tensor.dtype]), key, "cpu", count)
-    if tensor.dtype in _UNTYPED:
-        return Storage(Global("torch.storage", "UntypedStorage"), key, "cpu", tensor.nbytes)
-    raise DamagedError(
-        f"Tensors of dtype {tensor.dtype} can't be written to a .bin file.",
-        "Keep the format that they are in: --weights safetensors.",
-    )
+        return Storage(Global("torch", dtype.storage), key, "cpu", count)
+    return Storage(Global("torch.storage", UNTYPED), key, "cpu", tensor.nbytes)
 
 
 def equal(left: Tensor, right: Tensor) -> bool:

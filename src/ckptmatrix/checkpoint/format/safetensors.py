@@ -13,7 +13,7 @@ DIMENSION_LIMIT = 64
 """Most dimensions that a tensor may have; torch's own limit."""
 
 
-class _Entry(msgspec.Struct):
+class _HeaderEntry(msgspec.Struct):
     dtype: str
     shape: list[int]
     data_offsets: tuple[int, int]
@@ -89,7 +89,7 @@ def _parse(header: bytes, payload: int) -> SafetensorsHeader:
     try:
         raw = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
         metadata = msgspec.json.decode(raw.pop("__metadata__", msgspec.Raw(b"{}")))
-        entries = {name: msgspec.json.decode(item, type=_Entry) for name, item in raw.items()}
+        entries = {name: msgspec.json.decode(item, type=_HeaderEntry) for name, item in raw.items()}
     except (msgspec.DecodeError, ValueError, RecursionError) as error:  # ValueError: no UTF-8
         raise UnreadableError(f"has a header that is no valid description ({error})") from error
     end = max((entry.data_offsets[1] for entry in entries.values()), default=0)

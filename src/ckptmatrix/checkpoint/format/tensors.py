@@ -2,20 +2,15 @@
 
 from typing import Any
 
-from ckptmatrix.checkpoint.format.pickles import Call, Global, Stored, members_of, pairs_of
+from ckptmatrix.checkpoint.format.dtypes import BY_TORCH, UNTYPED
+from ckptmatrix.checkpoint.format.pickles import (
+    InertCall,
+    InertGlobal,
+    Stored,
+    members_of,
+    pairs_of,
+)
 from ckptmatrix.checkpoint.format.safetensors import DIMENSION_LIMIT, TensorSpec
-
-_DTYPES = {
-    "FloatStorage": "F32", "DoubleStorage": "F64", "HalfStorage": "F16", "BFloat16Storage": "BF16",
-    "LongStorage": "I64", "IntStorage": "I32", "ShortStorage": "I16", "CharStorage": "I8",
-    "ByteStorage": "U8", "BoolStorage": "BOOL", "UntypedStorage": "U8",
-    "ComplexFloatStorage": "C64", "ComplexDoubleStorage": "C128",
-    "float32": "F32", "float64": "F64", "float16": "F16", "bfloat16": "BF16",
-    "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
-    "uint16": "U16", "uint32": "U32", "uint64": "U64", "complex64": "C64", "complex128": "C128",
-    "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2",
-}  # fmt: skip
-"""torch's storage classes and dtypes -> safetensors' spelling."""
 
 _REBUILDS = frozenset({"torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3"})
 _WRAPPERS = frozenset(
@@ -29,7 +24,7 @@ _WRAPPERS = frozenset(
 
 def function_of(value: Any) -> str:
     """The path of what would be called to make this value; empty for what is not a call."""
-    if isinstance(value, Call) and isinstance(value.function, Global):
+    if isinstance(value, InertCall) and isinstance(value.function, InertGlobal):
         return value.function.path
     return ""
 
@@ -37,12 +32,12 @@ def function_of(value: Any) -> str:
 def tensor_of(value: Any, name: str = "") -> TensorSpec | None:
     """The tensor that this value would become; None for anything else."""
     path = function_of(value)
-    arguments = members_of(value.arguments) if isinstance(value, Call) else []
+    arguments = members_of(value.arguments) if isinstance(value, InertCall) else []
     if path in _WRAPPERS:
         # (data, requires_grad, hooks), or (function, type, arguments, state).
         inner = arguments[0] if arguments else None
         if path.endswith("_rebuild_from_type_v2") and len(arguments) > 2:
-            inner = Call(arguments[0], arguments[2])
+            inner = InertCall(arguments[0], arguments[2])
         # One level only: a chain of wrappers is nothing that torch writes.
         return tensor_of(inner, name) if function_of(inner) in _REBUILDS else None
     if path not in _REBUILDS or len(arguments) < 4 or not isinstance(arguments[0], Stored):
@@ -53,12 +48,19 @@ def tensor_of(value: Any, name: str = "") -> TensorSpec | None:
         return None
     if not all(type(extent) is int and 0 <= extent < 1 << 63 for extent in shape):
         return None
-    dtype = storage[1].name if isinstance(storage[1], Global) else ""
-    if path.endswith("_v3") and len(arguments) > 6 and isinstance(arguments[6], Global):
+    dtype = storage[1].name if isinstance(storage[1], InertGlobal) else ""
+    if path.endswith("_v3") and len(arguments) > 6 and isinstance(arguments[6], InertGlobal):
         dtype = arguments[6].name
     begins = arguments[1] == 0 and members_of(arguments[3]) == _strides(shape)
     offset = 0 if begins else -1
-    return TensorSpec(name, _DTYPES.get(dtype, dtype), tuple(shape), storage[2], offset)
+    return TensorSpec(name, _code(dtype), tuple(shape), storage[2], offset)
+
+
+def _code(dtype: str) -> str:
+    """safetensors' word for torch's dtype or storage class; what is not known stays as it is."""
+    if dtype == UNTYPED:
+        return "U8"
+    return BY_TORCH[dtype].code if dtype in BY_TORCH else dtype
 
 
 def _strides(shape: list[int]) -> list[int]:

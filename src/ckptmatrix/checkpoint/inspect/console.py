@@ -10,10 +10,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ckptmatrix.checkpoint.format.safety import Rating
 from ckptmatrix.checkpoint.inspect.facts import Facts, ModelFact
 from ckptmatrix.checkpoint.inspect.inspection import Inspection, oddities
 from ckptmatrix.checkpoint.inspect.outlook import Prospect
-from ckptmatrix.checkpoint.inspect.prediction import Foretelling
+from ckptmatrix.checkpoint.inspect.prediction import Prediction
+from ckptmatrix.checkpoint.inspect.provenance import PACKAGES, About
 from ckptmatrix.model import Status, Verdict
 
 _STYLES = {
@@ -84,8 +86,8 @@ def show_table(inspections: list[Inspection], console: Console) -> None:
             _date(one.facts.modified),
             human(one.facts.bytes),
             "/".join(dict.fromkeys(map(str, steps))) or "-",
-            one.range("accelerate") or "?",
-            one.range("numpy") or "?",
+            one.range(About.ACCELERATE) or "?",
+            one.range(About.NUMPY) or "?",
             one.stack.id,
             Text(clean(said)),
         )
@@ -114,12 +116,12 @@ def _lines(lines: Iterable[str]) -> Text:
 
 def _versions(one: Inspection) -> Table:
     table = Table.grid(padding=(0, 2))
-    for name in ("accelerate", "torch", "numpy"):
+    for name in PACKAGES:
         found = one.range(name)
         because = "; ".join(e.because for e in one.evidence if e.about == name)
         table.add_row(name, found or "unknown", Text(clean(because), style="dim"))
     for item in one.evidence:
-        if item.about in ("processes", "GPUs"):
+        if item.about not in PACKAGES:
             table.add_row(item.about, item.conclusion, Text(clean(item.because), style="dim"))
     return table
 
@@ -187,14 +189,14 @@ def _pickles(one: Inspection) -> Text:
     if not any(levels.values()):
         return Text("name no globals")
     text = Text()
-    for level, style in (("dangerous", "bold red"), ("unknown", "yellow")):
+    for level, style in ((Rating.DANGEROUS, "bold red"), (Rating.UNKNOWN, "yellow")):
         for name, files in list(levels[level].items())[:20]:
             text.append(f"{level}: {clean(name)} in {clean(', '.join(files[:3]))}\n", style=style)
-    text.append(f"{len(levels['harmless'])} harmless names")
+    text.append(f"{len(levels[Rating.HARMLESS])} harmless names")
     return text
 
 
-def outcome_text(outcome: Foretelling, mark: str = "") -> Text:
+def outcome_text(outcome: Prediction, mark: str = "") -> Text:
     """An outcome in a few words: its status, what is lost or the exception."""
     text = Text(str(outcome.status), style=_STYLES.get(outcome.status, ""))
     bad = [n for n, v in outcome.components.items() if v in (Verdict.LOST, Verdict.WRONG)]

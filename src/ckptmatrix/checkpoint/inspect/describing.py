@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.checkpoint.format.pickles import Items, get, keys_of, members_of, pairs_of
+from ckptmatrix.checkpoint.format.random_states import RandomKey
 from ckptmatrix.checkpoint.format.tensors import function_of, tensor_of, tensors_of
 from ckptmatrix.checkpoint.inspect.facts import OptimizerFact, RandomFact, SchedulerFact
 from ckptmatrix.checkpoint.inspect.fingerprints import PlainValues, guess_optimizer, guess_scheduler
@@ -65,16 +67,16 @@ def random_fact(rank: int, file: str, value: Any, records: dict[str, int]) -> Ra
         records: records of its archive and their sizes, for the size of a CUDA state.
     """
     keys = keys_of(value)
-    cuda = get(value, "torch_cuda_manual_seed")
+    cuda = get(value, RandomKey.CUDA.value)
     states = [tensor_of(state) for state in members_of(cuda)]
     sizes = [records.get(f"data/{state.storage}", 0) for state in states if state is not None]
     return RandomFact(
         rank=rank,
         file=file,
         keys=keys,
-        step=_whole(get(value, "step")),
-        numpy=_numpy_spelling(get(value, "numpy_random_seed")),
-        cuda=len(states) if "torch_cuda_manual_seed" in keys else None,
+        step=_whole(get(value, RandomKey.STEP.value)),
+        numpy=_numpy_spelling(get(value, RandomKey.NUMPY.value)),
+        cuda=len(states) if RandomKey.CUDA in keys else None,
         cuda_bytes=max(sizes) if sizes else None,
     )
 
@@ -87,7 +89,4 @@ def _numpy_spelling(state: Any) -> str:
     if isinstance(members[1], Items):
         return "plain"
     path = function_of(members[1])
-    for module in ("numpy._core", "numpy.core"):
-        if path.startswith(module + "."):
-            return module
-    return ""
+    return next((core.value for core in NumpyCore if path.startswith(f"{core}.")), "")

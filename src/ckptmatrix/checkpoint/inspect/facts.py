@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from ckptmatrix.checkpoint.format.names import WeightFormat
 from ckptmatrix.checkpoint.format.safetensors import TensorSpec
+from ckptmatrix.checkpoint.format.safety import Rating
 
 
 @dataclass(frozen=True)
@@ -15,8 +17,8 @@ class FileFact:
     """Its size, as the file system gives it."""
     problem: str = ""
     """What is wrong with it, one clause (`is truncated (...)`); empty if nothing was seen."""
-    globals: dict[str, str] = field(default_factory=dict)
-    """Each name that its pickle would import -> `harmless`, `unknown` or `dangerous`."""
+    globals: dict[str, Rating] = field(default_factory=dict)
+    """Each name that its pickle would import -> how dangerous it is."""
     keys: tuple[str, ...] = ()
     """Top-level keys of its pickle or JSON object."""
     container: frozenset[str] = frozenset()
@@ -33,8 +35,8 @@ class ModelFact:
     """Which of the prepared models, from 0."""
     file: str
     """Its file."""
-    format: str
-    """`safetensors` or `bin`."""
+    format: WeightFormat
+    """How they are stored."""
     tensors: tuple[TensorSpec, ...]
     """Every tensor: parameters and persistent buffers."""
     extras: tuple[str, ...] = ()

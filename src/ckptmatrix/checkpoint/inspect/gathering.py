@@ -1,4 +1,4 @@
-"""Reading a directory into `Facts`: the one place of this package that touches the disk."""
+"""Reading a directory into `Facts`: with `twins`, what touches the disk in this package."""
 
 import os
 import stat
@@ -11,6 +11,7 @@ import msgspec
 
 from ckptmatrix.checkpoint.format import names
 from ckptmatrix.checkpoint.format.archive import PICKLE_LIMIT, read_archive
+from ckptmatrix.checkpoint.format.names import FileKind, WeightFormat
 from ckptmatrix.checkpoint.format.opening import UnreadableError, open_inside
 from ckptmatrix.checkpoint.format.pickles import PickleStructure, keys_of, read_pickle
 from ckptmatrix.checkpoint.format.safetensors import TensorSpec, read_header
@@ -32,7 +33,7 @@ DESCRIPTION_BUDGET = 256 << 20
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _DirectoryEntry:
     """What the listing of a folder says of one file."""
 
     size: int
@@ -88,11 +89,11 @@ def gather(directory: Path) -> Facts:
 
 def _stale(root: Path, models: tuple[ModelFact, ...]) -> tuple[int, ...]:
     """Indices of the models whose two files differ."""
-    pickled = {model.index: model for model in models if model.format == "bin"}
+    pickled = {model.index: model for model in models if model.format is WeightFormat.BIN}
     return tuple(
         model.index
         for model in models
-        if model.format == "safetensors"
+        if model.format is WeightFormat.SAFETENSORS
         and model.index in pickled
         and not same_numbers(root, model, pickled[model.index])
     )
@@ -107,9 +108,9 @@ def looks_like_checkpoint(directory: Path) -> bool:
         return False
 
 
-def _walk(root: Path) -> tuple[dict[str, _Entry], list[str], list[str]]:
+def _walk(root: Path) -> tuple[dict[str, _DirectoryEntry], list[str], list[str]]:
     """Names, sizes and kinds, without opening anything and without following folder links."""
-    found: dict[str, _Entry] = {}
+    found: dict[str, _DirectoryEntry] = {}
     folders: list[str] = []
     problems: list[str] = []
     pending = [("", 0)]
@@ -137,7 +138,7 @@ def _walk(root: Path) -> tuple[dict[str, _Entry], list[str], list[str]]:
                 size, problem = _linked(root, name)
             elif not stat.S_ISREG(status.st_mode):
                 problem = "is no regular file"
-            found[name] = _Entry(size, problem, status.st_mtime)
+            found[name] = _DirectoryEntry(size, problem, status.st_mtime)
     return dict(sorted(found.items())), sorted(folders), problems
 
 
@@ -225,34 +226,41 @@ def _assemble(
     optimizers, schedulers, random = [], [], []
     for name, content in contents.items():
         value = content.pickle.value if content.pickle is not None else None
-        if (index := names.index_in(names.MODEL_SAFETENSORS, name)) is not None:
-            models.append(ModelFact(index, name, "safetensors", content.tensors))
-        elif (index := names.index_in(names.MODEL_BIN, name)) is not None:
-            models.append(_pickled_model(index, name, value))
-        elif content.tensors:
-            nested.append(ModelFact(len(nested), name, "safetensors", content.tensors))
-        elif value is None:
-            continue
-        elif (index := names.index_in(names.OPTIMIZER, name)) is not None:
-            optimizers.append(optimizer_fact(index, name, value))
-        elif (index := names.index_in(names.SCHEDULER, name)) is not None:
-            schedulers.append(scheduler_fact(index, name, value))
-        elif (index := names.index_in(names.RANDOM, name)) is not None:
-            random.append(random_fact(index, name, value, dict(content.records)))
-    custom = (names.index_in(names.CUSTOM, name) for name in contents)
+        match names.kind_of(name):
+            case (FileKind.MODEL_SAFETENSORS, index):
+                models.append(ModelFact(index, name, WeightFormat.SAFETENSORS, content.tensors))
+            case (FileKind.MODEL_BIN, index):
+                models.append(_pickled_model(index, name, value))
+            case _ if content.tensors:
+                format_ = WeightFormat.SAFETENSORS
+                nested.append(ModelFact(len(nested), name, format_, content.tensors))
+            case (FileKind.OPTIMIZER, index) if value is not None:
+                optimizers.append(optimizer_fact(index, name, value))
+            case (FileKind.SCHEDULER, index) if value is not None:
+                schedulers.append(scheduler_fact(index, name, value))
+            case (FileKind.RANDOM_STATES, index) if value is not None:
+                random.append(random_fact(index, name, value, dict(content.records)))
+    custom = (FileKind.CUSTOM.index(name) for name in contents)
     return Facts(
         directory=directory,
         modified=modified,
         files=tuple(content.fact for content in contents.values()),
         folders=tuple(folders),
-        models=tuple(sorted(models, key=lambda fact: (fact.index, fact.format != "safetensors"))),
+        models=tuple(
+            sorted(models, key=lambda fact: (fact.index, fact.format is WeightFormat.BIN))
+        ),
         nested=tuple(nested),
         optimizers=tuple(sorted(optimizers, key=lambda fact: fact.index)),
         schedulers=tuple(sorted(schedulers, key=lambda fact: fact.index)),
         random=tuple(sorted(random, key=lambda fact: fact.rank)),
         custom=tuple(sorted(index for index in custom if index is not None)),
-        scaler=names.SCALER in contents,
-        samplers=tuple(name for name in contents if names.SAMPLER.fullmatch(name)),
+        scaler=FileKind.SCALER.file() in contents,
+        samplers=tuple(
+            name
+            for name in contents
+            for kind in (FileKind.SAMPLER, FileKind.DATALOADER)
+            if kind.index(name) is not None
+        ),
         documents={
             name: _plain_members(content.document)
             for name, content in contents.items()
@@ -266,7 +274,7 @@ def _pickled_model(index: int, name: str, value: Any) -> ModelFact:
     specs = tuple(tensors_of(value))
     known = {spec.name for spec in specs}
     extras = tuple(key for key in keys_of(value) if key not in known)[:100]
-    return ModelFact(index, name, "bin", specs, extras)
+    return ModelFact(index, name, WeightFormat.BIN, specs, extras)
 
 
 def _plain_members(document: dict[str, Any]) -> dict[str, str | int | float | bool | None]:

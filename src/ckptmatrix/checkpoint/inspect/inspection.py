@@ -8,10 +8,18 @@ from typing import Any
 
 import msgspec
 
+from ckptmatrix.checkpoint.format.safety import Rating
 from ckptmatrix.checkpoint.inspect.facts import CounterFact, Facts
 from ckptmatrix.checkpoint.inspect.gathering import gather
 from ckptmatrix.checkpoint.inspect.outlook import Prospect, outlook
-from ckptmatrix.checkpoint.inspect.provenance import Evidence, problems_of, provenance, range_of
+from ckptmatrix.checkpoint.inspect.provenance import (
+    PACKAGES,
+    About,
+    Observation,
+    problems_of,
+    provenance,
+    range_of,
+)
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack, recognise
 
 
@@ -23,12 +31,12 @@ class Inspection:
     """What was read."""
     stack: TrainingStack
     """Who wrote it."""
-    evidence: tuple[Evidence, ...]
-    """What can be told about the writer's versions, processes and GPUs."""
+    evidence: tuple[Observation, ...]
+    """What is known of the writer's versions, processes and GPUs."""
     counters: tuple[CounterFact, ...]
     """Where each count of steps lives."""
-    globals: dict[str, dict[str, list[str]]]
-    """`harmless`, `unknown` or `dangerous` -> name -> files that name it."""
+    globals: dict[Rating, dict[str, list[str]]]
+    """How dangerous -> name -> files that name it."""
     problems: tuple[str, ...]
     """What is missing or damaged."""
     outlook: tuple[Prospect, ...]
@@ -39,7 +47,7 @@ class Inspection:
         """Whether this is a checkpoint of any kind that is known here."""
         return self.stack.id != "unknown"
 
-    def range(self, package: str) -> str:
+    def range(self, package: About) -> str:
         """The versions of a package that can have written it; empty if nothing is known."""
         return range_of(self.evidence, package)
 
@@ -96,8 +104,8 @@ def _counters(facts: Facts, stack: TrainingStack) -> tuple[CounterFact, ...]:
     return tuple(found)
 
 
-def _globals(facts: Facts) -> dict[str, dict[str, list[str]]]:
-    levels: dict[str, dict[str, list[str]]] = {"dangerous": {}, "unknown": {}, "harmless": {}}
+def _globals(facts: Facts) -> dict[Rating, dict[str, list[str]]]:
+    levels: dict[Rating, dict[str, list[str]]] = {rating: {} for rating in reversed(Rating)}
     for file in facts.files:
         for name, level in file.globals.items():
             levels[level].setdefault(name, []).append(file.name)
@@ -126,7 +134,7 @@ def oddities(inspections: list[Inspection]) -> dict[str, str]:
                 said.append("has also " + ", ".join(extra))
         if len(inspections) > 2 and one.facts.bytes * 2 < middle:
             said.append("less than half as large as most")
-        if one.globals["dangerous"]:
+        if one.globals[Rating.DANGEROUS]:
             said.insert(0, "dangerous pickle")
         if said:
             odd[one.facts.directory] = "; ".join(said)
@@ -140,7 +148,7 @@ def _kinds(one: Inspection) -> set[str]:
 
 def as_json(one: Inspection) -> dict[str, Any]:
     """A value for `--json`: the facts without the list of tensors, and the conclusions."""
-    value = msgspec.to_builtins(one)
+    value = msgspec.to_builtins(one, enc_hook=str)
     assert isinstance(value, dict)
     for kind in ("models", "nested"):
         for model, fact in zip(value["facts"][kind], getattr(one.facts, kind), strict=True):
@@ -148,7 +156,7 @@ def as_json(one: Inspection) -> dict[str, Any]:
             model["parameters"] = fact.numel
             model["dtypes"] = fact.dtypes
             model["shared"] = fact.shared
-    value["writer"] = {name: one.range(name) for name in ("accelerate", "torch", "numpy")}
+    value["writer"] = {name.value: one.range(name) for name in PACKAGES}
     value["outlook"] = [
         {
             "accelerate": str(box.accelerate),

@@ -1,31 +1,20 @@
-"""The foretelling for every range of accelerate x torch x numpy, equal neighbours merged."""
+"""The prediction for every range of accelerate x torch x numpy, equal neighbours merged."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
+from packaging.version import Version
+
 from ckptmatrix.checkpoint.inspect.facts import Facts
-from ckptmatrix.checkpoint.inspect.prediction import Foretelling, foretell
+from ckptmatrix.checkpoint.inspect.prediction import Prediction, predict
 from ckptmatrix.knowledge import releases
+from ckptmatrix.knowledge.timeline import Span
 
-TORCH_STARTS = ("1.13", "2.0", "2.4", "2.5", "2.6")
+TORCH_STARTS = releases.torch_borders()
 """Where torch changes something that matters; the first stands for all before it too."""
-NUMPY_STARTS = ("1.24", "1.25", "1.26", "2.0")
+NUMPY_STARTS = releases.numpy_borders()
 """Where numpy does."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """A range of versions of one package."""
-
-    start: str
-    """First version; empty: from the beginning."""
-    end: str
-    """First version after it; empty: no end."""
-
-    def __str__(self) -> str:
-        if self.start and self.end:
-            return f">={self.start},<{self.end}"
-        return f">={self.start}" if self.start else f"<{self.end}" if self.end else "any"
 
 
 @dataclass(frozen=True)
@@ -38,18 +27,18 @@ class Prospect:
     """Versions of torch."""
     numpy: Span
     """Versions of numpy."""
-    outcome: Foretelling
-    """What is foretold there; its wording names the oldest versions of the box."""
+    outcome: Prediction
+    """What is predicted there; its wording names the oldest versions of the box."""
 
 
 def outlook(facts: Facts) -> tuple[Prospect, ...]:
-    """Foretell one environment for each range in which nothing changes, then merge equal ranges.
+    """Predict one environment for each range in which nothing changes, then merge equal ranges.
 
     Returns:
         Boxes that cover every version, newest accelerate first, then newest torch and numpy.
     """
     grid: list[list[Prospect]] = []
-    for span in _spans(tuple(map(str, releases.changes()))):
+    for span in _spans(tuple(map(str, releases.ACCELERATE.starts))):
         row = _merge_torch(
             [
                 _merge_numpy([_one(facts, span, torch, numpy) for numpy in _spans(NUMPY_STARTS)])
@@ -63,23 +52,22 @@ def outlook(facts: Facts) -> tuple[Prospect, ...]:
     return tuple(prospect for row in reversed(grid) for prospect in reversed(row))
 
 
-_Range = tuple[Span, str]
-"""A range and the version that stands for it."""
+_Sample = tuple[Span, str]
+"""A range of versions and the one that stands for it."""
 
 
-def _spans(starts: tuple[str, ...]) -> list[_Range]:
-    return [
-        (Span(start if at else "", starts[at + 1] if at + 1 < len(starts) else ""), start)
-        for at, start in enumerate(starts)
-    ]
+def _spans(starts: tuple[str, ...]) -> list[_Sample]:
+    borders = [None, *map(Version, starts[1:]), None]
+    spans = (Span(first, end) for first, end in pairwise(borders))
+    return list(zip(spans, starts, strict=True))
 
 
-def _one(facts: Facts, accelerate: _Range, torch: _Range, numpy: _Range) -> Prospect:
-    outcome = foretell(facts, accelerate[1], torch[1], numpy[1])
+def _one(facts: Facts, accelerate: _Sample, torch: _Sample, numpy: _Sample) -> Prospect:
+    outcome = predict(facts, accelerate[1], torch[1], numpy[1])
     return Prospect(accelerate[0], torch[0], numpy[0], outcome)
 
 
-def alike(one: Foretelling, other: Foretelling) -> bool:
+def alike(one: Prediction, other: Prediction) -> bool:
     """Whether two outcomes are the same to a user; the wording may name other versions."""
     return (one.status, one.cause, one.raises, one.components) == (
         other.status, other.cause, other.raises, other.components,
@@ -90,7 +78,7 @@ def _joined(
     old: Prospect, axis: Literal["accelerate", "torch", "numpy"], new: Prospect
 ) -> Prospect:
     spans = {"accelerate": old.accelerate, "torch": old.torch, "numpy": old.numpy}
-    spans[axis] = Span(spans[axis].start, getattr(new, axis).end)
+    spans[axis] = Span(spans[axis].first, getattr(new, axis).end)
     return Prospect(**spans, outcome=old.outcome)
 
 

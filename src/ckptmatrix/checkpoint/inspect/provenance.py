@@ -2,27 +2,52 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from ckptmatrix.checkpoint.inspect.facts import Facts
-from ckptmatrix.knowledge import releases
+from ckptmatrix.checkpoint.format.names import FSDP_WEIGHTS, FileKind, WeightFormat
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
+from ckptmatrix.checkpoint.format.random_states import RandomKey, is_of_device
+from ckptmatrix.checkpoint.inspect.facts import Facts, RandomFact
+from ckptmatrix.knowledge.releases import (
+    ACCELERATE,
+    NUMPY,
+    TORCH,
+    CudaKeySaved,
+    WeightsRead,
+    device_key_since,
+)
+
+
+class About(StrEnum):
+    """What is concluded on."""
+
+    ACCELERATE = "accelerate"
+    TORCH = "torch"
+    NUMPY = "numpy"
+    PROCESSES = "processes"
+    GPUS = "GPUs"
+
+
+PACKAGES = (About.ACCELERATE, About.TORCH, About.NUMPY)
+"""What has versions."""
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """One observation and what follows from it."""
+class Observation:
+    """Something that was seen and what follows from it."""
 
-    about: str
-    """`accelerate`, `torch`, `numpy`, `processes` or `GPUs`."""
+    about: About
+    """What it tells of."""
     conclusion: str
     """A version range such as `>=0.32.0`, or a plain statement."""
     because: str
     """What was seen, one clause."""
 
 
-def provenance(facts: Facts) -> tuple[Evidence, ...]:
+def provenance(facts: Facts) -> tuple[Observation, ...]:
     """Everything that the files tell about their writer."""
     return (
         *_accelerate(facts),
@@ -32,7 +57,7 @@ def provenance(facts: Facts) -> tuple[Evidence, ...]:
     )
 
 
-def range_of(evidence: tuple[Evidence, ...], package: str) -> str:
+def range_of(evidence: tuple[Observation, ...], package: About) -> str:
     """The narrowest version range that all evidence on one package leaves; empty if none does.
 
     Returns:
@@ -54,111 +79,113 @@ def range_of(evidence: tuple[Evidence, ...], package: str) -> str:
     return ",".join(parts)
 
 
-def _accelerate(facts: Facts) -> Iterator[Evidence]:
-    step_since = releases.first_with(step="demanded")
-    safe_since = releases.first_with(weights="safetensors by name")
-    if any(model.format == "safetensors" for model in facts.models):
-        yield Evidence("accelerate", f">={safe_since}", "save_state wrote model.safetensors")
+def _accelerate(facts: Facts) -> Iterator[Observation]:
+    if any(model.format is WeightFormat.SAFETENSORS for model in facts.models):
+        since = ACCELERATE.first_with(weights=WeightsRead.BY_NAME)
+        yield Observation(About.ACCELERATE, f">={since}", "save_state wrote model.safetensors")
     for random in facts.random[:1]:
-        if "step" in random.keys:
-            yield Evidence("accelerate", f">={step_since}", f"{random.file} has a step")
-        elif random.keys:
-            yield Evidence("accelerate", f"<{step_since}", f"{random.file} has no step")
-        if random.cuda == 0:
-            seen = f"{random.file} has an empty torch_cuda_manual_seed"
-            yield Evidence("accelerate", "<1.5.0", seen)
-        elif random.keys and not any(
-            key.startswith(("torch_", "xm_")) for key in _devices(random.keys)
-        ):
-            seen = f"{random.file} has no torch_cuda_manual_seed, and no other device's"
-            yield Evidence("accelerate", ">=1.5.0", seen)
-        if "torch_xpu_manual_seed" in random.keys:
-            yield Evidence("accelerate", ">=0.20.0", f"{random.file} has an XPU state")
-        if "torch_hpu_manual_seed" in random.keys:
-            yield Evidence("accelerate", ">=1.5.0", f"{random.file} has an HPU state")
-    if any(name.startswith("dl_state_dict") for name in facts.samplers):
-        since = releases.first_with(stateful=True)
-        yield Evidence("accelerate", f">={since}", "there is a dl_state_dict.bin")
-    if any("pytorch_model_fsdp" in name for name in (*facts.folders, *_names(facts))):
-        yield Evidence("accelerate", ">=0.25.0", "FSDP's weights are called pytorch_model_fsdp")
+        yield from _random_states(random)
+    if any(FileKind.DATALOADER.index(name) is not None for name in facts.samplers):
+        stateful = ACCELERATE.span_of(stateful=True)
+        yield Observation(About.ACCELERATE, stateful.specifier, "there is a dl_state_dict.bin")
+    if any(FSDP_WEIGHTS in name for name in (*facts.folders, *_names(facts))):
+        named = ACCELERATE.span_of(names_fsdp_weights=True)
+        seen = f"FSDP's weights are called {FSDP_WEIGHTS}"
+        yield Observation(About.ACCELERATE, named.specifier, seen)
     had_scheduler = any("initial_lr" in fact.group_keys for fact in facts.optimizers)
-    if had_scheduler and not facts.schedulers and facts.file("scheduler.bin") is None:
-        yield Evidence(
-            "accelerate",
-            "<0.17.0,!=0.15.0",
+    if had_scheduler and not facts.schedulers and facts.file(FileKind.SCHEDULER.file()) is None:
+        seeing = reversed(ACCELERATE.spans_of(sees_schedulers=True))
+        yield Observation(
+            About.ACCELERATE,
+            ",".join(span.excluded for span in seeing),
             "the optimizer keeps a scheduler's initial_lr, but no scheduler.bin was written "
             "(unless the script did not prepare its scheduler)",
         )
     for random in facts.random[:1]:
-        if random.numpy == "numpy._core":
-            seen = "written under numpy 2, which 0.32 and 0.33 exclude"
-            yield Evidence("accelerate", "!=0.32.*,!=0.33.*", seen)
+        if random.numpy == NumpyCore.NUMPY_2:
+            older = ACCELERATE.span_of(numpy_below="2")
+            seen = f"written under numpy 2, which {' and '.join(older.series)} exclude"
+            yield Observation(About.ACCELERATE, older.excluded, seen)
 
 
-def _devices(keys: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(key for key in keys if key != "torch_manual_seed")
+def _random_states(random: RandomFact) -> Iterator[Observation]:
+    """What the keys of the first process's random states tell of accelerate."""
+    step = ACCELERATE.span_of(restores_step=True)
+    if RandomKey.STEP in random.keys:
+        yield Observation(About.ACCELERATE, step.specifier, f"{random.file} has a step")
+    elif random.keys:
+        yield Observation(About.ACCELERATE, step.excluded, f"{random.file} has no step")
+    always = ACCELERATE.span_of(cuda_key_saved=CudaKeySaved.ALWAYS)
+    if random.cuda == 0:
+        seen = f"{random.file} has an empty torch_cuda_manual_seed"
+        yield Observation(About.ACCELERATE, always.specifier, seen)
+    elif random.keys and not any(map(is_of_device, random.keys)):
+        seen = f"{random.file} has no torch_cuda_manual_seed, and no other device's"
+        yield Observation(About.ACCELERATE, always.excluded, seen)
+    for key in random.keys:
+        since = device_key_since(key)
+        if since is not None:
+            yield Observation(About.ACCELERATE, f">={since}", f"{random.file} has {key}")
 
 
 def _names(facts: Facts) -> tuple[str, ...]:
     return tuple(file.name for file in facts.files)
 
 
-def _torch(facts: Facts) -> Iterator[Evidence]:
+def _torch(facts: Facts) -> Iterator[Observation]:
     zipped = [file for file in facts.files if file.container]
     if not zipped:
         return
     first = zipped[0]
-    if ".format_version" in first.container:
-        yield Evidence("torch", ">=2.7", f"{first.name} has a record .format_version")
-    elif "byteorder" in first.container:
-        seen = f"{first.name} has a record byteorder, but no .format_version"
-        yield Evidence("torch", ">=2.1,<2.7", seen)
+    newer, older = ".format_version", "byteorder"
+    if newer in first.container:
+        record, seen = newer, f"has a record {newer}"
+    elif older in first.container:
+        record, seen = older, f"has a record {older}, but no {newer}"
     else:
-        yield Evidence("torch", "<2.1", f"{first.name} has no record byteorder")
+        record, seen = "", f"has no record {older}"
+    span = TORCH.span_of(newest_record=record)
+    yield Observation(About.TORCH, span.specifier, f"{first.name} {seen}")
     for optimizer in facts.optimizers[:1]:
         if "decoupled_weight_decay" in optimizer.group_keys and any(
             "Adam" in name for name in optimizer.candidates
         ):
             seen = f"{optimizer.file}: its groups have decoupled_weight_decay"
-            yield Evidence("torch", ">=2.7", seen)
+            span = TORCH.span_of(adam_decouples=True)
+            yield Observation(About.TORCH, span.specifier, seen)
     for random in facts.random[:1]:
-        if random.cuda_bytes == 16:
-            yield Evidence("torch", ">=2.1", "a CUDA state has 16 bytes")
-        elif random.cuda_bytes == 816:
-            yield Evidence("torch", "<2.1", "a CUDA state has 816 bytes")
+        size = random.cuda_bytes
+        if any(size == TORCH.at(str(start)).cuda_state_bytes for start in TORCH.starts):
+            span = TORCH.span_of(cuda_state_bytes=size)
+            yield Observation(About.TORCH, span.specifier, f"a CUDA state has {size} bytes")
 
 
-def _numpy(facts: Facts) -> Iterator[Evidence]:
+def _numpy(facts: Facts) -> Iterator[Observation]:
     for random in facts.random[:1]:
-        if random.numpy == "numpy.core":
-            yield Evidence("numpy", "<2", f"{random.file} names numpy.core")
-        elif random.numpy == "numpy._core":
-            yield Evidence("numpy", ">=2.0", f"{random.file} names numpy._core")
+        if random.numpy in tuple(NumpyCore):
+            span = NUMPY.span_of(core=random.numpy)
+            yield Observation(About.NUMPY, span.specifier, f"{random.file} names {random.numpy}")
 
 
-def _processes(facts: Facts) -> Iterator[Evidence]:
+def _processes(facts: Facts) -> Iterator[Observation]:
     ranks = [random.rank for random in facts.random]
     if not ranks:
         return
     count = len(ranks)
     files = "random_states_0.pkl alone" if ranks == [0] else f"{count} files random_states_N.pkl"
-    yield Evidence("processes", str(max(ranks) + 1), files)
+    yield Observation(About.PROCESSES, str(max(ranks) + 1), files)
     if ranks == [0] and "-state" in facts.directory:
-        yield Evidence(
-            "processes",
+        yield Observation(
+            About.PROCESSES,
             "perhaps more",
             "kohya's scripts save on the main process only, whatever the number of processes",
         )
     gpus = facts.random[0].cuda
     if gpus:
         seen = f"{facts.random[0].file} has {gpus} CUDA states"
-        yield Evidence("GPUs", f"{gpus} visible to each process", seen)
-    elif gpus == 0 or not _devices_seen(facts):
-        yield Evidence("GPUs", "0", f"{facts.random[0].file} has no CUDA state")
-
-
-def _devices_seen(facts: Facts) -> bool:
-    return any(key.endswith("_manual_seed") for key in _devices(facts.random[0].keys))
+        yield Observation(About.GPUS, f"{gpus} visible to each process", seen)
+    elif gpus == 0 or not any(map(is_of_device, facts.random[0].keys)):
+        yield Observation(About.GPUS, "0", f"{facts.random[0].file} has no CUDA state")
 
 
 def problems_of(facts: Facts) -> tuple[str, ...]:
@@ -167,9 +194,9 @@ def problems_of(facts: Facts) -> tuple[str, ...]:
     found += [f"{file.name} {file.problem}" for file in facts.files if file.problem]
     ranks = {random.rank for random in facts.random}
     files = {file.name for file in facts.files}
-    for rank in range(max(ranks, default=0)):
-        if f"random_states_{rank}.pkl" not in files:
-            found.append(f"random_states_{rank}.pkl is missing, though later ranks have theirs")
+    for name in map(FileKind.RANDOM_STATES.file, range(max(ranks, default=0))):
+        if name not in files:
+            found.append(f"{name} is missing, though later ranks have theirs")
     found += _gaps(files)
     found += _outgrown(facts)
     return tuple(found)
@@ -177,34 +204,21 @@ def problems_of(facts: Facts) -> tuple[str, ...]:
 
 def _gaps(files: set[str]) -> Iterator[str]:
     """Numbered files whose predecessors are missing."""
-    for stem, ending in (
-        ("optimizer", ".bin"),
-        ("scheduler", ".bin"),
-        ("custom_checkpoint", ".pkl"),
-    ):
-        numbers = {
-            int(name[len(stem) + 1 : -len(ending)])
-            for name in files
-            if name.startswith(stem + "_")
-            and name[len(stem) + 1 : -len(ending)].isdigit()
-            and len(name) < 60
-        }
-        if not numbers:
-            continue
-        for number in range(min(max(numbers), 1000)):
-            plain = stem != "custom_checkpoint" and number == 0
-            name = f"{stem}{ending}" if plain else f"{stem}_{number}{ending}"
+    for kind in (FileKind.OPTIMIZER, FileKind.SCHEDULER, FileKind.CUSTOM):
+        last = max((index for name in files if (index := kind.index(name))), default=0)
+        for name in map(kind.file, range(min(last, 1000))):
             if name not in files:
-                yield f"{name} is missing, though {stem}_{max(numbers)}{ending} is there"
+                yield f"{name} is missing, though {kind.file(last)} is there"
 
 
 def _outgrown(facts: Facts) -> Iterator[str]:
     """Weights in two formats at once that are not the same."""
+    since = ACCELERATE.first_with(weights=WeightsRead.BY_NAME)
     for index in facts.stale:
         pair = [facts.file(model.file) for model in facts.models if model.index == index]
         older, newer = sorted(filter(None, pair), key=lambda file: file.modified)
         safe, pickled = sorted((older.name, newer.name))
         yield (
             f"{safe} and {pickled} hold different weights ({newer.name} is the newer file); "
-            f"releases from 0.25 on read {safe}, older ones {pickled}"
+            f"releases from {since} on read {safe}, older ones {pickled}"
         )

@@ -4,19 +4,30 @@ from dataclasses import dataclass, field
 
 from packaging.version import Version
 
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.checkpoint.inspect.facts import Facts, FileFact
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack
-from ckptmatrix.knowledge import releases
-from ckptmatrix.knowledge.releases import Release
+from ckptmatrix.knowledge.causes import CauseId
+from ckptmatrix.knowledge.releases import ACCELERATE, NUMPY, TORCH, Release, refused_globals
 from ckptmatrix.model import Verdict
 
 
 class RaisedError(Exception):
-    """Ends the imagined load as the real one would end."""
+    """Ends the imagined load as the real one would end.
 
-    def __init__(self, raises: str, cause: str, reason: str) -> None:
+    Attributes:
+        raises: start of the real exception's text.
+        cause: why.
+        reason: the same in a sentence.
+        refused: names that a file's pickle was refused for.
+    """
+
+    def __init__(
+        self, raises: str, cause: CauseId, reason: str, refused: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(raises)
         self.raises, self.cause, self.reason = raises, cause, reason
+        self.refused = refused
 
 
 @dataclass(frozen=True)
@@ -33,34 +44,34 @@ class Reader:
     @property
     def release(self) -> Release:
         """What its accelerate does."""
-        return releases.release(self.accelerate)
+        return ACCELERATE.at(self.accelerate)
 
     @property
     def refuses(self) -> bool:
         """Whether files of tensors and random states are loaded with `weights_only`."""
-        if self.release.weights_only:
-            return Version(self.torch) >= releases.TORCH_WEIGHTS_ONLY
+        if self.release.asks_weights_only:
+            return Version(self.torch) >= Version(self.release.weights_only_from)
         return self.refuses_by_default
 
     @property
     def refuses_by_default(self) -> bool:
         """Whether a `torch.load` that says nothing is `weights_only`."""
-        return Version(self.torch) >= releases.TORCH_REFUSES_BY_DEFAULT
+        return TORCH.at(self.torch).refuses_by_default
 
     def refused(self, file: FileFact, weights_only: bool) -> tuple[str, ...]:
         """Names in the pickle that stop this reader from loading it."""
         names = tuple(file.globals)
         if weights_only:
-            return releases.refused_globals(
+            return refused_globals(
                 names, accelerate=self.accelerate, torch=self.torch, numpy=self.numpy
             )
-        if Version(self.numpy) < releases.NUMPY_KNOWS_NEW_SPELLING:
-            return tuple(name for name in names if name.startswith("numpy._core."))
+        if not NUMPY.at(self.numpy).knows_new_core:
+            return tuple(name for name in names if name.startswith(f"{NumpyCore.NUMPY_2}."))
         return ()
 
 
 @dataclass
-class Load:
+class SimulatedLoad:
     """The imagined load: what has become of each component so far."""
 
     facts: Facts
@@ -71,21 +82,21 @@ class Load:
     """Which scripts wrote it, and load it."""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """Component -> what has become of it."""
-    notes: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[CauseId, str]] = field(default_factory=list)
     """(cause, reason) of what went wrong silently."""
 
 
-def open_file(load: Load, name: str, *, weights_only: bool) -> None:
+def open_file(load: SimulatedLoad, name: str, *, weights_only: bool) -> None:
     """What `torch.load` of one file does; raises as it would."""
     file = load.facts.file(name)
     if file is None:
         raise RaisedError(
             f"FileNotFoundError: [Errno 2] No such file or directory: '.../{name}'",
-            "file-missing",
+            CauseId.FILE_MISSING,
             f"{name} is not in the directory.",
         )
     if file.problem:
-        raise RaisedError(_damage(file), "damaged-file", f"{name} {file.problem}.")
+        raise RaisedError(_damage(file), CauseId.DAMAGED_FILE, f"{name} {file.problem}.")
     refused = load.reader.refused(file, weights_only)
     if not refused:
         return
@@ -93,13 +104,14 @@ def open_file(load: Load, name: str, *, weights_only: bool) -> None:
     if weights_only:
         raise RaisedError(
             "_pickle.UnpicklingError: Weights only load failed",
-            "pickle-refused",
+            CauseId.PICKLE_REFUSED,
             f"{name} names {listed}, which the weights-only load of torch "
             f"{load.reader.torch} refuses.",
+            refused,
         )
     raise RaisedError(
         "ModuleNotFoundError: No module named 'numpy._core'",
-        "numpy-core-missing",
+        CauseId.NUMPY_CORE_MISSING,
         f"{name} was written under numpy 2; numpy {load.reader.numpy} has no {listed}.",
     )
 

@@ -11,7 +11,7 @@ import msgspec
 from ckptmatrix.checkpoint.inspect.facts import Facts
 
 
-class Counter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StepCounter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A count of steps or epochs that a stack keeps."""
 
     file: str
@@ -23,7 +23,7 @@ class Counter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrainingStack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What directories of one stack look like; the fields are told in `training_stacks.toml`."""
+    """What directories of one stack look like; `training_stacks.toml` says what the fields mean."""
 
     id: str
     """Short name."""
@@ -47,7 +47,7 @@ class TrainingStack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether scripts load (part of) the models by hooks."""
     hook_files: bool = False
     """Whether those hooks read files of their own beside the weights."""
-    counters: list[Counter] = []
+    counters: list[StepCounter] = []
     """Where counts of steps live."""
     note: str = ""
     """What to know about resuming."""

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from ckptmatrix.checkpoint.format.archive import read_samples
+from ckptmatrix.checkpoint.format.dtypes import BY_CODE
 from ckptmatrix.checkpoint.format.opening import UnreadableError, open_inside
 from ckptmatrix.checkpoint.format.safetensors import TensorSpec, read_header
 from ckptmatrix.checkpoint.inspect.facts import ModelFact
@@ -49,12 +50,12 @@ def _samples_agree(
             theirs = records.get(two.storage, b"")
             mine = stream.read(SAMPLE_BYTES)
             # A small tensor ends before the sample does.
-            length = min(len(theirs), one.numel * _WIDTHS.get(one.dtype, 1))
+            length = min(len(theirs), one.numel * _width(one.dtype))
             if mine[:length] != theirs[:length]:
                 return False
     return True
 
 
-_WIDTHS = {"F64": 8, "I64": 8, "U64": 8, "C64": 8, "C128": 16, "F32": 4, "I32": 4, "U32": 4,
-           "F16": 2, "BF16": 2, "I16": 2, "U16": 2}  # fmt: skip
-"""Bytes of one element; 1 for all others."""
+def _width(dtype: str) -> int:
+    """Bytes of one element; of an unknown type as few as it can have."""
+    return BY_CODE[dtype].width if dtype in BY_CODE else 1

@@ -1,35 +1,82 @@
 """What a repaired checkpoint still can't do, and for which readers: said before anyone loads it.
 
-A test compares it with the measured grid, cell by cell: what was not restored was foretold, and
-what was foretold was not restored.
+A test compares it with the measured grid, cell by cell: what was not restored was said here, and
+what was said here was not restored.
 """
 
-import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 
+from ckptmatrix.checkpoint.format.names import FileKind, WeightFormat
+from ckptmatrix.checkpoint.format.random_states import STREAMS, RandomKey
 from ckptmatrix.checkpoint.repair import state_files
-from ckptmatrix.checkpoint.repair.limit import EVERY, Foretold, Range, Readers
-from ckptmatrix.checkpoint.repair.repair_plan import Plan
-
-_PLAIN = re.compile(
-    r"collections\.OrderedDict|_codecs\.encode|torch\.\w+|torch\.storage\.UntypedStorage"
-    r"|torch\._utils\._rebuild_(tensor(_v2|_v3)?|parameter)|torch\.nn\.parameter\.Parameter"
-    r"|(__builtin__|builtins)\.(set|complex|bytearray)"
+from ckptmatrix.checkpoint.repair.readers import EVERY, REFUSING, Readers, readers_with
+from ckptmatrix.checkpoint.repair.repair_plan import RepairPlan
+from ckptmatrix.knowledge.causes import CauseId
+from ckptmatrix.knowledge.releases import (
+    ACCELERATE,
+    TORCH,
+    CustomCount,
+    SchedulerCounts,
+    StepRead,
+    WeightsRead,
+    refused_by_torch_alone,
 )
-"""What torch's own `weights_only` reads without being told."""
 
-_STREAMS = ("rng.python", "rng.numpy", "rng.torch")
-
-_REFUSING = Readers(
-    "any with torch 2.6 or newer; accelerate 1.1.0 and newer with torch 2.4 on",
-    (Range("", ">=2.6"), Range(">=1.1.0", ">=2.4")),
-)
-"""Those that read pickles with `weights_only`."""
+_STEP = RandomKey.STEP.component
 
 
-def foretell(plan: Plan) -> list[Foretold]:
-    """Everything that stays unmended, for the readers from 0.15.0 on."""
+class ScriptTrait(StrEnum):
+    """What a script does that no file of its checkpoints tells."""
+
+    ACCUMULATES = "accumulates"
+    COMPILES = "compiles"
+    COMPILES_NO_MORE = "compiles-no-more"
+    MORE_PROCESSES = "more-processes"
+    OTHER_OBJECTS = "other-objects"
+    PARTIAL_TENSORS = "partial-tensors"
+    PASSES_ASSIGN = "passes-assign"
+    PREPARES_SCHEDULER = "prepares-scheduler"
+    TIES_WEIGHTS = "ties-weights"
+    VIEWS = "views"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One thing that some readers will not restore."""
+
+    readers: Readers
+    """Which readers."""
+    what: str
+    """What happens."""
+    why: str
+    """The reason."""
+    remedy: str
+    """What can be done about it."""
+    cause: CauseId
+    """The cause that a grid, or `inspect`, would name."""
+    script: str = ""
+    """What the script must do for it, which no file tells; empty if any script meets it."""
+    trait: ScriptTrait | None = None
+    """The same for programs."""
+    loses: tuple[str, ...] = ()
+    """Components that are not restored (`step@N`: on further processes alone); empty where
+    `load_state` raises."""
+    certain: bool = True
+    """False where it hangs on something that no file tells."""
+
+    @property
+    def whom(self) -> str:
+        """Readers and script in words."""
+        return f"{self.readers.words}, if {self.script}" if self.script else self.readers.words
+
+
+def limits_of(plan: RepairPlan) -> list[Limit]:
+    """Everything that stays as it is, for the readers that `repair` vouches for."""
     return [
         *_weights(plan),
+        *_left_out(plan),
         *_names(plan),
         *_pickles(plan),
         *_schedulers(plan),
@@ -39,235 +86,243 @@ def foretell(plan: Plan) -> list[Foretold]:
     ]
 
 
-def _step(plan: Plan) -> Foretold:
-    return Foretold(
-        Readers("accelerate before 0.32.0", (Range("<0.32.0"),)),
+def _step(plan: RepairPlan) -> Limit:
+    return Limit(
+        readers_with(ACCELERATE.span_of(restores_step=False)),
         f"step keeps its value instead of {plan.step}",
         "these releases have no code that restores it (huggingface/accelerate#2765)",
         "ckptmatrix.resume.load_state, or set accelerator.step after the load",
-        loses=("step",),
+        CauseId.STEP_IGNORED,
+        loses=(_STEP,),
     )
 
 
-def _weights(plan: Plan) -> list[Foretold]:
-    told = []
+def _weights(plan: RepairPlan) -> Iterator[Limit]:
     opaque = [model.files[0] for model in plan.models if model.opaque]
     if opaque:
-        told.append(
-            Foretold(
-                _REFUSING,
-                f"load_state may raise UnpicklingError for {opaque[0]}",
-                "it holds more than tensors, such as a module's extra state",
-                "ckptmatrix.resume.load_state",
-                certain=False,
-            )
+        yield Limit(
+            REFUSING,
+            f"load_state may raise UnpicklingError for {opaque[0]}",
+            "it holds more than tensors, such as a module's extra state",
+            "ckptmatrix.resume.load_state",
+            CauseId.LOUD_REFUSAL,
+            certain=False,
         )
     shared = [name for model in plan.models for names in model.shared for name in names]
-    if "bin" not in plan.formats:
-        told.append(
-            Foretold(
-                Readers("accelerate before 0.25.0", (Range("<0.25.0"),)),
-                "load_state raises FileNotFoundError for pytorch_model.bin",
-                "these releases do not look for safetensors",
-                "repair with --weights both or bin",
-            )
+    if WeightFormat.BIN not in plan.formats:
+        yield Limit(
+            readers_with(ACCELERATE.span_of(weights=WeightsRead.BIN)),
+            f"load_state raises FileNotFoundError for {FileKind.MODEL_BIN.file()}",
+            "these releases do not look for safetensors",
+            "repair with --weights both or bin",
+            CauseId.SAFETENSORS_UNKNOWN,
         )
-    if shared and "safetensors" in plan.formats:
-        told.append(
-            Foretold(
-                Readers("accelerate 0.25.0 to 0.32.1", (Range(">=0.25.0,<0.33.0"),)),
-                f"load_state raises: missing keys ({', '.join(shared[:4])})",
-                "safetensors keeps one name of shared memory, these releases ask for all "
-                "(huggingface/accelerate#2807)",
-                "repair with --weights bin",
-            )
+    if shared and WeightFormat.SAFETENSORS in plan.formats:
+        yield Limit(
+            readers_with(ACCELERATE.span_of(weights=WeightsRead.BY_NAME)),
+            f"load_state raises: missing keys ({', '.join(shared[:4])})",
+            "safetensors keeps one name of shared memory, these releases ask for all "
+            "(huggingface/accelerate#2807)",
+            "repair with --weights bin",
+            CauseId.TIED_WEIGHTS,
         )
-    left_out = [m for m in plan.models if not m.added and set(m.files) == {m.file("safetensors")}]
-    if left_out and "safetensors" in plan.formats:
-        told += _left_out()
-    if left_out and not shared:
-        told.append(
-            Foretold(
-                Readers("accelerate before 0.33.0", (Range("<0.33.0"),)),
-                "load_state raises: missing keys",
-                "safetensors left out the second name, and nothing in the directory tells it",
-                "repair with --tied NAME=NAME, such as "
-                "--tied lm_head.weight=model.embed_tokens.weight",
-                script="the model ties weights (such as an output layer that is the embedding)",
-            )
-        )
-    if plan.models and "safetensors" in plan.formats:
-        told.append(
-            Foretold(
-                Readers("accelerate 0.33.0 and newer", (Range(">=0.33.0"),)),
-                "load_state raises TypeError: unexpected keyword argument 'assign'",
-                "safetensors.torch.load_model, which these releases hand it to, knows no assign",
-                "leave assign out: with it the optimizer steps parameters that the model has left",
-                script="the script passes assign=True",
-            )
-        )
-    return told
 
 
-def _left_out() -> list[Foretold]:
-    """What a safetensors file of the source may have left out, which no file tells."""
-    return [
-        Foretold(
-            Readers("accelerate 0.33.0 and newer", (Range(">=0.33.0"),)),
+def _left_out(plan: RepairPlan) -> Iterator[Limit]:
+    """What a safetensors file of the source may have left out, which no file tells; and what the
+    newer way to load safetensors does not know."""
+    left_out = any(
+        not model.added and set(model.files) == {model.file(WeightFormat.SAFETENSORS)}
+        for model in plan.models
+    )
+    by_storage = readers_with(ACCELERATE.span_of(weights=WeightsRead.BY_STORAGE))
+    safetensors = WeightFormat.SAFETENSORS in plan.formats
+    if left_out and safetensors:
+        yield Limit(
+            by_storage,
             "load_state raises: None is covering the entire storage",
             "safetensors.torch.load_model refuses such models (huggingface/accelerate#3812)",
             "repair with --weights bin",
-            script="a parameter or buffer of the model is only a part of its storage",
-        ),
-        Foretold(
+            CauseId.PARTIAL_VIEW,
+            "a parameter or buffer of the model is only a part of its storage",
+            ScriptTrait.PARTIAL_TENSORS,
+        )
+        first = ACCELERATE.first_with(weights=WeightsRead.BY_NAME)
+        yield Limit(
             EVERY,
             "load_state raises: missing keys",
-            "accelerate 0.25.0 and newer saves only the first of them",
+            f"accelerate {first} and newer saves only the first of them",
             "--tied NAME=NAME for those that are equal; different views are lost for good",
-            script="several parameters are different views of one storage, or several buffers "
-            "are empty",
-        ),
-    ]
+            CauseId.TENSORS_DROPPED,
+            "several parameters are different views of one storage, or several buffers are empty",
+            ScriptTrait.VIEWS,
+        )
+    if left_out and not any(model.shared for model in plan.models):
+        yield Limit(
+            readers_with(ACCELERATE.span_of(knows_shared_tensors=False)),
+            "load_state raises: missing keys",
+            "safetensors left out the second name, and nothing in the directory tells it",
+            "repair with --tied NAME=NAME, such as --tied lm_head.weight=model.embed_tokens.weight",
+            CauseId.TIED_WEIGHTS,
+            "the model ties weights (such as an output layer that is the embedding)",
+            ScriptTrait.TIES_WEIGHTS,
+        )
+    if plan.models and safetensors:
+        yield Limit(
+            by_storage,
+            "load_state raises TypeError: unexpected keyword argument 'assign'",
+            "safetensors.torch.load_model, which these releases hand it to, knows no assign",
+            "leave assign out: with it the optimizer steps parameters that the model has left",
+            CauseId.ASSIGN_REFUSED,
+            "the script passes assign=True",
+            ScriptTrait.PASSES_ASSIGN,
+        )
 
 
-def _names(plan: Plan) -> list[Foretold]:
+def _names(plan: RepairPlan) -> Iterator[Limit]:
     """A script that compiles the model, or no longer does, asks for other names."""
     compiled = any(name.startswith("_orig_mod.") for m in plan.models for name in m.weights)
     now = "is not compiled any more" if compiled else "is compiled before prepare by now"
-    return [
-        Foretold(
+    if plan.models:
+        yield Limit(
             EVERY,
             "load_state raises: missing keys",
             "torch.compile puts _orig_mod. before every name, and the names are kept as they are",
             "ckptmatrix.resume.load_state, which knows both",
-            script=f"the model {now}",
+            CauseId.COMPILED_NAMES,
+            f"the model {now}",
+            ScriptTrait.COMPILES_NO_MORE if compiled else ScriptTrait.COMPILES,
         )
-    ] * bool(plan.models)
 
 
-def _pickles(plan: Plan) -> list[Foretold]:
-    told = []
+def _pickles(plan: RepairPlan) -> Iterator[Limit]:
     for name, root in plan.roots.items():
-        names = sorted(n for n in state_files.globals_of(root) if not _PLAIN.fullmatch(n))
-        if not names:
+        refused = refused_by_torch_alone(tuple(sorted(state_files.globals_of(root))))
+        if not refused:
             continue
-        said = ", ".join(names[:4])
-        if name.startswith("custom_checkpoint"):
-            told.append(
-                Foretold(
-                    Readers(
-                        "accelerate before 1.1.0 with torch 2.6 or newer",
-                        (Range("<1.1.0", ">=2.6"),),
-                    ),
-                    f"load_state raises UnpicklingError for {name}, after all else is loaded",
-                    f"it names {said}, which torch refuses by default; the object's own "
-                    "load_state_dict may depend on these types, so they are kept",
-                    "ckptmatrix.resume.load_state",
-                )
+        said = ", ".join(refused[:4])
+        if FileKind.CUSTOM.index(name) is not None:
+            yield Limit(
+                readers_with(
+                    ACCELERATE.span_of(asks_weights_only=False),
+                    TORCH.span_of(refuses_by_default=True),
+                ),
+                f"load_state raises UnpicklingError for {name}, after all else is loaded",
+                f"it names {said}, which torch refuses by default; the object's own "
+                "load_state_dict may depend on these types, so they are kept",
+                "ckptmatrix.resume.load_state",
+                CauseId.LOUD_REFUSAL,
             )
         else:
-            told.append(
-                Foretold(
-                    _REFUSING,
-                    f"load_state may raise UnpicklingError for {name}",
-                    f"it names {said}, which torch may not allow",
-                    "ckptmatrix.resume.load_state; if you trust them, "
-                    "torch.serialization.add_safe_globals",
-                    certain=False,
-                )
+            yield Limit(
+                REFUSING,
+                f"load_state may raise UnpicklingError for {name}",
+                f"it names {said}, which torch may not allow",
+                "ckptmatrix.resume.load_state; if you trust them, "
+                "torch.serialization.add_safe_globals",
+                CauseId.LOUD_REFUSAL,
+                certain=False,
             )
-    return told
 
 
-def _schedulers(plan: Plan) -> list[Foretold]:
-    if "scheduler.bin" in plan.roots:
-        return [_counts(plan)]
-    if "optimizer.bin" not in plan.roots:
-        return []
-    return [
-        Foretold(
+def _schedulers(plan: RepairPlan) -> Iterator[Limit]:
+    name = FileKind.SCHEDULER.file()
+    if name in plan.roots:
+        yield _counts(plan)
+    elif FileKind.OPTIMIZER.file() in plan.roots:
+        spans = ACCELERATE.spans_of(sees_schedulers=False)
+        overlooking = ", or ".join(span.up_to for span in spans)
+        yield Limit(
             EVERY,
-            "load_state raises FileNotFoundError for scheduler.bin",
-            "it is not in the checkpoint: the script had none, or accelerate up to 0.14.0, or "
-            "0.16.0, wrote it on torch 2 and overlooked it",
+            f"load_state raises FileNotFoundError for {name}",
+            f"it is not in the checkpoint: the script had none, or accelerate {overlooking}, "
+            "wrote it on torch 2 and overlooked it",
             "repair with --scheduler-step N, N being the steps that the scheduler had made",
-            script="the script prepares a scheduler",
+            CauseId.SCHEDULER_NOT_SAVED,
+            "the script prepares a scheduler",
+            ScriptTrait.PREPARES_SCHEDULER,
         )
-    ]
 
 
-def _counts(plan: Plan) -> Foretold:
+def _counts(plan: RepairPlan) -> Limit:
     """Which releases count a scheduler's steps otherwise than the one that wrote it."""
-    newer = any("step" in a.root for n, a in plan.archives.items() if n.startswith("random_states"))
-    newer = newer or any(name.endswith("safetensors") for m in plan.models for name in m.files)
-    older = Readers("accelerate before 0.16.0", (Range("<0.16.0"),))
-    return Foretold(
-        older if newer else Readers("those on the other side of accelerate 0.16.0", EVERY.ranges),
+    newer = any(
+        RandomKey.STEP in archive.root
+        for name, archive in plan.archives.items()
+        if FileKind.RANDOM_STATES.index(name) is not None
+    ) or any(name.endswith(".safetensors") for model in plan.models for name in model.files)
+    older = ACCELERATE.span_of(scheduler_counts=SchedulerCounts.MICRO_BATCHES)
+    other_side = f"those on the other side of accelerate {older.end}"
+    return Limit(
+        readers_with(older) if newer else Readers(other_side, EVERY.ranges),
         "the scheduler goes on from another place, and the learning rate jumps",
-        "up to 0.15.0 a prepared scheduler counts micro-batches, then optimizer steps",
+        f"{older.up_to} a prepared scheduler counts micro-batches, then optimizer steps",
         "ckptmatrix.resume.load_state, or set the scheduler's last_epoch after the load",
-        script="the script accumulates gradients",
-        loses=("scheduler",),
+        CauseId.SCHEDULER_COUNTS,
+        "the script accumulates gradients",
+        ScriptTrait.ACCUMULATES,
+        loses=(FileKind.SCHEDULER.component,),
         certain=newer,
     )
 
 
-def _random_states(plan: Plan) -> list[Foretold]:
-    told = []
-    ranks = [name for name in plan.archives if name.startswith("random_states")]
-    if not ranks:
-        told.append(
-            Foretold(
-                EVERY,
-                "Python's, numpy's and torch's random states are not restored",
-                "the checkpoint has no random_states_N.pkl",
-                "none; seed again, so that all processes agree",
-                loses=_STREAMS,
-            )
-        )
-    more = f"it runs with more than {max(1, len(ranks))} process(es)"
-    why = f"the checkpoint has those of {len(ranks)} process(es)"
-    remedy = "resume with as many processes, or seed the further ones"
-    told += [
-        Foretold(
+def _random_states(plan: RepairPlan) -> Iterator[Limit]:
+    count = sum(FileKind.RANDOM_STATES.index(name) is not None for name in plan.archives)
+    if not count:
+        yield Limit(
             EVERY,
-            "the further processes get no random states and no step",
-            why,
-            remedy,
-            script=more,
-            loses=tuple(f"{name}@N" for name in (*_STREAMS, "step")),
-        ),
-        Foretold(
-            Readers("accelerate 0.32.0 to 0.33.0", (Range(">=0.32.0,<0.34.0"),)),
-            "load_state raises KeyError: 'step' on the further processes",
-            why,
-            remedy,
-            script=more,
-        ),
-    ]
-    return told
+            "Python's, numpy's and torch's random states are not restored",
+            "the checkpoint has no random_states_N.pkl",
+            "none; seed again, so that all processes agree",
+            CauseId.RANDOM_STATES_MISSING,
+            loses=STREAMS,
+        )
+    script = f"it runs with more than {max(1, count)} process(es)"
+    why = f"the checkpoint has those of {count} process(es)"
+    remedy = "resume with as many processes, or seed the further ones"
+    yield Limit(
+        EVERY,
+        "the further processes get no random states and no step",
+        why,
+        remedy,
+        CauseId.RANK_STATES_MISSING,
+        script,
+        ScriptTrait.MORE_PROCESSES,
+        loses=tuple(f"{name}@N" for name in (*STREAMS, _STEP)),
+    )
+    yield Limit(
+        readers_with(ACCELERATE.span_of(step=StepRead.DEMANDED)),
+        "load_state raises KeyError: 'step' on the further processes",
+        why,
+        remedy,
+        CauseId.RANK_STATES_MISSING,
+        script,
+        ScriptTrait.MORE_PROCESSES,
+    )
 
 
-def _objects(plan: Plan) -> list[Foretold]:
-    count = sum(name.startswith("custom_checkpoint") for name in plan.archives)
+def _objects(plan: RepairPlan) -> Iterator[Limit]:
+    count = sum(FileKind.CUSTOM.index(name) is not None for name in plan.archives)
     other = f"other than {count}" if count else "any"
     script = f"the script registers {other} objects for checkpointing"
     why = f"the checkpoint has {count} of them, and only their order tells which is which"
     remedy = "ckptmatrix.resume.load_state with strict=False, which loads those of both sides"
-    return [
-        Foretold(
-            Readers("accelerate 0.21.0 and newer", (Range(">=0.21.0"),)),
-            "load_state raises: number of custom checkpoints, after all else is loaded",
-            why,
-            remedy,
-            script=script,
-        ),
-        Foretold(
-            Readers("accelerate before 0.21.0", (Range("<0.21.0"),)),
-            "none of them is loaded; a warning says so",
-            why,
-            remedy,
-            script=script,
-            loses=("custom",),
-        ),
-    ]
+    yield Limit(
+        readers_with(ACCELERATE.span_of(custom_count=CustomCount.ERROR)),
+        "load_state raises: number of custom checkpoints, after all else is loaded",
+        why,
+        remedy,
+        CauseId.CUSTOM_COUNT,
+        script,
+        ScriptTrait.OTHER_OBJECTS,
+    )
+    yield Limit(
+        readers_with(ACCELERATE.span_of(custom_count=CustomCount.WARNING)),
+        "none of them is loaded; a warning says so",
+        why,
+        remedy,
+        CauseId.CUSTOM_COUNT,
+        script,
+        ScriptTrait.OTHER_OBJECTS,
+        loses=(FileKind.CUSTOM.component,),
+    )

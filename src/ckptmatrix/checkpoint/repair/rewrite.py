@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ckptmatrix.checkpoint.format import rewriting_archives, rewriting_pickles, rewriting_tensors
+from ckptmatrix.checkpoint.format.names import WeightFormat
 from ckptmatrix.checkpoint.repair import weight_files
-from ckptmatrix.checkpoint.repair.limit import Foretold
-from ckptmatrix.checkpoint.repair.limits import foretell
-from ckptmatrix.checkpoint.repair.repair_plan import Options, Plan, Rewritten, make
-from ckptmatrix.checkpoint.repair.state_files import Change
+from ckptmatrix.checkpoint.repair.limits import Limit, limits_of
+from ckptmatrix.checkpoint.repair.repair_plan import RepairOptions, RepairPlan, Rewritten, make
+from ckptmatrix.checkpoint.repair.state_files import FileChange
 from ckptmatrix.errors import CkptmatrixError, UsageError
 
 
@@ -29,15 +29,15 @@ class Report:
     """The repaired copy."""
     step: str
     """Value and origin of `step`."""
-    weights: tuple[str, ...]
+    weights: tuple[WeightFormat, ...]
     """Formats of the weights."""
-    changes: tuple[Change, ...]
+    changes: tuple[FileChange, ...]
     """What was changed and why."""
     carried: tuple[str, ...]
     """Files that were copied as they are."""
     verified: Mapping[str, str]
     """File of the repaired copy -> what it was compared with, and found equal."""
-    foretold: tuple[Foretold, ...]
+    limits: tuple[Limit, ...]
     """What readers will not restore all the same."""
 
 
@@ -45,7 +45,7 @@ class VerificationError(CkptmatrixError):
     """The copy is not equal to the source; it was thrown away."""
 
 
-def repair(source: Path, destination: Path, options: Options | None = None) -> Report:
+def repair(source: Path, destination: Path, options: RepairOptions | None = None) -> Report:
     """Write a copy of a checkpoint that every release from 0.15.0 on can load.
 
     Needs neither torch nor numpy and runs nothing that is in the checkpoint.
@@ -61,7 +61,7 @@ def repair(source: Path, destination: Path, options: Options | None = None) -> R
         VerificationError: something came out different from the source.
     """
     _check_paths(source, destination)
-    plan = make(source, options or Options())
+    plan = make(source, options or RepairOptions())
     partial = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
     try:
         carried = _carry_over(source, partial, plan.replaced)
@@ -78,12 +78,12 @@ def repair(source: Path, destination: Path, options: Options | None = None) -> R
     return Report(
         str(source),
         str(destination),
-        plan.step,
+        str(plan.step),
         plan.formats if plan.models else (),
         plan.changes,
         tuple(carried),
         verified,
-        tuple(foretell(plan)),
+        tuple(limits_of(plan)),
     )
 
 
@@ -130,7 +130,7 @@ def _write_pickled(partial: Path, file: Rewritten) -> None:
     rewriting_archives.write(partial / file.name, file.root, records)
 
 
-def _write_weights(partial: Path, plan: Plan) -> None:
+def _write_weights(partial: Path, plan: RepairPlan) -> None:
     """Write the weights; with the source's date, as a newer file would look like a later save."""
     for model in plan.models:
         for form in plan.formats:
@@ -139,14 +139,14 @@ def _write_weights(partial: Path, plan: Plan) -> None:
                 continue
             write = (
                 rewriting_tensors.write_archive
-                if form == "bin"
+                if form is WeightFormat.BIN
                 else rewriting_tensors.write_safetensors
             )
             write(partial / name, model.weights)
             shutil.copystat(plan.source / model.origin[0], partial / name)
 
 
-def _verify(plan: Plan, partial: Path, carried: list[str]) -> dict[str, str]:
+def _verify(plan: RepairPlan, partial: Path, carried: list[str]) -> dict[str, str]:
     """Read everything back and compare it with the source.
 
     Raises:
@@ -169,11 +169,12 @@ def _verify(plan: Plan, partial: Path, carried: list[str]) -> dict[str, str]:
                 continue
             read = (
                 rewriting_tensors.read_archive
-                if form == "bin"
+                if form is WeightFormat.BIN
                 else rewriting_tensors.read_safetensors
             )
             found = read(partial / name)
-            expected = set(model.weights) - (left_out if form == "safetensors" else set())
+            names = set(model.weights)
+            expected = names - left_out if form is WeightFormat.SAFETENSORS else names
             same = (
                 rewriting_tensors.equal(found[n], model.weights[n]) for n in expected & set(found)
             )

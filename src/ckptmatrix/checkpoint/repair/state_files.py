@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ckptmatrix.checkpoint.format import rewriting_pickles
+from ckptmatrix.checkpoint.format.numpy_core import NUMPY_CORES, NumpyCore
+from ckptmatrix.checkpoint.format.random_states import RandomKey
 from ckptmatrix.checkpoint.format.rewriting_archives import DamagedError
 from ckptmatrix.checkpoint.format.rewriting_pickles import Call, Global
-
-NUMPY_CORES = ("numpy.core.multiarray", "numpy._core.multiarray")
-"""Where numpy 1 and numpy 2 keep what their pickles name."""
+from ckptmatrix.knowledge.releases import ACCELERATE, NUMPY, TORCH
 
 _CODES = {"f8": "d", "f4": "f", "f2": "e", "b1": "?"} | {
     f"{kind}{size}": code
@@ -23,9 +23,12 @@ _CODES = {"f8": "d", "f4": "f", "f2": "e", "b1": "?"} | {
 }
 """numpy's dtype -> `struct`'s code."""
 
+_REFUSING = TORCH.span_of(refuses_by_default=True)
+_ASKING = ACCELERATE.span_of(asks_weights_only=True)
+
 
 @dataclass(frozen=True)
-class Change:
+class FileChange:
     """One thing that was changed, and why."""
 
     file: str
@@ -36,25 +39,25 @@ class Change:
     """Who needs it."""
 
 
-def without_numpy_state(states: Any, name: str) -> tuple[Any, list[Change]]:
+def without_numpy_state(states: Any, name: str) -> tuple[Any, list[FileChange]]:
     """Random states with numpy's as `("MT19937", [624 ints], pos, has_gauss, cached)`.
 
     Raises:
         DamagedError: numpy's state is of another kind.
     """
-    kind, keys, *rest = states["numpy_random_seed"]
+    kind, keys, *rest = states[RandomKey.NUMPY]
     if isinstance(keys, list):
         return states, []
     numbers = _numbers(keys, name)
     if kind != "MT19937" or len(numbers) != 624:
         raise DamagedError(f"{name} holds a numpy state of {kind} that is not understood.")
-    change = Change(
+    change = FileChange(
         name,
         "numpy's random state is a plain list of 624 numbers",
-        "torch 2.6 and newer refuse numpy's classes, and accelerate's allow list has one numpy "
-        "generation's names; then every random state and step are dropped",
+        f"torch {_REFUSING.words} refuse numpy's classes, and accelerate's allow list has one "
+        "numpy generation's names; then every random state and step are dropped",
     )
-    return {**states, "numpy_random_seed": (kind, numbers, *rest)}, [change]
+    return {**states, RandomKey.NUMPY.value: (kind, numbers, *rest)}, [change]
 
 
 def _numbers(node: Any, name: str) -> list[Any]:
@@ -91,7 +94,7 @@ def raw_bytes(node: Any) -> bytes | None:
     return None
 
 
-def plain_scalars(root: Any, name: str) -> tuple[Any, list[Change]]:
+def plain_scalars(root: Any, name: str) -> tuple[Any, list[FileChange]]:
     """numpy's scalars (a learning rate of `np.float64`) as Python numbers of the same value."""
     found = 0
 
@@ -108,27 +111,26 @@ def plain_scalars(root: Any, name: str) -> tuple[Any, list[Change]]:
     changed = rewriting_pickles.rebuild(root, change)
     if not found:
         return root, []
-    why = "accelerate 1.1.0 and newer, and torch 2.6 and newer, refuse numpy's scalars"
-    return changed, [Change(name, f"{found} numpy scalars are Python numbers", why)]
+    why = f"accelerate {_ASKING.words}, and torch {_REFUSING.words}, refuse numpy's scalars"
+    return changed, [FileChange(name, f"{found} numpy scalars are Python numbers", why)]
 
 
-def older_spelling(root: Any, name: str) -> tuple[Any, list[Change]]:
+def older_spelling(root: Any, name: str) -> tuple[Any, list[FileChange]]:
     """numpy 2's name for its core as numpy 1's, which both generations read."""
 
     def change(node: Any) -> Any:
-        if isinstance(node, Global) and node.module == NUMPY_CORES[1]:
-            return Global(NUMPY_CORES[0], node.name)
+        if isinstance(node, Global) and node.module == NumpyCore.NUMPY_2.multiarray:
+            return Global(NumpyCore.NUMPY_1.multiarray, node.name)
         if isinstance(node, Call):
             node.function = change(node.function)
         return node
 
-    if not any(
-        isinstance(n, Global) and n.module == NUMPY_CORES[1] for n in rewriting_pickles.walk(root)
-    ):
+    named = (node for node in rewriting_pickles.walk(root) if isinstance(node, Global))
+    if all(node.module != NumpyCore.NUMPY_2.multiarray for node in named):
         return root, []
-    why = "numpy before 1.26 has no numpy._core"
-    what = "numpy arrays are spelt numpy.core, which numpy 1 and 2 both read"
-    return rewriting_pickles.rebuild(root, change), [Change(name, what, why)]
+    why = f"numpy {NUMPY.span_of(knows_new_core=False).words} has no {NumpyCore.NUMPY_2}"
+    what = f"numpy arrays are spelt {NumpyCore.NUMPY_1}, which numpy 1 and 2 both read"
+    return rewriting_pickles.rebuild(root, change), [FileChange(name, what, why)]
 
 
 def globals_of(root: Any) -> set[str]:

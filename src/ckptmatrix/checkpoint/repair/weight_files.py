@@ -1,25 +1,36 @@
 """Which files hold a model's weights, and which should."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from ckptmatrix.checkpoint.format import rewriting_tensors
+from ckptmatrix.checkpoint.format.names import (
+    WEIGHTS_BY_FORMAT,
+    FileKind,
+    WeightFormat,
+    is_shard,
+    weights_file,
+)
 from ckptmatrix.checkpoint.format.rewriting_archives import DamagedError
 from ckptmatrix.checkpoint.format.rewriting_tensors import NoPlainTensorError, Tensor, Weights
 from ckptmatrix.errors import UsageError
 
-_NAME = re.compile(
-    r"(?:(?P<safe>model)|pytorch_model)(?:_(?P<index>\d+))?"
-    r"(?:\.safetensors|\.bin)(?P<shards>\.index\.json)?"
-)
-_SHARD = re.compile(r"(pytorch_)?model(_\d+)?-\d{5}-of-\d{5}\.(safetensors|bin)")
+
+class WantedWeights(StrEnum):
+    """In which formats the weights are to be written."""
+
+    AUTO = "auto"
+    """Those that serve most releases."""
+    BOTH = "both"
+    SAFETENSORS = "safetensors"
+    BIN = "bin"
 
 
 @dataclass(frozen=True)
-class Model:
+class StoredModel:
     """The weights of one prepared model, as they lie in the source."""
 
     index: int
@@ -40,17 +51,14 @@ class Model:
         """The files that hold the weights which are restored."""
         return tuple(name for name in self.files if name not in self.stale)
 
-    def file(self, format_: str) -> str:
+    def file(self, format_: WeightFormat) -> str:
         """Name of its file in a format, as accelerate looks for it."""
-        ending = f"_{self.index}" if self.index else ""
-        if format_ == "safetensors":
-            return f"model{ending}.safetensors"
-        return f"pytorch_model{ending}.bin"
+        return WEIGHTS_BY_FORMAT[format_].file(self.index)
 
-    def kept(self, formats: tuple[str, ...]) -> set[str]:
+    def kept(self, formats: tuple[WeightFormat, ...]) -> set[str]:
         """Its files that can stay as they are."""
-        names = {self.file(form) for form in formats if not (form == "bin" and self.added)}
-        return names & set(self.origin)
+        added = WeightFormat.BIN if self.added else None  # a name more than the file has
+        return {self.file(form) for form in formats if form is not added} & set(self.origin)
 
     @property
     def shared(self) -> list[list[str]]:
@@ -73,7 +81,7 @@ def tied_pairs(texts: Iterable[str]) -> dict[str, str]:
     return pairs
 
 
-def find(source: Path, tied: Mapping[str, str]) -> list[Model]:
+def find(source: Path, tied: Mapping[str, str]) -> list[StoredModel]:
     """The models of a directory.
 
     Args:
@@ -84,29 +92,32 @@ def find(source: Path, tied: Mapping[str, str]) -> list[Model]:
         DamagedError: a file is damaged, a shard is missing, or two files disagree.
         UsageError: `tied` names what is not there.
     """
-    found: dict[int, dict[str, Path]] = {}
+    found: dict[int, _Files] = {}
     for path in sorted(source.iterdir()):
-        match = _NAME.fullmatch(path.name)
-        if match and path.is_file():
-            form = "safetensors" if match["safe"] else "bin"
-            files = found.setdefault(int(match["index"] or 0), {})
-            if form not in files or not match["shards"]:
-                files[form] = path
+        named = weights_file(path.name)
+        if named and path.is_file():
+            files = found.setdefault(named.index, {})
+            if named.format not in files or not named.sharded:
+                files[named.format] = path
     return [_model(index, files, tied) for index, files in sorted(found.items())]
 
 
-def _model(index: int, files: Mapping[str, Path], tied: Mapping[str, str]) -> Model:
+_Files = dict[WeightFormat, Path]
+"""Format of one model's weights -> their file, or the index of their shards."""
+
+
+def _model(index: int, files: _Files, tied: Mapping[str, str]) -> StoredModel:
     names = tuple(name for path in files.values() for name in _parts(path))
     try:
         read = {form: _read(path) for form, path in files.items()}
     except NoPlainTensorError:
-        if set(files) != {"bin"} or files["bin"].suffix == ".json":
+        if set(files) != {WeightFormat.BIN} or files[WeightFormat.BIN].suffix == ".json":
             raise
-        return Model(index, {}, names, opaque=True)
+        return StoredModel(index, {}, names, opaque=True)
     stale = _stale(files, read) if len(read) == 2 else None
     if stale:
         del read[stale]
-    weights = dict(read.get("bin") or read["safetensors"])
+    weights = dict(read.get(WeightFormat.BIN) or read[WeightFormat.SAFETENSORS])
     added = []
     for name, owner in tied.items():
         if owner in weights and name not in weights:
@@ -118,10 +129,10 @@ def _model(index: int, files: Mapping[str, Path], tied: Mapping[str, str]) -> Mo
                 f"It has {', '.join(sorted(weights)[:5])} and {max(0, len(weights) - 5)} more.",
             )
     left_over = tuple(_parts(files[stale])) if stale else ()
-    return Model(index, weights, names, tuple(added), left_over)
+    return StoredModel(index, weights, names, tuple(added), left_over)
 
 
-def _stale(files: Mapping[str, Path], read: Mapping[str, Weights]) -> str | None:
+def _stale(files: _Files, read: Mapping[WeightFormat, Weights]) -> WeightFormat | None:
     """The format whose file is left over from an earlier save; None if both hold the same.
 
     A save in one format leaves the file of the other behind, and releases differ in which they
@@ -130,21 +141,21 @@ def _stale(files: Mapping[str, Path], read: Mapping[str, Weights]) -> str | None
     Raises:
         DamagedError: they differ, and their dates don't tell which belongs to the rest.
     """
-    common = read["bin"].keys() & read["safetensors"].keys()
-    different = [
-        n for n in common if not rewriting_tensors.equal(read["bin"][n], read["safetensors"][n])
-    ]
+    pickled, safe = read[WeightFormat.BIN], read[WeightFormat.SAFETENSORS]
+    common = pickled.keys() & safe.keys()
+    different = [n for n in common if not rewriting_tensors.equal(pickled[n], safe[n])]
     if not different:
         return None
-    optimizer = files["bin"].parent / "optimizer.bin"
+    optimizer = files[WeightFormat.BIN].parent / FileKind.OPTIMIZER.file()
     times = {form: path.stat().st_mtime_ns for form, path in files.items()}
     newer, older = sorted(times, key=times.__getitem__, reverse=True)
     if times[newer] == times[older] or (
         optimizer.exists() and times[newer] > optimizer.stat().st_mtime_ns
     ):
+        both = f"{files[WeightFormat.BIN].name} and {files[WeightFormat.SAFETENSORS].name}"
         raise DamagedError(
-            f"{files['bin'].name} and {files['safetensors'].name} hold different weights "
-            f"({different[0]}), and their dates don't tell which was saved with the rest.",
+            f"{both} hold different weights ({different[0]}), and their dates don't tell which "
+            "was saved with the rest.",
             "Copy the directory without the one left over from another save; repair the copy.",
         )
     return older
@@ -164,7 +175,7 @@ def _shards(path: Path) -> dict[str, str]:
     except (ValueError, KeyError, AttributeError) as error:
         raise DamagedError(f"{path.name} is damaged.") from error
     for shard in shards.values():
-        if not _SHARD.fullmatch(shard) or not (path.parent / shard).is_file():
+        if not is_shard(shard) or not (path.parent / shard).is_file():
             raise DamagedError(f"{path.name} names the shard {shard}, which is not there.")
     return shards
 
@@ -186,23 +197,27 @@ def _read(path: Path) -> dict[str, Tensor]:
     )
 
 
-def formats_for(models: list[Model], wanted: str) -> tuple[str, ...]:
+def formats_for(models: list[StoredModel], wanted: WantedWeights) -> tuple[WeightFormat, ...]:
     """The formats to write: the one asked for, or what serves most releases.
 
-    0.25.0 and newer look for safetensors first and fall back to `.bin`; older ones know `.bin`
-    alone. Weights that share memory fit no safetensors file that suits both 0.25-0.32 (which
-    need every name) and 0.33 and newer (which reject a second name, and a tensor that is a part
-    of its storage), so they go to `.bin` alone.
+    Releases that know safetensors look for it first and fall back to `.bin`; older ones know `.bin`
+    alone. Weights that share memory fit no safetensors file that suits both the releases that need
+    every name and those that reject a second name, and a tensor that is a part of its storage; so
+    they go to `.bin` alone.
 
     Raises:
         UsageError: safetensors is asked for, and there is something that it can't hold.
     """
+    both = (WeightFormat.BIN, WeightFormat.SAFETENSORS)
     opaque = [model.files[0] for model in models if model.opaque]
-    if opaque and wanted in ("both", "safetensors"):
+    match wanted:
+        case WantedWeights.BIN:
+            return (WeightFormat.BIN,)
+        case WantedWeights.AUTO:
+            bound = any(m.shared or not all(t.whole for t in m.weights.values()) for m in models)
+            return (WeightFormat.BIN,) if opaque or bound else both
+    if opaque:
         raise UsageError(
             f"{opaque[0]} holds more than tensors, which safetensors can't.", "Use --weights bin."
         )
-    if wanted == "auto":
-        bound = any(m.shared or not all(t.whole for t in m.weights.values()) for m in models)
-        return ("bin",) if opaque or bound else ("bin", "safetensors")
-    return ("bin", "safetensors") if wanted == "both" else (wanted,)
+    return both if wanted is WantedWeights.BOTH else (WeightFormat.SAFETENSORS,)

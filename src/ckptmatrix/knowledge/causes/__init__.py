@@ -1,4 +1,4 @@
-"""Why cells come out as they do: one file for each cause, found by being here.
+"""Why loads come out as they do: one file for each cause that a grid can have.
 
 A cause's explanation, remedy and links are written by hand; whether it explains a cell is decided
 from what was measured there (what was raised, what was swallowed, which components came back).
@@ -7,72 +7,83 @@ The first that explains a cell wins, in the order of `rank`.
 
 import importlib
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cache
 
-from packaging.version import Version
-
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import (
+    MEASURED,
     Cause,
     CellRecord,
     CheckpointRecord,
     EnvironmentRecord,
     Status,
-    Verdict,
 )
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What was measured in a cell, with both its ends."""
+class CauseId(StrEnum):
+    """Every cause, by the word that stands for it in reports, expectations and answers."""
 
-    record: CellRecord
-    """The outcome."""
-    writer: EnvironmentRecord
-    """Who saved."""
-    reader: EnvironmentRecord
-    """Who loaded."""
-    checkpoint: CheckpointRecord
-    """What was saved."""
+    # Those that explain measured cells: each is a file of this package.
+    ASSIGN_DETACHED = "assign-detached"
+    ASSIGN_REFUSED = "assign-refused"
+    COMPILED_NAMES = "compiled-names"
+    COUNTER_OF_SAVES = "counter-of-saves"
+    CUDA_KEY = "cuda-key"
+    CUSTOM_COUNT = "custom-count"
+    EPOCH_TAKEN_BACK = "epoch-taken-back"
+    GRADIENTS_UNSAVED = "gradients-unsaved"
+    LOUD_REFUSAL = "loud-refusal"
+    MISSING_STEP = "missing-step"
+    NUMPY_MAJOR = "numpy-major"
+    NUMPY_REFUSED = "numpy-refused"
+    ORDER_UNSAVED = "order-unsaved"
+    PARTIAL_VIEW = "partial-view"
+    RANK_STATES_MISSING = "rank-states-missing"
+    REFUSED_BY_RESUME = "refused-by-resume"
+    REFUSED_STEP = "refused-step"
+    SAFETENSORS_UNKNOWN = "safetensors-unknown"
+    SCALER_NOT_SAVED = "scaler-not-saved"
+    SCHEDULER_COUNTS = "scheduler-counts"
+    SCHEDULER_NOT_SAVED = "scheduler-not-saved"
+    SCHEDULER_OVERLOOKED = "scheduler-overlooked"
+    SEEDABLE_SAMPLER = "seedable-sampler"
+    SHARDS_UNREAD = "shards-unread"
+    STALE_FILES = "stale-files"
+    STEP_IGNORED = "step-ignored"
+    TENSORS_DROPPED = "tensors-dropped"
+    TIED_WEIGHTS = "tied-weights"
 
-    def raised(self, type_: str, text: str = "") -> bool:
-        """Whether the load raised an exception of this type with this text in its message."""
-        error = self.record.error
-        return error is not None and error.type.endswith(type_) and text in error.message
-
-    def swallowed(self, type_: str, text: str = "") -> bool:
-        """Whether the load caught and only logged such an exception."""
-        return any(e.type.endswith(type_) and text in e.message for e in self.record.swallowed)
-
-    def named(self, verdict: Verdict) -> set[str]:
-        """Components with this verdict in any process, without their ranks."""
-        return {
-            name.partition("@")[0]
-            for name, found in self.record.components.items()
-            if found == verdict
-        }
-
-    @property
-    def numpy_majors_differ(self) -> bool:
-        """Whether writer and reader have different major versions of numpy."""
-        return self.writer.numpy.split(".")[0] != self.reader.numpy.split(".")[0]
-
-    def reader_is(self, first: str, end: str = "99") -> bool:
-        """Whether the reader's accelerate lies in `[first, end)`."""
-        return Version(first) <= Version(self.reader.accelerate) < Version(end)
-
-    def writer_is(self, first: str, end: str = "99") -> bool:
-        """Whether the writer's accelerate lies in `[first, end)`."""
-        return Version(first) <= Version(self.writer.accelerate) < Version(end)
+    # Those that only `inspect` tells: of files that a grid's own checkpoints have always whole, and
+    # of what is tried with one directory alone.
+    DAMAGED_FILE = "damaged-file"
+    DATALOADER_IGNORED = "dataloader-ignored"
+    FILE_MISSING = "file-missing"
+    HOOKS_MISSING = "hooks-missing"
+    NUMPY_CORE_MISSING = "numpy-core-missing"
+    NUMPY_TOO_OLD = "numpy-too-old"
+    OTHER_LOADER = "other-loader"
+    PICKLE_REFUSED = "pickle-refused"
+    RANDOM_STATES_DAMAGED = "random-states-damaged"
+    RANDOM_STATES_MISSING = "random-states-missing"
+    REQUIREMENTS = "requirements"
+    STEP_NUMPY_MAJOR = "step-numpy-major"
+    STEP_PICKLE_REFUSED = "step-pickle-refused"
+    STEP_RANDOM_STATES_DAMAGED = "step-random-states-damaged"
+    STEP_RANDOM_STATES_MISSING = "step-random-states-missing"
+    WEIGHTS_MISSING = "weights-missing"
 
 
 @dataclass(frozen=True)
 class KnownCause:
     """A cause and how to tell it."""
 
+    id: CauseId
+    """Its word; the file is called the same, with underscores."""
     cause: Cause
-    """What a person is told."""
+    """What a person reads."""
     explains: Callable[[Evidence], bool]
     """Whether it explains a cell."""
     rank: int = 50
@@ -80,20 +91,50 @@ class KnownCause:
 
 
 @cache
-def known_causes() -> dict[str, KnownCause]:
-    """Cause id (the file's name with hyphens) -> cause, in the order in which they are asked."""
-    found = {
-        module.name.replace("_", "-"): importlib.import_module(f"{__name__}.{module.name}").known
+def known_causes() -> dict[CauseId, KnownCause]:
+    """The causes that are files of this package, in the order in which they are asked."""
+    found: list[KnownCause] = [
+        importlib.import_module(f"{__name__}.{module.name}").known
         for module in pkgutil.iter_modules(__path__)
-    }
-    return dict(sorted(found.items(), key=lambda item: item[1].rank))
+    ]
+    return {known.id: known for known in sorted(found, key=lambda known: known.rank)}
 
 
-def cause_of(evidence: Evidence) -> str | None:
-    """Id of the cause of an outcome; None if it is exact, or fits no known cause."""
+def cause_of(evidence: Evidence) -> CauseId | None:
+    """The cause of an outcome; None if it is exact, or fits no known cause."""
     if evidence.record.status not in (Status.DEGRADED, Status.FAILED):
         return None
     for name, known in known_causes().items():
         if known.explains(evidence):
             return name
     return None
+
+
+def explained(
+    cells: Iterable[CellRecord],
+    environments: Mapping[str, EnvironmentRecord],
+    checkpoints: Iterable[CheckpointRecord],
+) -> tuple[tuple[CellRecord, ...], dict[str, Cause]]:
+    """The cells with the cause of each that was measured and is not exact.
+
+    Args:
+        cells: the outcomes.
+        environments: id -> record of every writer and reader that a cell names.
+        checkpoints: those that the cells loaded, by writer and scenario.
+
+    Returns:
+        The cells in their order, and the explanations of the causes that occur.
+    """
+    loaded = {(record.writer, record.scenario): record for record in checkpoints}
+
+    def caused(cell: CellRecord) -> CellRecord:
+        if cell.status is Status.EXACT or cell.status not in MEASURED:
+            return cell
+        ends = environments[cell.writer], environments[cell.reader]
+        evidence = Evidence(cell, *ends, loaded[cell.writer, cell.scenario])
+        return replace(cell, cause=cause_of(evidence))
+
+    found = tuple(map(caused, cells))
+    occurring = {cell.cause for cell in found}
+    causes = {str(id_): known.cause for id_, known in known_causes().items() if id_ in occurring}
+    return found, causes

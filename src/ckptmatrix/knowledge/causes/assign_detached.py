@@ -1,6 +1,7 @@
 """`assign` that takes the parameters away from under the optimizer."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause, Verdict
 
 
@@ -15,6 +16,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.ASSIGN_DETACHED,
     Cause(
         "load_state(assign=True): the optimizer steps parameters that the model no longer has",
         "With assign the model takes the file's tensors as its parameters. The optimizer still "

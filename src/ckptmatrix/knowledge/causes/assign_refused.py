@@ -1,6 +1,7 @@
 """`assign` that reaches a function which does not know it."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -9,6 +10,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.ASSIGN_REFUSED,
     Cause(
         "load_state(assign=True) is refused for safetensors",
         "accelerate 0.33.0 and newer hand further arguments on to safetensors.torch.load_model, "

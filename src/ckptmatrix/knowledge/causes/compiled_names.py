@@ -1,6 +1,7 @@
 """Weights that were saved under the names of a compiled model, or are asked for under them."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -9,6 +10,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.COMPILED_NAMES,
     Cause(
         "torch.compile on one side only: every name begins with _orig_mod. there",
         "A model that the script itself wrapped in torch.compile before prepare has _orig_mod. "

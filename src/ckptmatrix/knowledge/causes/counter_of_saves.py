@@ -1,20 +1,18 @@
 """The counter that names checkpoints is not restored."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
 def _explains(evidence: Evidence) -> bool:
-    resume = evidence.record.resume
-    return (
-        resume is not None
-        and resume.first_difference is not None
-        and resume.first_difference.quantity in ("checkpoints", "saved")
-        and "naming" in evidence.checkpoint.unsaved
+    return evidence.training_differs_in("checkpoints", "saved") and (
+        "naming" in evidence.checkpoint.unsaved
     )
 
 
 known = KnownCause(
+    CauseId.COUNTER_OF_SAVES,
     Cause(
         "automatic naming counts from 0 again: wrong checkpoints are deleted, then a name is taken",
         "The counter behind checkpoint_N (ProjectConfiguration.iteration) is in no file and "

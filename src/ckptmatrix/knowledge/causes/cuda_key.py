@@ -1,6 +1,7 @@
 """A reader that demands the CUDA random states of a checkpoint that was written on a CPU."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -9,6 +10,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.CUDA_KEY,
     Cause(
         "the reader demands CUDA random states, the checkpoint has none",
         "accelerate 1.5.0 and newer save `torch_cuda_manual_seed` only where CUDA is available; "

@@ -1,21 +1,20 @@
 """The epoch that a script says is taken back by the loader that skips batches."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause, Verdict
 
 
 def _explains(evidence: Evidence) -> bool:
-    resume = evidence.record.resume
     return (
         evidence.record.scenario == "mid-epoch-set-epoch"
-        and resume is not None
-        and resume.first_difference is not None
-        and resume.first_difference.quantity == "samples"
+        and evidence.training_differs_in("samples")
         and evidence.named(Verdict.LOST) <= {"step"}
     )
 
 
 known = KnownCause(
+    CauseId.EPOCH_TAKEN_BACK,
     Cause(
         "skip_first_batches takes the epoch back that set_epoch had set",
         "skip_first_batches makes a new loader, which counts its epochs from 0 (before 1.15.0). "

@@ -1,6 +1,7 @@
 """A save between two optimizer steps, whose accumulated gradients are in no file."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause, Verdict
 
 
@@ -13,6 +14,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.GRADIENTS_UNSAVED,
     Cause(
         "saved amid gradient accumulation: the gradients are not in the checkpoint",
         "No release saves accumulated gradients. After a resume the next optimizer step is made "

@@ -1,6 +1,7 @@
 """torch refuses a file's globals, and nothing catches it."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -9,11 +10,12 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.LOUD_REFUSAL,
     Cause(
         "torch refuses to unpickle a file of the checkpoint",
-        "torch 2.6 and newer unpickle with weights_only=True unless told otherwise, and accelerate "
-        "1.1.0 and newer ask for it on torch 2.4 and newer. What is not on the allow list (numpy "
-        "arrays, numpy numbers, classes of one's own) is refused.",
+        "torch 2.6 and newer unpickle with weights_only=True unless asked otherwise, and "
+        "accelerate 1.1.0 and newer ask for it on torch 2.4 and newer. What is not on the allow "
+        "list (numpy arrays, numpy numbers, classes of one's own) is refused.",
         "Load with ckptmatrix.resume.load_state; or allow the named globals with "
         "torch.serialization.add_safe_globals before load_state.",
         (

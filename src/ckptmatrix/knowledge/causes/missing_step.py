@@ -1,6 +1,7 @@
 """A reader that demands `step` from a checkpoint that was written before it was saved."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -9,6 +10,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.MISSING_STEP,
     Cause(
         "KeyError: 'step': the checkpoint is older than accelerate 0.32",
         "accelerate saves `step` since 0.32.0 (in random_states_N.pkl). 0.32.0-0.33.0 read it from "

@@ -1,18 +1,20 @@
 """The allow list of accelerate 1.1 and newer knows only the reader's spelling of numpy's module."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
 def _explains(evidence: Evidence) -> bool:
     return (
         evidence.swallowed("UnpicklingError", "core.multiarray")
-        and evidence.numpy_majors_differ
-        and evidence.reader_is("1.1.0")
+        and evidence.numpy_cores_differ
+        and evidence.reads.asks_weights_only
     )
 
 
 known = KnownCause(
+    CauseId.NUMPY_MAJOR,
     Cause(
         "numpy 1 and numpy 2 on the two sides: random states and step lost silently",
         "random_states_N.pkl names numpy.core (numpy 1) or numpy._core (numpy 2). accelerate 1.1.0 "

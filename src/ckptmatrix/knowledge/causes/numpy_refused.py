@@ -1,6 +1,7 @@
 """torch's default refuses numpy's globals and accelerate swallows it."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -9,9 +10,10 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.NUMPY_REFUSED,
     Cause(
         "torch refuses the random states: random states and step lost silently",
-        "torch 2.6 and newer unpickle with weights_only=True unless told otherwise and refuse the "
+        "torch 2.6 and newer unpickle with weights_only=True unless asked otherwise and refuse the "
         "numpy array in random_states_N.pkl. accelerate 0.14.0-0.31.0 and 0.34.0-1.0.1 do not say "
         "otherwise, catch the refusal and log it at INFO: Python's, numpy's and torch's random "
         "states and accelerator.step stay what they were.",

@@ -1,22 +1,21 @@
 """The order of a shuffled epoch that was under way is in no file."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause, Verdict
 
 
 def _explains(evidence: Evidence) -> bool:
-    resume = evidence.record.resume
     paths = evidence.checkpoint.unsaved.get("dataloader", ())
     return (
-        resume is not None
-        and resume.first_difference is not None
-        and resume.first_difference.quantity == "samples"
+        evidence.training_differs_in("samples")
         and any("order" in path for path in paths)
         and evidence.named(Verdict.LOST) <= {"step"}
     )
 
 
 known = KnownCause(
+    CauseId.ORDER_UNSAVED,
     Cause(
         "saved in the middle of a shuffled epoch: other samples follow",
         "The order of the samples was drawn as the epoch began and is not saved. The random "

@@ -1,6 +1,7 @@
 """A reader that refuses a tensor which covers its storage only in part."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -9,6 +10,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.PARTIAL_VIEW,
     Cause(
         "the reader's model has a tensor that is a part of a larger storage",
         "accelerate 0.33.0 and newer load safetensors through safetensors.torch.load_model, which "

@@ -2,7 +2,8 @@
 
 import re
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause, Verdict
 
 _MISSED = (Verdict.LOST, Verdict.WRONG, Verdict.UNSAVED)
@@ -18,12 +19,13 @@ def _explains(evidence: Evidence) -> bool:
     alone = {(name, rank) for name, rank in missed if f"random_states_{rank}.pkl" not in files}
     if evidence.record.error:
         return bool(evidence.record.error.rank and alone) and evidence.raised("KeyError", "step")
-    # Before 0.32 step comes back in no process, whether the file is there or not.
-    told = {name for name, _ in alone} - (set() if evidence.reader_is("0.32.0") else {"step"})
-    return bool(told)
+    # In a release that does not restore it, step comes back in no process, file or no file.
+    never = set() if evidence.reads.restores_step else {"step"}
+    return bool({name for name, _ in alone} - never)
 
 
 known = KnownCause(
+    CauseId.RANK_STATES_MISSING,
     Cause(
         "a process has no random states in the checkpoint",
         "Each process has a random_states_N.pkl of its own, with its generators and `step`. There "

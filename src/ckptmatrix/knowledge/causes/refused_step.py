@@ -1,6 +1,7 @@
 """torch refuses numpy's globals, accelerate swallows it and misses `step`: the founding case."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -9,9 +10,10 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.REFUSED_STEP,
     Cause(
         "KeyError: 'step' after torch refused the random states",
-        "torch 2.6 and newer unpickle with weights_only=True unless told otherwise and refuse the "
+        "torch 2.6 and newer unpickle with weights_only=True unless asked otherwise and refuse the "
         "numpy array in random_states_N.pkl. accelerate 0.32.0-0.33.0 catch that, log one INFO "
         "line, and then read 'step' from what was never loaded. Model, optimizer and scheduler are "
         "loaded by then; random states, step and custom objects are not.",

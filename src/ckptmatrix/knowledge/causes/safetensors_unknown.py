@@ -1,6 +1,7 @@
 """A reader from before safetensors became the default format of the weights."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -11,6 +12,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.SAFETENSORS_UNKNOWN,
     Cause(
         "the reader looks only for pytorch_model.bin",
         "accelerate writes model.safetensors by default since 0.25.0; older readers look for "

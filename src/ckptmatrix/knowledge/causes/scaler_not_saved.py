@@ -1,6 +1,7 @@
 """A reader with a gradient scaler, and a checkpoint without one."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -9,6 +10,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.SCALER_NOT_SAVED,
     Cause(
         "there is no scaler.pt: the checkpoint was saved without fp16",
         "With mixed_precision='fp16' load_state reads scaler.pt without asking whether it is "

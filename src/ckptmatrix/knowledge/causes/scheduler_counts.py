@@ -1,8 +1,7 @@
 """A scheduler stepped with every micro-batch, read by a release that steps it less often."""
 
-from packaging.version import Version
-
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause, Verdict
 
 
@@ -17,12 +16,16 @@ def _explains(evidence: Evidence) -> bool:
 
 def _on_both_sides(evidence: Evidence) -> bool:
     """Whether one end steps with every micro-batch and the other with every optimizer step."""
-    ends = (evidence.writer.accelerate, evidence.reader.accelerate)
-    older = [Version(release) < Version("0.16.0") for release in ends]
-    return older[0] != older[1] and evidence.record.scenario.startswith("accumulation")
+    writes = evidence.writes
+    return (
+        writes is not None
+        and writes.scheduler_counts is not evidence.reads.scheduler_counts
+        and evidence.record.scenario.startswith("accumulation")
+    )
 
 
 known = KnownCause(
+    CauseId.SCHEDULER_COUNTS,
     Cause(
         "under accumulation the scheduler's count means something else",
         "accelerate up to 0.15.0 steps a prepared scheduler with every micro-batch, newer releases "

@@ -1,6 +1,7 @@
 """A writer that overlooked the scheduler, and a reader that asks for its file."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -11,6 +12,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.SCHEDULER_NOT_SAVED,
     Cause(
         "the writer overlooked the scheduler: there is no scheduler.bin",
         "On torch 2 and newer, accelerate up to 0.14.0 and 0.16.0 do not recognise torch's "

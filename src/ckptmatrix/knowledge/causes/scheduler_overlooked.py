@@ -1,6 +1,7 @@
 """A scheduler that neither side recognises, so training goes on at another learning rate."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause, Verdict
 
 
@@ -13,6 +14,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.SCHEDULER_OVERLOOKED,
     Cause(
         "the scheduler is overlooked: it starts again from its first step",
         "On torch 2 and newer, accelerate up to 0.14.0 and 0.16.0 do not recognise torch's "

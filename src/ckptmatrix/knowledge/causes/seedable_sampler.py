@@ -1,26 +1,29 @@
 """The seedable sampler's epoch is never saved, so the order of the samples differs."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
+from ckptmatrix.knowledge.releases import SeedableSampler
 from ckptmatrix.model import Cause, Verdict
+
+_UNASKED = (SeedableSampler.SEVERAL_PROCESSES, SeedableSampler.ALWAYS)
+"""Given to loaders without being asked for."""
 
 
 def _explains(evidence: Evidence) -> bool:
-    resume = evidence.record.resume
     return (
-        resume is not None
-        and resume.first_difference is not None
-        and resume.first_difference.quantity == "samples"
+        evidence.training_differs_in("samples")
         and not evidence.named(Verdict.WRONG)
         and evidence.named(Verdict.LOST) <= {"step", "dataloader"}
         and (
             evidence.record.components.get("dataloader") != Verdict.ABSENT
-            or evidence.reader_is("0.24.0", "0.26.0")
-            or evidence.writer_is("0.24.0", "0.26.0")
+            or evidence.reads.seedable_sampler in _UNASKED
+            or (evidence.writes is not None and evidence.writes.seedable_sampler in _UNASKED)
         )
     )
 
 
 known = KnownCause(
+    CauseId.SEEDABLE_SAMPLER,
     Cause(
         "the seedable sampler starts over: samples come in another order",
         "accelerate 0.25.x always uses its seedable sampler (0.24.x under several processes, since "

@@ -1,6 +1,7 @@
 """Shards in safetensors, and a reader that unpickles whatever an index names."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -11,6 +12,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.SHARDS_UNREAD,
     Cause(
         "the reader unpickles what is safetensors",
         "load_checkpoint_in_model of old releases (0.15.0 among them) takes every file that the "

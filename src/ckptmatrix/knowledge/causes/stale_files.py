@@ -1,6 +1,7 @@
 """Weights of two saves in one directory, and the older ones come back."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause, Verdict
 
 
@@ -11,6 +12,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.STALE_FILES,
     Cause(
         "the older weights come back: the directory has both formats",
         "save_state takes nothing away. Saved into one directory first in one format and then in "

@@ -1,6 +1,7 @@
 """A reader from before accelerate saved and restored `step`."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause, Verdict
 
 
@@ -9,11 +10,12 @@ def _explains(evidence: Evidence) -> bool:
         evidence.record.error is None
         and evidence.named(Verdict.LOST) == {"step"}
         and not evidence.named(Verdict.WRONG)
-        and not evidence.reader_is("0.32.0")
+        and not evidence.reads.restores_step
     )
 
 
 known = KnownCause(
+    CauseId.STEP_IGNORED,
     Cause(
         "the reader does not restore `step`",
         "accelerate restores `step` (the count of micro-batches, which decides when accumulated "

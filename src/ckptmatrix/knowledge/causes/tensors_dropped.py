@@ -1,6 +1,7 @@
 """A save that dropped tensors because they share memory with others."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause
 
 
@@ -12,6 +13,7 @@ def _explains(evidence: Evidence) -> bool:
 
 
 known = KnownCause(
+    CauseId.TENSORS_DROPPED,
     Cause(
         "the save dropped tensors that share memory: they are not in the checkpoint",
         "accelerate 0.25.0 and newer keep one of the tensors that lie in one storage and drop the "

@@ -1,19 +1,22 @@
 """A reader that misses the name of a tied weight that safetensors left out."""
 
-from ckptmatrix.knowledge.causes import Evidence, KnownCause
+from ckptmatrix.knowledge.causes import CauseId, KnownCause
+from ckptmatrix.knowledge.evidence import Evidence
+from ckptmatrix.knowledge.releases import WeightsRead
 from ckptmatrix.model import Cause
 
 
 def _explains(evidence: Evidence) -> bool:
     return (
         evidence.raised("RuntimeError", "Missing key(s)")
-        and evidence.reader_is("0.25.0", "0.33.0")
+        and evidence.reads.weights is WeightsRead.BY_NAME
         and "model" not in evidence.checkpoint.unsaved
         and not evidence.raised("RuntimeError", "Unexpected key(s)")
     )
 
 
 known = KnownCause(
+    CauseId.TIED_WEIGHTS,
     Cause(
         "tied weights: the reader misses the name that safetensors left out",
         "safetensors holds a tensor once, so accelerate 0.25.0 and newer leave all but one name "

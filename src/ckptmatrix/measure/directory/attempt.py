@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ckptmatrix.checkpoint.inspect.console import human
 from ckptmatrix.checkpoint.inspect.inspection import Inspection, inspect
-from ckptmatrix.checkpoint.repair import Options, repair
+from ckptmatrix.checkpoint.repair import RepairOptions, repair
 from ckptmatrix.environments.installation import Installation
 from ckptmatrix.environments.site import Site
 from ckptmatrix.environments.worker_process import Worker
@@ -164,7 +164,7 @@ def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said
     if wish.repaired:
         repaired = place / "repaired" / subject.name
         repaired.parent.mkdir()
-        report = repair(subject, repaired, Options(tied=wish.tied))
+        report = repair(subject, repaired, RepairOptions(tied=wish.tied))
         repairs = tuple(f"Repaired: {change.file}: {change.what}." for change in report.changes)
         subject = repaired
     found = inspect(subject)

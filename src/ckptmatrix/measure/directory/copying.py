@@ -5,24 +5,13 @@ import re
 import shutil
 from pathlib import Path
 
-from ckptmatrix.checkpoint.format import names
+from ckptmatrix.checkpoint.format.names import FileKind, is_shard, kind_of, weights_file
 from ckptmatrix.checkpoint.format.opening import UnreadableError, open_inside
 from ckptmatrix.checkpoint.inspect.facts import Facts
 from ckptmatrix.errors import NothingRanError
 
-_SHARD = re.compile(
-    r"(pytorch_)?model(_\d+)?(-\d{5}-of-\d{5}\.(safetensors|bin)|\.(safetensors|bin)\.index\.json)"
-)
-_READ = (
-    names.MODEL_SAFETENSORS,
-    names.MODEL_BIN,
-    names.OPTIMIZER,
-    names.SCHEDULER,
-    names.RANDOM,
-    names.CUSTOM,
-    _SHARD,
-    re.compile(re.escape(names.SCALER)),
-)
+_READ = frozenset(FileKind) - {FileKind.SAMPLER, FileKind.DATALOADER}
+"""What readers read; the place in the data needs a dataset."""
 
 _COPIES = 6
 """Copies of the state that a load with all comparing holds at its most, as measured."""
@@ -35,11 +24,13 @@ Snapshot = dict[str, tuple[int, int]]
 
 def wanted(facts: Facts, hooked: tuple[str, ...]) -> tuple[str, ...]:
     """Files that `load_state` or the script's hooks read, as far as they are stood in for."""
-    return tuple(
-        file.name
-        for file in facts.files
-        if file.name in hooked or any(pattern.fullmatch(file.name) for pattern in _READ)
-    )
+    return tuple(file.name for file in facts.files if file.name in hooked or _is_read(file.name))
+
+
+def _is_read(name: str) -> bool:
+    found = kind_of(name)
+    weights = weights_file(name) is not None or is_shard(name)
+    return weights or (found is not None and found[0] in _READ)
 
 
 def check_room(place: Path, size: int) -> None:

@@ -11,34 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from ckptmatrix.checkpoint.format import rewriting_tensors
+from ckptmatrix.checkpoint.format.dtypes import BY_CODE
+from ckptmatrix.checkpoint.format.numpy_core import NUMPY_CORES
 from ckptmatrix.checkpoint.format.rewriting_archives import Archive
 from ckptmatrix.checkpoint.format.rewriting_pickles import Call, Global
 from ckptmatrix.checkpoint.format.rewriting_tensors import REBUILD, REBUILD_3, Tensor
-from ckptmatrix.checkpoint.repair.state_files import NUMPY_CORES, raw_bytes
+from ckptmatrix.checkpoint.repair.state_files import raw_bytes
 from ckptmatrix.errors import CkptmatrixError
 
 _PACKED = 32
 """As in the worker: so many ints in a row are kept as one array."""
-
-_DTYPES = {
-    "F64": "float64",
-    "F32": "float32",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "I64": "int64",
-    "I32": "int32",
-    "I16": "int16",
-    "I8": "int8",
-    "U8": "uint8",
-    "BOOL": "bool",
-    "C64": "complex64",
-    "F8_E4M3": "float8_e4m3fn",
-    "F8_E5M2": "float8_e5m2",
-    "U16": "uint16",
-    "U32": "uint32",
-    "U64": "uint64",
-}
-"""safetensors' dtype -> torch's."""
 
 
 class NotNeutralError(CkptmatrixError):
@@ -76,11 +58,12 @@ class Encoder:
 
     def tensor(self, tensor: Tensor) -> Any:
         """The node of a tensor."""
-        if tensor.dtype not in _DTYPES:
+        dtype = BY_CODE.get(tensor.dtype)
+        if dtype is None or not dtype.in_safetensors:
             raise NotNeutralError("a file of weights", f"a tensor of {tensor.dtype}")
         key = self._keep(tensor.nbytes, tensor.chunks)
         shape = list(tensor.shape)
-        return {"~": "tensor", "dtype": _DTYPES[tensor.dtype], "shape": shape, "key": key}
+        return {"~": "tensor", "dtype": dtype.torch, "shape": shape, "key": key}
 
     def ints(self, values: Sequence[int], dtype: str) -> Any:
         """The node of a one-dimensional numpy array."""

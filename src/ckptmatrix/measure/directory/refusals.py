@@ -1,18 +1,12 @@
 """What is not tried, and why: one sentence and what to do instead."""
 
-import re
-
 from ckptmatrix.checkpoint.format.rewriting_archives import DamagedError
+from ckptmatrix.checkpoint.format.safety import Rating
 from ckptmatrix.checkpoint.inspect.inspection import Inspection
 from ckptmatrix.errors import UsageError
 
 _SHARDS = ("_fsdp", ".distcp", "mp_rank_", "zero_to_fp32.py", "pytorch_model_rank", "distrib_optim")
 """Parts of file names that only distributed training leaves."""
-
-_NUMPY = re.compile(
-    r"numpy\.(_?core\.multiarray\.(scalar|_reconstruct)|ndarray|dtype|dtypes\.\w+)|_codecs\.encode"
-)
-"""How numpy pickles numbers and arrays; lists of what is harmless lack some of them."""
 
 
 def refuse(found: Inspection, files: tuple[str, ...], trust: bool) -> None:
@@ -57,11 +51,11 @@ def refuse(found: Inspection, files: tuple[str, ...], trust: bool) -> None:
         for file in facts.files
         if file.name in files
         for name, level in file.globals.items()
-        if level != "harmless" and not _NUMPY.fullmatch(name)
+        if level is not Rating.HARMLESS
     ]
     if unsafe and not trust:
         level, name, file_name = min(unsafe)
-        kind = "runs code" if level == "dangerous" else "is not known to be harmless"
+        kind = "runs code" if level is Rating.DANGEROUS else "is not known to be harmless"
         raise UsageError(
             f"{file_name} names {name}, which {kind}, and torch before 2.6 runs what it names.",
             "If you trust who wrote it: --trust.",

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ckptmatrix import __version__
+from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.environments.installation import Installation
 from ckptmatrix.errors import NothingRanError
-from ckptmatrix.knowledge.causes import Evidence, cause_of, known_causes
+from ckptmatrix.knowledge.causes import explained
+from ckptmatrix.knowledge.releases import NUMPY
 from ckptmatrix.measure.directory.attempt import Attempt, Wish, make_ready
 from ckptmatrix.measure.directory.copying import at_a_time, snapshot
 from ckptmatrix.measure.installing import install, refuse_none
@@ -134,27 +136,17 @@ def _measured(attempt: Attempt, built: list[Installation]) -> tuple[CellRecord, 
 
 def _with_causes(row: DirectoryRow, attempt: Attempt) -> DirectoryRow:
     """The row with the cause of each cell that is not whole, and the causes that occur."""
-    found = attempt.found
-    numpy = found.range("numpy")
+    facts = attempt.found.facts
+    numpy = next((random.numpy for random in facts.random), "")
     writer = EnvironmentRecord(
-        found.range("accelerate"),
+        "",  # a range of releases at best
         "",
         EnvironmentStatus.READY,
-        torch=found.range("torch"),
-        numpy="1" if numpy == "<2" else "2" if numpy else "",
+        numpy=str(NUMPY.first_with(core=numpy)) if numpy in tuple(NumpyCore) else "",
     )
-    sizes = {file.name: file.bytes for file in found.facts.files}
+    sizes = {file.name: file.bytes for file in facts.files}
     checkpoint = CheckpointRecord(
         row.directory, "stand-in", CheckpointStatus.WRITTEN, files=sizes, unsaved=attempt.unsaved
     )
-
-    def caused(cell: CellRecord) -> CellRecord:
-        if cell.status is Status.EXACT or cell.status not in MEASURED:
-            return cell
-        evidence = Evidence(cell, writer, row.environments[cell.reader], checkpoint)
-        return replace(cell, cause=cause_of(evidence))
-
-    cells = tuple(map(caused, row.cells))
-    occurring = {cell.cause for cell in cells}
-    causes = {name: known.cause for name, known in known_causes().items() if name in occurring}
+    cells, causes = explained(row.cells, {**row.environments, row.directory: writer}, (checkpoint,))
     return replace(row, cells=cells, causes=causes)

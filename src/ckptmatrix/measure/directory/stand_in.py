@@ -24,11 +24,11 @@ _DOCUMENT = re.compile(r"train(ing)?_state\.json|\w+_ema/config\.json")
 """JSON files that hooks keep training state in."""
 
 
-def missing(told: StandIn, facts: Facts) -> dict[str, tuple[str, ...]]:
+def missing(stand_in: StandIn, facts: Facts) -> dict[str, tuple[str, ...]]:
     """Components that the stand-in prepares and the directory has no file of."""
     lacks = {
-        "optimizer": told.optimizers and not facts.optimizers,
-        "scheduler": told.schedulers and not facts.schedulers,
+        "optimizer": stand_in.optimizers and not facts.optimizers,
+        "scheduler": stand_in.schedulers and not facts.schedulers,
     }
     return {name: () for name, lacking in lacks.items() if lacking}
 

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from ckptmatrix.checkpoint.format import rewriting_archives, rewriting_tensors
+from ckptmatrix.checkpoint.format.names import FileKind
+from ckptmatrix.checkpoint.format.random_states import RandomKey
 from ckptmatrix.checkpoint.format.rewriting_tensors import Tensor
 from ckptmatrix.checkpoint.inspect.facts import Facts
 from ckptmatrix.checkpoint.repair import weight_files
@@ -18,15 +20,6 @@ from ckptmatrix.measure.directory.neutral_from_files import (
     is_empty,
     named,
 )
-
-_OF_EACH = {
-    "rng.python": "random_state",
-    "rng.numpy": "numpy_random_seed",
-    "rng.torch": "torch_manual_seed",
-    "rng.cuda": "torch_cuda_manual_seed",
-    "step": "step",
-}
-"""Component -> its key in `random_states_N.pkl`."""
 
 
 class MissingError(CkptmatrixError):
@@ -76,7 +69,7 @@ def read_truth(
     for component, files in (
         ("optimizer", {fact.index: fact.file for fact in facts.optimizers}),
         ("scheduler", {fact.index: fact.file for fact in facts.schedulers}),
-        ("custom", {index: f"custom_checkpoint_{index}.pkl" for index in facts.custom}),
+        ("custom", {index: FileKind.CUSTOM.file(index) for index in facts.custom}),
     ):
         _check_whole(component, files)
         try:
@@ -94,7 +87,7 @@ def read_truth(
         if not is_empty(named(states)):
             trees[component] = named(states)
     if facts.scaler:
-        trees["scaler"] = encoder.graph(rewriting_archives.read(directory / "scaler.pt"))
+        trees["scaler"] = encoder.graph(rewriting_archives.read(directory / FileKind.SCALER.file()))
     own = _own(directory, hooked, encoder)
     if own:
         trees["hook_files"] = named(own)
@@ -194,10 +187,11 @@ def _random(
     directory: Path, encoder: Encoder, trees: dict[str, Any], unsaved: dict[str, tuple[str, ...]]
 ) -> None:
     """The generators of the first process, and `step`."""
-    file = directory / "random_states_0.pkl"
+    file = directory / FileKind.RANDOM_STATES.file()
     archive = rewriting_archives.read(file) if file.is_file() else None
     states = archive.root if archive and isinstance(archive.root, dict) else {}
-    for component, key in _OF_EACH.items():
+    for key in RandomKey:
+        component = key.component
         value = states.get(key)
         if value is None or (component == "rng.cuda" and not value):
             if component != "rng.cuda":

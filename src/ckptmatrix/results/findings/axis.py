@@ -2,10 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from packaging.version import InvalidVersion, Version
 
-from ckptmatrix.model import CheckpointRecord, EnvironmentRecord, Matrix
+from ckptmatrix.model import CheckpointRecord, CheckpointStatus, EnvironmentRecord, Matrix
+
+
+class Side(StrEnum):
+    """Which of the two environments of a load."""
+
+    WRITER = "writer"
+    """The one that saved: a row of the grid."""
+    READER = "reader"
+    """The one that loads: a column of the grid."""
+
+    @property
+    def other(self) -> "Side":
+        """The one across."""
+        return Side.READER if self is Side.WRITER else Side.WRITER
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ def eras_of(matrix: Matrix, releases: tuple[str, ...]) -> tuple[Era, ...]:
     }
     for checkpoint in matrix.checkpoints:
         environment = matrix.environments.get(checkpoint.writer)
-        if environment is not None and checkpoint.status == "written":
+        if environment is not None and checkpoint.status is CheckpointStatus.WRITTEN:
             where = (environment.stack, checkpoint.scenario)
             written[environment.accelerate][where] = contents(checkpoint)
     eras: list[list[str]] = []

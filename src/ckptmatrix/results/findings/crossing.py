@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status, Verdict
-from ckptmatrix.results.findings.tally import TODAY, View, rank, view_of
+from ckptmatrix.results.findings.tally import Rank, losses, rank
+from ckptmatrix.results.findings.views import TODAY, View, view_of
 from ckptmatrix.util.terminal_text import plain
 
 
-class Answer(StrEnum):
+class Safety(StrEnum):
     """Whether a checkpoint survives a change of environment."""
 
     SAFE = "safe"
@@ -28,12 +29,12 @@ class Crossing:
     """Id of the writing environment."""
     reader: str
     """Id of the reading environment."""
-    answer: Answer
+    answer: Safety
     """Whether they resume."""
     whole: tuple[str, ...]
     """Components that came back in every scenario that has them and was loaded."""
     lost: dict[str, tuple[str, ...]]
-    """Component -> scenarios in which it is lost or wrong without a word."""
+    """Component -> scenarios in which it is lost or wrong without an error."""
     drifts: tuple[str, ...]
     """Scenarios in which every component came back, but the training that follows differs."""
     raised: dict[str, str]
@@ -42,8 +43,8 @@ class Crossing:
     """Scenario -> why nothing is known."""
     because: dict[str, str]
     """Scenario -> id of its cause, where one is known."""
-    ranks: dict[str, int]
-    """Scenario that was measured -> how bad it is: 0 exact, 1 degraded, 2 no load at all."""
+    ranks: dict[str, Rank]
+    """Scenario that was measured -> how bad it is."""
 
     @property
     def causes(self) -> tuple[str, ...]:
@@ -53,16 +54,11 @@ class Crossing:
     @property
     def hurt(self) -> tuple[str, ...]:
         """Scenarios that do not resume exactly."""
-        return tuple(name for name, rank_ in self.ranks.items() if rank_)
+        return tuple(name for name, rank in self.ranks.items() if rank is not Rank.EXACT)
 
     def losses(self, scenario: str) -> frozenset[str]:
-        """Components that are lost without a word in one scenario."""
+        """Components that are lost in one scenario without an error."""
         return frozenset(name for name, where in self.lost.items() if scenario in where)
-
-    @property
-    def exact(self) -> int:
-        """Scenarios that resume exactly."""
-        return list(self.ranks.values()).count(0)
 
     @property
     def measured(self) -> int:
@@ -93,7 +89,7 @@ def cross(
     returned = [cell for cell in cells if cell.status in (Status.EXACT, Status.DEGRADED)]
     lost: dict[str, tuple[str, ...]] = {}
     for cell in returned:
-        for name in _bad(cell):
+        for name in losses(cell):
             lost[name] = (*lost.get(name, ()), cell.scenario)
     present = dict.fromkeys(
         name
@@ -102,11 +98,11 @@ def cross(
         if verdict is Verdict.RESTORED
     )
     if not cells:
-        answer = Answer.UNKNOWN
+        answer = Safety.UNKNOWN
     elif all(cell.status is Status.EXACT for cell in cells):
-        answer = Answer.SAFE
+        answer = Safety.SAFE
     else:
-        answer = Answer.UNSAFE
+        answer = Safety.UNSAFE
     return Crossing(
         writer=writer,
         reader=reader,
@@ -114,7 +110,7 @@ def cross(
         whole=tuple(name for name in present if name not in lost),
         lost=lost,
         drifts=tuple(
-            cell.scenario for cell in cells if cell.status is Status.DEGRADED and not _bad(cell)
+            cell.scenario for cell in cells if cell.status is Status.DEGRADED and not losses(cell)
         ),
         raised={cell.scenario: _raised(cell) for cell in cells if _raised(cell)},
         unmeasured=unmeasured,
@@ -122,10 +118,6 @@ def cross(
         ranks={cell.scenario: rank(cell.status) for cell in cells},
         total=len(asked),
     )
-
-
-def _bad(cell: CellRecord) -> tuple[str, ...]:
-    return tuple(n for n, v in cell.components.items() if v in (Verdict.LOST, Verdict.WRONG))
 
 
 def _raised(cell: CellRecord) -> str:

@@ -6,14 +6,14 @@ from itertools import pairwise
 
 from ckptmatrix.model import MEASURED, Matrix, Status
 from ckptmatrix.results.findings.axis import axis_of
-from ckptmatrix.results.findings.tally import TODAY, view_of
+from ckptmatrix.results.findings.views import is_today
 
-LONGEST = 3
-"""Most environments that a path may lead through; more is nothing that anybody would do."""
+MOST_STOPS = 3
+"""Most environments that a way round may lead through; a longer one is of no use."""
 
 
 @dataclass(frozen=True)
-class Path:
+class Detour:
     """A way round: load in each environment in turn and save again there."""
 
     stops: tuple[str, ...]
@@ -26,11 +26,11 @@ class Path:
     """What the real run said, when it did not."""
 
 
-Verify = Callable[[Matrix, tuple[str, ...], tuple[str, ...]], Path]
-"""Makes the hops for real: (matrix, stops, scenarios) -> the path with `verified` set."""
+Verify = Callable[[Matrix, tuple[str, ...], tuple[str, ...]], Detour]
+"""Makes the hops for real: (matrix, stops, scenarios) -> the way with `verified` set."""
 
 
-def paths(matrix: Matrix, old: str, new: str, scenarios: Sequence[str]) -> list[tuple[str, ...]]:
+def detours(matrix: Matrix, old: str, new: str, scenarios: Sequence[str]) -> list[tuple[str, ...]]:
     """List ways round, every hop of which resumes exactly; fewest stops first.
 
     Among equally long ones those come first that change the stack least, then the newest releases.
@@ -42,49 +42,48 @@ def paths(matrix: Matrix, old: str, new: str, scenarios: Sequence[str]) -> list[
     found: list[tuple[str, ...]] = []
     front: list[tuple[str, ...]] = [(old,)]
     seen = {old}
-    for _ in range(LONGEST + 1):
+    for _ in range(MOST_STOPS + 1):
         grown = [
-            (*path, stop)
-            for path in front
+            (*way, stop)
+            for way in front
             for stop in axis.environments
-            if (path[-1], stop) in exact and stop not in seen
+            if (way[-1], stop) in exact and stop not in seen
         ]
-        found = [path for path in grown if path[-1] == new]
+        found = [way for way in grown if way[-1] == new]
         if found:
             break
-        seen |= {path[-1] for path in grown}
+        seen |= {way[-1] for way in grown}
         # One way to each stop is enough to go on from; all of them would be too many.
-        front = list({path[-1]: path for path in grown}.values())
+        front = list({way[-1]: way for way in grown}.values())
 
-    def changes(path: tuple[str, ...]) -> int:
-        return sum(stack[one] != stack[two] for one, two in pairwise(path))
+    def changes(way: tuple[str, ...]) -> int:
+        return sum(stack[one] != stack[two] for one, two in pairwise(way))
 
-    return sorted(found, key=lambda path: (changes(path), [-position[stop] for stop in path[1:-1]]))
+    return sorted(found, key=lambda way: (changes(way), [-position[stop] for stop in way[1:-1]]))
 
 
 def possible(matrix: Matrix, old: str, new: str, scenarios: Sequence[str]) -> tuple[str, ...]:
     """Select the scenarios that a way round could make whole at all.
 
-    The old environment's checkpoint must resume exactly somewhere, and somebody's in the new one.
+    The old environment's checkpoint must resume exactly somewhere, and some checkpoint in the new
+    one.
     """
-    exact = [
-        cell for cell in matrix.cells if view_of(cell) == TODAY and cell.status is Status.EXACT
-    ]
+    exact = [cell for cell in matrix.cells if is_today(cell) and cell.status is Status.EXACT]
     leaving = {cell.scenario for cell in exact if cell.writer == old}
     arriving = {cell.scenario for cell in exact if cell.reader == new}
     return tuple(name for name in scenarios if name in leaving and name in arriving)
 
 
-def best_path(
+def best_detour(
     matrix: Matrix, old: str, new: str, scenarios: Sequence[str], verify: Verify | None
-) -> Path | None:
-    """Give the first path that a real run confirms; without a way to run it, the first."""
+) -> Detour | None:
+    """Give the first way that a real run confirms; without a way to run it, the first."""
     whole = possible(matrix, old, new, scenarios)
-    candidates = [stops for stops in paths(matrix, old, new, whole) if len(stops) > 2]
+    candidates = [stops for stops in detours(matrix, old, new, whole) if len(stops) > 2]
     if verify is None or not candidates:
-        return Path(candidates[0], whole) if candidates else None
+        return Detour(candidates[0], whole) if candidates else None
     tried = None
-    for stops in candidates[:LONGEST]:
+    for stops in candidates[:MOST_STOPS]:
         tried = replace(verify(matrix, stops, whole), scenarios=whole)
         if tried.verified:
             return tried
@@ -96,6 +95,6 @@ def _exact_pairs(matrix: Matrix, scenarios: set[str]) -> set[tuple[str, str]]:
     good: set[tuple[str, str]] = set()
     bad: set[tuple[str, str]] = set()
     for cell in matrix.cells:
-        if cell.scenario in scenarios and view_of(cell) == TODAY and cell.status in MEASURED:
+        if cell.scenario in scenarios and is_today(cell) and cell.status in MEASURED:
             (good if cell.status is Status.EXACT else bad).add((cell.writer, cell.reader))
     return good - bad

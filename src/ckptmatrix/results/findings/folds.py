@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ckptmatrix.model import CellRecord, Matrix, Verdict
+from ckptmatrix.model import CellRecord, Matrix
 from ckptmatrix.results.findings.axis import Axis, span
+from ckptmatrix.results.findings.tally import losses
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,17 @@ class Fold:
         return span(self.releases[0], self.releases[-1])
 
 
-def folds_of(matrix: Matrix, axis: Axis) -> tuple[tuple[Fold, ...], tuple[Fold, ...]]:
+@dataclass(frozen=True)
+class Folds:
+    """What is alike on each side of the grid, in the order of the axis."""
+
+    writers: tuple[Fold, ...]
+    """Its rows."""
+    readers: tuple[Fold, ...]
+    """Its columns."""
+
+
+def folds_of(matrix: Matrix, axis: Axis) -> Folds:
     """Fold the rows (writers) and the columns (readers) of the grid.
 
     Two neighbours are alike if with every partner, in every scenario and however loaded, they have
@@ -41,7 +52,7 @@ def folds_of(matrix: Matrix, axis: Axis) -> tuple[tuple[Fold, ...], tuple[Fold, 
         how = (cell.scenario, cell.loader, cell.treatment, behaviour)
         rows.setdefault(cell.writer, set()).add((cell.reader, *how))
         columns.setdefault(cell.reader, set()).add((cell.writer, *how))
-    return _fold(matrix, axis, rows), _fold(matrix, axis, columns)
+    return Folds(_fold(matrix, axis, rows), _fold(matrix, axis, columns))
 
 
 def _fold(
@@ -71,9 +82,5 @@ def _named(matrix: Matrix, era: dict[str, int], group: Iterable[str]) -> Fold:
 
 
 def _behaviour(cell: CellRecord) -> tuple[object, ...]:
-    bad = tuple(
-        f"{name} {verdict}"
-        for name, verdict in sorted(cell.components.items())
-        if verdict in (Verdict.LOST, Verdict.WRONG)
-    )
+    bad = tuple(sorted((name, cell.components[name]) for name in losses(cell)))
     return (cell.status, cell.cause, cell.error and cell.error.type, cell.expected, bad)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ckptmatrix.model import Matrix, Status
+from ckptmatrix.model import EnvironmentStatus, Matrix, Status
 from ckptmatrix.results.findings.axis import Axis, span
-from ckptmatrix.results.findings.tally import TODAY, Tally, scenarios_of, tally, view_of
+from ckptmatrix.results.findings.tally import scenarios_of, tally
+from ckptmatrix.results.findings.views import is_today
 
 PLAIN = "basic"
 """The scenario that most trainings have at least."""
@@ -23,16 +24,12 @@ def shown_first(scenarios: Sequence[str]) -> str:
 class Target:
     """The newest release on one stack, and what becomes of everybody's checkpoints there."""
 
-    environment: str
-    """Its id."""
     release: str
     """The release."""
     stack: str
     """Name of the stack."""
     writers: dict[Status, str]
     """Status -> the writers it holds for, in words; worst first."""
-    tally: Tally
-    """Writers counted by that status."""
     scenario: str
     """The scenario that it is judged by."""
 
@@ -47,7 +44,7 @@ def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
     scenario = PLAIN if PLAIN in names else next(iter(names), "")
     found: dict[tuple[str, str], list[Status]] = {}
     for cell in matrix.cells:
-        if view_of(cell) == TODAY and cell.scenario == scenario:
+        if is_today(cell) and cell.scenario == scenario:
             found.setdefault((cell.writer, cell.reader), []).append(cell.status)
     targets = []
     for stack in axis.stacks:
@@ -55,7 +52,7 @@ def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
             id_
             for id_ in axis.environments
             if matrix.environments[id_].stack == stack
-            and matrix.environments[id_].status == "ready"
+            and matrix.environments[id_].status is EnvironmentStatus.READY
         ]
         if not ready:
             continue
@@ -65,15 +62,14 @@ def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
             for writer in axis.environments
             if (writer, reader) in found
         }
-        counted = tally(worst.values())
         writers = {
             status: environments_text(
                 matrix, axis, [id_ for id_, found_ in worst.items() if found_ is status]
             )
-            for status in counted.by_status
+            for status in tally(worst.values()).by_status
         }
         release = matrix.environments[reader].accelerate
-        targets.append(Target(reader, release, stack, writers, counted, scenario))
+        targets.append(Target(release, stack, writers, scenario))
     return tuple(targets)
 
 
@@ -87,7 +83,7 @@ def environments_text(matrix: Matrix, axis: Axis, ids: Iterable[str]) -> str:
             id_
             for id_ in axis.environments
             if matrix.environments[id_].stack == stack
-            and (id_ in chosen or matrix.environments[id_].status == "ready")
+            and (id_ in chosen or matrix.environments[id_].status is EnvironmentStatus.READY)
         ]
         if any(id_ in chosen for id_ in members):
             by_releases.setdefault(_spans(matrix, members, chosen), []).append(stack)

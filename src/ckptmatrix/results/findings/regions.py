@@ -6,21 +6,21 @@ long as the outcome stays, which gives a box; boxes are taken until all bad cell
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import permutations
-from typing import Any
+from itertools import permutations, product
+from typing import NamedTuple
 
-from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status
-from ckptmatrix.results.findings.axis import Axis
+from ckptmatrix.model import CellRecord, Matrix, Status
+from ckptmatrix.results.findings.axis import Axis, Side
 
 RAISED = (Status.FAILED, Status.CRASHED, Status.TIMEOUT)
 """A load that raised hides what would have come after it, so it speaks neither for nor against."""
 
 
 @dataclass(frozen=True)
-class Side:
-    """One side of a box: consecutive releases on some stacks."""
+class Extent:
+    """How far a box reaches on one side: consecutive releases on some stacks."""
 
     first: str
     """Oldest release."""
@@ -44,9 +44,9 @@ class Side:
 class Region:
     """A box of versions within which every measured load comes out with the cause."""
 
-    writer: Side
+    writer: Extent
     """Who saved."""
-    reader: Side
+    reader: Extent
     """Who loads."""
     scenarios: tuple[str, ...]
     """Scenarios in which exactly this box was found."""
@@ -54,6 +54,10 @@ class Region:
     """Cells in the box that have the cause, over `scenarios`."""
     measured: int
     """Cells in the box that were measured, over `scenarios`."""
+
+    def of(self, side: Side) -> Extent:
+        """Give one side."""
+        return self.writer if side is Side.WRITER else self.reader
 
 
 @dataclass(frozen=True)
@@ -70,20 +74,34 @@ class _Pattern:
     good: int
 
 
-@dataclass(frozen=True)
-class _Box:
-    """Indices: half-open ranges of releases and bit sets of stacks."""
+class _BoxSide(NamedTuple):
+    """One side of a box: a half-open range of releases by index, and a bit set of stacks."""
 
-    writer: tuple[int, int]
-    writer_stacks: int
-    reader: tuple[int, int]
-    reader_stacks: int
+    first: int
+    end: int
+    stacks: int
+
+
+class _Box(NamedTuple):
+    """A box by its two sides."""
+
+    writer: _BoxSide
+    reader: _BoxSide
+
+    def of(self, side: Side) -> _BoxSide:
+        return self.writer if side is Side.WRITER else self.reader
+
+    def with_(self, side: Side, part: _BoxSide) -> "_Box":
+        """Give the same box with another range on one side."""
+        if side is Side.WRITER:
+            return _Box(part, self.reader)
+        return _Box(self.writer, part)
 
 
 def regions_of(
-    matrix: Matrix, axis: Axis, cells: Iterable[CellRecord], belongs: Callable[[CellRecord], bool]
-) -> tuple[Region, ...]:
-    """Find the boxes that the cells of one cause form.
+    matrix: Matrix, axis: Axis, kinds: Iterable[tuple[CellRecord, str]]
+) -> dict[str, tuple[Region, ...]]:
+    """Find the boxes that the cells of each cause form.
 
     Scenarios share boxes wherever nothing measured in them speaks against it: one that lacks some
     releases is no reason for a second, smaller box.
@@ -91,24 +109,23 @@ def regions_of(
     Args:
         matrix: the run, for its environments.
         axis: its axis.
-        cells: all cells of one view, also those of other causes and none.
-        belongs: tells the cells of the cause.
+        kinds: all measured cells of one view, each with its cause, or what else it is grouped by;
+            empty for what is exact.
 
     Returns:
-        Boxes, the one with most cells first; none contains a measured cell that returned or went
-        on without the cause.
+        Cause -> boxes, the one with most cells first; none contains a measured cell that returned
+        or went on without the cause.
     """
-    by_scenario: dict[str, list[CellRecord]] = {}
-    for cell in cells:
-        by_scenario.setdefault(cell.scenario, []).append(cell)
-    found: dict[_Pattern, list[str]] = {}
-    for scenario, those in by_scenario.items():
-        pattern = _pattern(matrix, axis, those, belongs)
-        if pattern.bad:
-            found.setdefault(pattern, []).append(scenario)
+    return {
+        kind: tuple(_regions(axis, patterns))
+        for kind, patterns in _patterns(matrix, axis, kinds).items()
+    }
+
+
+def _regions(axis: Axis, found: dict[_Pattern, list[str]]) -> list[Region]:
     boxes = list(dict.fromkeys(box for pattern in found for box in _cover(pattern)))
     regions = [_region(axis, those, box) for box, those in _share(found, boxes)]
-    return tuple(sorted(regions, key=lambda region: -region.cells))
+    return sorted(regions, key=lambda region: -region.cells)
 
 
 def _share(
@@ -135,25 +152,37 @@ def _share(
         yield best, {pattern: found[pattern] for pattern in those}
 
 
-def _pattern(
-    matrix: Matrix, axis: Axis, cells: list[CellRecord], belongs: Callable[[CellRecord], bool]
-) -> _Pattern:
+def _patterns(
+    matrix: Matrix, axis: Axis, kinds: Iterable[tuple[CellRecord, str]]
+) -> dict[str, dict[_Pattern, list[str]]]:
+    """Give cause -> pattern -> the scenarios in which it is that one."""
     width = len(axis.releases)
     number = {
         id_: axis.stacks.index(record.stack) * width + axis.releases.index(record.accelerate)
         for id_, record in matrix.environments.items()
     }
     size = width * len(axis.stacks)
-    bad, good = [0] * size, [0] * size
-    for cell in cells:
+    returned: dict[str, list[int]] = {}
+    bad: dict[str, dict[str, list[int]]] = {}
+    for cell, kind in kinds:
+        rows = returned.setdefault(cell.scenario, [0] * size)
         writer, reader = number.get(cell.writer), number.get(cell.reader)
-        if cell.status not in MEASURED or writer is None or reader is None:
+        if writer is None or reader is None:
             continue
-        if belongs(cell):
-            bad[writer] |= 1 << reader
-        elif cell.status not in RAISED:
-            good[writer] |= 1 << reader
-    return _Pattern(len(axis.stacks), width, _flat(bad), _flat(good))
+        if cell.status not in RAISED:
+            rows[writer] |= 1 << reader
+        if kind:
+            of_kind = bad.setdefault(kind, {})
+            of_kind.setdefault(cell.scenario, [0] * size)[writer] |= 1 << reader
+    back = {scenario: _flat(rows) for scenario, rows in returned.items()}
+    found: dict[str, dict[_Pattern, list[str]]] = {kind: {} for kind in bad}
+    for kind, by_scenario in bad.items():
+        for scenario, whole in back.items():
+            if scenario in by_scenario:
+                here = _flat(by_scenario[scenario])
+                pattern = _Pattern(len(axis.stacks), width, here, whole & ~here)
+                found[kind].setdefault(pattern, []).append(scenario)
+    return found
 
 
 def _flat(rows: list[int]) -> int:
@@ -165,7 +194,7 @@ def _cover(pattern: _Pattern) -> Iterator[_Box]:
     left = pattern.bad
     while left:
         writer, reader = divmod((left & -left).bit_length() - 1, pattern.stacks * pattern.releases)
-        candidates = [_grow(pattern, writer, reader, order) for order in permutations(range(4))]
+        candidates = [_grow(pattern, writer, reader, order) for order in permutations(_GROWTHS)]
         best = max(
             dict.fromkeys(candidates),
             key=lambda box: (left & _mask(pattern, box)).bit_count(),
@@ -174,67 +203,63 @@ def _cover(pattern: _Pattern) -> Iterator[_Box]:
         yield best
 
 
-def _grow(pattern: _Pattern, writer: int, reader: int, order: tuple[int, ...]) -> _Box:
+_Growth = Callable[[_Pattern, _Box, Side], _BoxSide]
+
+
+def _grow(
+    pattern: _Pattern, writer: int, reader: int, order: Iterable[tuple[_Growth, Side]]
+) -> _Box:
     """Swap the factors one after the other, each as far as the outcome stays bad.
 
     What one factor gains may let another go further, so it goes round until nothing moves.
     """
-    writer_stack, writer_release = divmod(writer, pattern.releases)
-    reader_stack, reader_release = divmod(reader, pattern.releases)
-    box, before = (
-        _Box(
-            (writer_release, writer_release + 1),
-            1 << writer_stack,
-            (reader_release, reader_release + 1),
-            1 << reader_stack,
-        ),
-        None,
-    )
+    box, before = _Box(_only(pattern, writer), _only(pattern, reader)), None
     while box != before:
         before = box
-        for factor in order:
-            if factor == 0:
-                box = replace(box, reader=_stretch(pattern, box, "reader"))
-            elif factor == 1:
-                box = replace(box, writer=_stretch(pattern, box, "writer"))
-            elif factor == 2:
-                box = replace(box, reader_stacks=_spread(pattern, box, "reader_stacks"))
-            else:
-                box = replace(box, writer_stacks=_spread(pattern, box, "writer_stacks"))
+        for growth, side in order:
+            box = box.with_(side, growth(pattern, box, side))
     return box
 
 
-def _stretch(pattern: _Pattern, box: _Box, side: str) -> tuple[int, int]:
+def _only(pattern: _Pattern, environment: int) -> _BoxSide:
+    """Give the range of one environment."""
+    stack, release = divmod(environment, pattern.releases)
+    return _BoxSide(release, release + 1, 1 << stack)
+
+
+def _stretch(pattern: _Pattern, box: _Box, side: Side) -> _BoxSide:
     """Widen a range of releases over slices without a good cell, ending on one with a bad cell."""
-    first, last = getattr(box, side)
+    first, end, stacks = box.of(side)
     for step in (-1, 1):
-        at = first - 1 if step < 0 else last
+        at = first - 1 if step < 0 else end
         while 0 <= at < pattern.releases:
-            bad, good = _look(pattern, _swap(box, **{side: (at, at + 1)}))
+            bad, good = _look(pattern, box.with_(side, _BoxSide(at, at + 1, stacks)))
             if good:
                 break
             if bad:
-                first, last = min(first, at), max(last, at + 1)
+                first, end = min(first, at), max(end, at + 1)
             at += step
-    return first, last
+    return _BoxSide(first, end, stacks)
 
 
-def _spread(pattern: _Pattern, box: _Box, side: str) -> int:
+def _spread(pattern: _Pattern, box: _Box, side: Side) -> _BoxSide:
     """Add every stack with which no cell of the box turns good and some cell is bad."""
-    taken: int = getattr(box, side)
+    first, end, taken = box.of(side)
     for stack in range(pattern.stacks):
-        bad, good = _look(pattern, _swap(box, **{side: 1 << stack}))
+        bad, good = _look(pattern, box.with_(side, _BoxSide(first, end, 1 << stack)))
         if bad and not good:
             taken |= 1 << stack
-    return taken
+    return _BoxSide(first, end, taken)
 
 
-def _swap(box: _Box, **factors: Any) -> _Box:
-    """Give the same box with some of its factors swapped, named as the fields are."""
-    return replace(box, **factors)
+_GROWTHS: tuple[tuple[_Growth, Side], ...] = tuple(
+    product((_stretch, _spread), (Side.READER, Side.WRITER))
+)
+"""The four factors that a box grows by."""
 
 
 def _look(pattern: _Pattern, box: _Box) -> tuple[bool, bool]:
+    """Whether a box holds a bad cell, and whether a good one."""
     mask = _mask(pattern, box)
     return bool(pattern.bad & mask), bool(pattern.good & mask)
 
@@ -246,17 +271,16 @@ def _mask(pattern: _Pattern, box: _Box) -> int:
 
 @lru_cache(maxsize=4096)
 def _bits(stacks: int, releases: int, box: _Box) -> int:
-    def run(first: int, end: int, taken: int, step: int) -> int:
+    def run(part: _BoxSide, step: int) -> int:
         return sum(
             1 << (step * (stack * releases + release))
             for stack in range(stacks)
-            if taken >> stack & 1
-            for release in range(first, end)
+            if part.stacks >> stack & 1
+            for release in range(part.first, part.end)
         )
 
     # A row of readers, repeated in the row of each writer: no two overlap, so a product does it.
-    readers = run(*box.reader, box.reader_stacks, 1)
-    return readers * run(*box.writer, box.writer_stacks, stacks * releases)
+    return run(box.reader, 1) * run(box.writer, stacks * releases)
 
 
 def _region(axis: Axis, found: dict[_Pattern, list[str]], box: _Box) -> Region:
@@ -265,26 +289,26 @@ def _region(axis: Axis, found: dict[_Pattern, list[str]], box: _Box) -> Region:
 
     bad = sum(count(pattern, pattern.bad) for pattern in found)
     return Region(
-        _side(axis, list(found), box, "writer"),
-        _side(axis, list(found), box, "reader"),
+        _extent(axis, list(found), box, Side.WRITER),
+        _extent(axis, list(found), box, Side.READER),
         tuple(name for scenarios in found.values() for name in scenarios),
         bad,
         bad + sum(count(pattern, pattern.good) for pattern in found),
     )
 
 
-def _side(axis: Axis, patterns: list[_Pattern], box: _Box, name: str) -> Side:
-    first, end = getattr(box, name)
-    taken = getattr(box, f"{name}_stacks")
+def _extent(axis: Axis, patterns: list[_Pattern], box: _Box, side: Side) -> Extent:
+    """Put one side of a box into names, with what lies just outside it."""
+    first, end, taken = box.of(side)
 
-    def turns(**swapped: Any) -> bool:
-        return any(_look(pattern, _swap(box, **swapped))[1] for pattern in patterns)
+    def turns(swapped: _BoxSide) -> bool:
+        return any(_look(pattern, box.with_(side, swapped))[1] for pattern in patterns)
 
     def border(at: Iterable[int]) -> str:
-        return next((axis.releases[i] for i in at if turns(**{name: (i, i + 1)})), "")
+        return next((axis.releases[i] for i in at if turns(_BoxSide(i, i + 1, taken))), "")
 
     stacks, releases = range(len(axis.stacks)), len(axis.releases)
-    return Side(
+    return Extent(
         first=axis.releases[first],
         last=axis.releases[end - 1],
         before=border(range(first - 1, -1, -1)),
@@ -293,7 +317,7 @@ def _side(axis: Axis, patterns: list[_Pattern], box: _Box, name: str) -> Side:
         against=tuple(
             axis.stacks[i]
             for i in stacks
-            if not taken >> i & 1 and turns(**{f"{name}_stacks": 1 << i})
+            if not taken >> i & 1 and turns(_BoxSide(first, end, 1 << i))
         ),
         oldest=first == 0,
         newest=end == releases,

@@ -3,8 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 
-from ckptmatrix.model import MEASURED, CellRecord, Matrix, Status
+from ckptmatrix.model import BAD, MEASURED, CellRecord, Matrix, Status
+from ckptmatrix.results.findings.views import View, is_today, view_of
 
 WORST_FIRST = (
     Status.CRASHED,
@@ -30,7 +32,7 @@ GLYPHS = {
 
 MEANINGS = {
     Status.EXACT: "everything came back and training went on as if never interrupted",
-    Status.DEGRADED: "the load returned, but something is lost or differs, and nobody is told",
+    Status.DEGRADED: "the load returned without an error, but something is lost or differs",
     Status.FAILED: "the load raised",
     Status.CRASHED: "the process died",
     Status.TIMEOUT: "the load never came back",
@@ -38,31 +40,6 @@ MEANINGS = {
     Status.NOT_RUN: "no environment or no checkpoint, so nothing is known",
 }
 """One sentence for each status."""
-
-
-@dataclass(frozen=True)
-class View:
-    """One way to load: which loader, after which treatment."""
-
-    loader: str
-    """Name of the loader."""
-    treatment: str
-    """Name of the treatment."""
-
-    @property
-    def title(self) -> str:
-        """What it means to the reader of a report."""
-        known = {
-            ("accelerate", "as-saved"): "As it is today",
-            ("ckptmatrix", "as-saved"): "With ckptmatrix.resume",
-            ("accelerate", "repaired"): "After ckptmatrix repair",
-            ("ckptmatrix", "repaired"): "Repaired, with ckptmatrix.resume",
-        }
-        return known.get((self.loader, self.treatment), f"{self.loader}, {self.treatment}")
-
-
-TODAY = View("accelerate", "as-saved")
-"""accelerate's own loader on the checkpoint as it was saved."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +76,7 @@ def tally(statuses: Iterable[Status]) -> Tally:
     return Tally({status: counted[status] for status in WORST_FIRST if counted[status]})
 
 
-def mended(matrix: Matrix) -> dict[View, Tally]:
+def remedied(matrix: Matrix) -> dict[View, Tally]:
     """Count what becomes, by each other way to load, of the loads that are not exact today.
 
     Each tally has all of those loads; what was not measured by it counts as `not-run`.
@@ -107,9 +84,9 @@ def mended(matrix: Matrix) -> dict[View, Tally]:
     hurt: set[tuple[str, str, str]] = set()
     found: dict[View, dict[tuple[str, str, str], Status]] = {}
     for cell in matrix.cells:
-        place, view = (cell.writer, cell.reader, cell.scenario), view_of(cell)
-        if view != TODAY:
-            found.setdefault(view, {})[place] = cell.status
+        place = (cell.writer, cell.reader, cell.scenario)
+        if not is_today(cell):
+            found.setdefault(view_of(cell), {})[place] = cell.status
         elif cell.status in MEASURED and cell.status is not Status.EXACT:
             hurt.add(place)
     return {
@@ -118,20 +95,25 @@ def mended(matrix: Matrix) -> dict[View, Tally]:
     }
 
 
-def rank(status: Status) -> int:
-    """Order what was measured by how much of the training survives: 0 all, 1 some, 2 none."""
-    return {Status.EXACT: 0, Status.DEGRADED: 1}.get(status, 2)
+class Rank(IntEnum):
+    """How much of the training survives a load, best first."""
+
+    EXACT = 0
+    """All of it."""
+    DEGRADED = 1
+    """Some of it."""
+    FAILED = 2
+    """Nothing: the load raised, died or never came back."""
 
 
-def view_of(cell: CellRecord) -> View:
-    """Tell how a cell was loaded."""
-    return View(cell.loader, cell.treatment)
+def rank(status: Status) -> Rank:
+    """Rank what was measured."""
+    return {Status.EXACT: Rank.EXACT, Status.DEGRADED: Rank.DEGRADED}.get(status, Rank.FAILED)
 
 
-def views_of(matrix: Matrix) -> tuple[View, ...]:
-    """List the ways to load that a matrix has, today's first."""
-    found = {view_of(cell) for cell in matrix.cells} or {TODAY}
-    return tuple(sorted(found, key=lambda v: (v != TODAY, v.treatment, v.loader)))
+def losses(cell: CellRecord) -> tuple[str, ...]:
+    """Name the components that a load left lost or wrong."""
+    return tuple(name for name, verdict in cell.components.items() if verdict in BAD)
 
 
 def scenarios_of(matrix: Matrix) -> tuple[str, ...]:

@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Mapping
 
 from ckptmatrix.model import Matrix
-from ckptmatrix.results.findings.crossing import Answer, Crossing
-from ckptmatrix.results.findings.detours import Path
+from ckptmatrix.results.findings.advice import Advice, Remedy
+from ckptmatrix.results.findings.crossing import Crossing, Safety
+from ckptmatrix.results.findings.detours import Detour
 from ckptmatrix.results.findings.newest import PLAIN
-from ckptmatrix.results.findings.upgrade import Advice, Remedy
+from ckptmatrix.results.findings.tally import Rank
 
-LONGEST = 160
+MESSAGE_LENGTH = 160
 """Characters of an exception's message in a verdict."""
 
 NAMED = 6
-"""So many scenarios are named; of more only the number is told."""
+"""So many scenarios are named; of more only the number is given."""
 
 
 def environment(matrix: Matrix, id_: str) -> str:
@@ -32,10 +33,10 @@ def between(matrix: Matrix, writer: str, reader: str) -> str:
 def verdict(matrix: Matrix, crossing: Crossing) -> str:
     """Answer in one sentence whether checkpoints of one environment resume in another."""
     ways = between(matrix, crossing.writer, crossing.reader)
-    if crossing.answer is Answer.UNKNOWN:
+    if crossing.answer is Safety.UNKNOWN:
         why = next(iter(crossing.unmeasured.values()), "no scenario")
         return f"Not measured: nothing is known of {ways} ({why.rstrip('.')})."
-    if crossing.answer is Answer.SAFE:
+    if crossing.answer is Safety.SAFE:
         return f"Safe: {ways} resumes exactly in {of_measured(crossing.measured, crossing)}."
     hurt = []
     if crossing.raised:
@@ -49,13 +50,15 @@ def verdict(matrix: Matrix, crossing: Crossing) -> str:
 
 def decision(matrix: Matrix, advice: Advice) -> str:
     """Give the verdict on an upgrade in one sentence that also says whether it is to blame."""
-    told = verdict(matrix, advice.forward)
+    sentence = verdict(matrix, advice.forward)
     if not advice.as_before:
-        return told
+        return sentence
     if not advice.by_upgrade:
-        return told.replace("Not safe:", "Not safe, but no worse than staying:", 1)
+        return sentence.replace("Not safe:", "Not safe, but no worse than staying:", 1)
     before, hurt = len(advice.as_before), len(advice.forward.hurt)
-    return f"{told.removesuffix('.')}; {before} of these {hurt} are no better without the upgrade."
+    return (
+        f"{sentence.removesuffix('.')}; {before} of these {hurt} are no better without the upgrade."
+    )
 
 
 def plain_training(crossing: Crossing) -> str:
@@ -65,7 +68,7 @@ def plain_training(crossing: Crossing) -> str:
     """
     if crossing.total == 1 or PLAIN not in crossing.ranks:
         return ""
-    if crossing.ranks[PLAIN] == 0:
+    if crossing.ranks[PLAIN] is Rank.EXACT:
         return f"resumes exactly (scenario {PLAIN})"
     if PLAIN in crossing.raised:
         return f"fails: {shortened(crossing.raised[PLAIN])} (scenario {PLAIN})"
@@ -76,8 +79,10 @@ def plain_training(crossing: Crossing) -> str:
 
 
 def shortened(message: str) -> str:
-    """Cut a message that is longer than anybody reads; the detail of a cell has it whole."""
-    return message if len(message) <= LONGEST else f"{message[: LONGEST - 1].rstrip()}…"
+    """Cut a message that is too long to be read; the detail of a cell has it whole."""
+    if len(message) <= MESSAGE_LENGTH:
+        return message
+    return f"{message[: MESSAGE_LENGTH - 1].rstrip()}…"
 
 
 def of_measured(count: int, crossing: Crossing) -> str:
@@ -101,51 +106,51 @@ def scenarios(count: int, kind: str = "") -> str:
 
 def against_staying(advice: Advice) -> str:
     """Say whether the upgrade is to blame: `worse in tied-weights, else the same`."""
-    told = [
+    parts = [
         f"{word} in {', '.join(names)}"
         for word, names in (("worse", advice.worse), ("better", advice.better))
         if names
     ]
-    if not told:
+    if not parts:
         return "no different: what is lost or fails does so without the upgrade as well"
     alike = len(advice.worse) + len(advice.better) < advice.forward.measured
-    return "; ".join(told) + ("; else the same" if alike else "")
+    return "; ".join(parts) + ("; else the same" if alike else "")
 
 
 def remedy_text(remedy: Remedy) -> str:
     """Say what another way to load brings: `With ckptmatrix.resume: 7 of the 8 scenarios that ...`.
 
-    The scenarios that it mends are named where they are few.
+    The scenarios that it makes exact are named where they are few.
     """
-    count, title = len(remedy.mends), remedy.view.title
+    count, title = len(remedy.makes_exact), remedy.view.title
     harms = f"; but no longer exact in {', '.join(remedy.harms)}" if remedy.harms else ""
     if count == remedy.of:
         return f"{title}: every scenario that is not exact without it resumes exactly{harms}"
-    which = f" ({', '.join(remedy.mends)})" if count <= NAMED else ""
+    which = f" ({', '.join(remedy.makes_exact)})" if count <= NAMED else ""
     return (
         f"{title}: {count} of the {remedy.of} scenarios that are not exact without it "
         f"resume exactly{which}{harms}"
     )
 
 
-def by_value(told: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Put scenarios together of which the same is told."""
+def grouped_by_text(texts: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Put scenarios with the same text together: scenario -> text becomes text -> scenarios."""
     groups: dict[str, tuple[str, ...]] = {}
-    for name, value in told.items():
-        groups[value] = (*groups.get(value, ()), name)
+    for name, text in texts.items():
+        groups[text] = (*groups.get(text, ()), name)
     return groups
 
 
-def path_text(matrix: Matrix, path: Path, crossing: Crossing) -> str:
+def detour_text(matrix: Matrix, detour: Detour, crossing: Crossing) -> str:
     """Say how to go round: `load in ..., save again there, then load in ...`."""
-    _, *between, last = (environment(matrix, stop) for stop in path.stops)
+    _, *between, last = (environment(matrix, stop) for stop in detour.stops)
     steps = [f"load in {stop} and save again there" for stop in between]
     proof = {
         True: "verified by a real run of these hops",
-        False: f"a real run of these hops did not confirm it: {path.detail}",
+        False: f"a real run of these hops did not confirm it: {detour.detail}",
         None: "each hop measured on its own, the whole way not yet run",
-    }[path.verified]
-    count = len(path.scenarios)
+    }[detour.verified]
+    count = len(detour.scenarios)
     whole = (
         "every scenario" if count == crossing.total else f"{count} of {crossing.total} scenarios"
     )
@@ -156,14 +161,14 @@ def path_text(matrix: Matrix, path: Path, crossing: Crossing) -> str:
 def advice_lines(matrix: Matrix, advice: Advice) -> Iterable[str]:
     """Give the whole advice as lines of text, the verdict first.
 
-    Where many scenarios are judged, only those are told in full that the upgrade makes worse; the
+    Where many scenarios are judged, only those have all details that the upgrade makes worse; the
     others, which are no better without it, take one line for each cause.
     """
     forward = advice.forward
     yield decision(matrix, advice)
-    if told := plain_training(forward):
-        yield f"  a plain training   {told}"
-    if forward.answer is Answer.UNSAFE and advice.stay.answer is not Answer.UNKNOWN:
+    if plain := plain_training(forward):
+        yield f"  a plain training   {plain}"
+    if forward.answer is Safety.UNSAFE and advice.stay.answer is not Safety.UNKNOWN:
         yield f"  against staying    {against_staying(advice)}"
     if forward.whole:
         yield f"  comes back whole   {', '.join(forward.whole)}"
@@ -174,17 +179,17 @@ def advice_lines(matrix: Matrix, advice: Advice) -> Iterable[str]:
         yield f"  not its doing      {', '.join(names)}: {title}"
     if before:
         yield "  what to do there   ask for one with --scenario NAME"
-    for why, where in by_value(forward.unmeasured).items():
+    for why, where in grouped_by_text(forward.unmeasured).items():
         yield f"  not measured       {', '.join(where)}: {why}"
     for remedy in advice.remedies:
         yield f"  measured remedy    {remedy_text(remedy)}"
-    if advice.path is not None:
-        yield f"  a way round        {path_text(matrix, advice.path, forward)}"
+    if advice.detour is not None:
+        yield f"  a way round        {detour_text(matrix, advice.detour, forward)}"
     yield f"  the way back       {verdict(matrix, advice.back)}"
 
 
 def _in_full(matrix: Matrix, advice: Advice, full: set[str]) -> Iterable[str]:
-    """Tell all about some scenarios: what is lost, how they fail, why, and what to do."""
+    """Say all about some scenarios: what is lost, how they fail, why, and what to do."""
     forward = advice.forward
     for (where, also), names in _alike(advice, full).items():
         blame = " (lost without the upgrade as well)" if also else ""
@@ -194,7 +199,7 @@ def _in_full(matrix: Matrix, advice: Advice, full: set[str]) -> Iterable[str]:
         which = ", ".join(drifts)
         yield f"  differs afterwards {which}: all came back, the training after it differs"
     raised = {name: text for name, text in forward.raised.items() if name in full}
-    for message, where in by_value(raised).items():
+    for message, where in grouped_by_text(raised).items():
         yield f"  fails              {shortened(message)} in {_where(where, forward)}"
     for id_ in dict.fromkeys(forward.because[n] for n in forward.because if n in full):
         cause = matrix.causes.get(id_)
@@ -204,13 +209,13 @@ def _in_full(matrix: Matrix, advice: Advice, full: set[str]) -> Iterable[str]:
 
 
 def _as_before(matrix: Matrix, advice: Advice, full: set[str]) -> dict[str, tuple[str, ...]]:
-    """Put the scenarios that are not told in full together by cause: title -> scenarios."""
-    told = {}
+    """Put the scenarios that are not given in full together by cause: title -> scenarios."""
+    titles = {}
     for name in advice.as_before:
         if name not in full:
             cause = matrix.causes.get(advice.forward.because.get(name, ""))
-            told[name] = cause.title if cause else "fits no known cause"
-    return by_value(told)
+            titles[name] = cause.title if cause else "fits no known cause"
+    return grouped_by_text(titles)
 
 
 def _alike(advice: Advice, full: set[str]) -> dict[tuple[tuple[str, ...], bool], list[str]]:

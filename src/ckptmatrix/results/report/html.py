@@ -6,12 +6,14 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ckptmatrix.results.findings.tally import GLYPHS, MEANINGS, TODAY, WORST_FIRST, tally
-from ckptmatrix.results.report.changes import grouped
+from ckptmatrix.model import MEASURED
+from ckptmatrix.results.findings.tally import GLYPHS, MEANINGS, WORST_FIRST, tally
+from ckptmatrix.results.findings.views import TODAY
+from ckptmatrix.results.report.changes import groups_of
 from ckptmatrix.results.report.grid import era_letter, grid_of
 from ckptmatrix.results.report.page import Page, scenarios_text
 from ckptmatrix.results.report.payload import payload
-from ckptmatrix.results.report.written import written_of
+from ckptmatrix.results.report.written_files import era_contents
 
 FILENAME = "index.html"
 """Name of the file in a report's directory."""
@@ -32,8 +34,8 @@ def render(page: Page) -> bytes:
         run=matrix.run,
         matrix=matrix,
         grid=grid_of(matrix, axis, page.folds, page.diff, page.shown),
-        written=[(name, written_of(matrix, axis, name)) for name in page.scenarios],
-        changes=grouped(page.diff.changes) if page.diff else [],
+        written={name: era_contents(matrix, axis, name) for name in page.scenarios},
+        changes=groups_of(page.diff, page.diff.changes) if page.diff else [],
         occurring={s for tally in page.tallies.values() for s in tally.by_status},
         # What the grid shows first; its legend counts no other loads.
         counted=page.by_scenario[page.shown] if page.shown else page.tallies.get(TODAY, tally(())),
@@ -54,14 +56,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        glyphs=GLYPHS, meanings=MEANINGS, statuses=WORST_FIRST, era_letter=era_letter
+        glyphs=GLYPHS,
+        meanings=MEANINGS,
+        statuses=WORST_FIRST,
+        measured_statuses=MEASURED,
+        era_letter=era_letter,
     )
     environment.filters["number"] = lambda value: f"{value:,}".replace(
         ",", "\N{NARROW NO-BREAK SPACE}"
     )
     environment.filters["named"] = scenarios_text
     environment.filters["prose"] = _prose
-    environment.filters["web"] = _is_web
+    environment.filters["web"] = _is_web_link
     return environment
 
 
@@ -74,8 +80,8 @@ def _prose(text: str) -> Markup:
     return Markup("").join(made)
 
 
-def _is_web(link: str) -> bool:
-    """Tell whether a link may become one: a catalogue or a checkpoint could name any scheme."""
+def _is_web_link(link: str) -> bool:
+    """Whether a link may become one: a catalogue or a checkpoint could name any scheme."""
     return link.startswith(("https://", "http://"))
 
 

@@ -3,13 +3,13 @@
 import gzip
 import json
 import zlib
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import msgspec
 
 from ckptmatrix.errors import UsageError
-from ckptmatrix.model import SCHEMA, Matrix
+from ckptmatrix.model import SCHEMA, Matrix, Problem, ProblemKind
 from ckptmatrix.results.report.page import Page
 
 FILENAME = "matrix.json"
@@ -17,9 +17,25 @@ FILENAME = "matrix.json"
 
 
 class _Head(msgspec.Struct):
-    """As much of the file as tells whether the rest can be understood."""
+    """As much of the file as shows whether the rest can be understood."""
 
     schema: str = ""
+
+
+@dataclass(frozen=True)
+class _AsWritten(Matrix):
+    """The whole file, as any version wrote it."""
+
+    # Wider than what it becomes: earlier versions wrote problems as bare texts.
+    problems: tuple[Problem | str, ...] = ()  # type: ignore[assignment]
+
+    def matrix(self) -> Matrix:
+        """The same as this version has it."""
+        problems = tuple(
+            Problem(ProblemKind.OTHER, one) if isinstance(one, str) else one
+            for one in self.problems
+        )
+        return Matrix(**{**vars(self), "problems": problems})
 
 
 def encode(matrix: Matrix) -> bytes:
@@ -62,20 +78,20 @@ def decode(data: bytes, name: str = FILENAME) -> Matrix:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{name} is not a {FILENAME}: {error}",
-            "Give the matrix.json that `ckptmatrix run` wrote.",
+            "give the matrix.json that `ckptmatrix run` wrote",
         ) from error
     if schema != SCHEMA:
         found = f"has the schema {schema!r}" if schema else "names no schema"
         raise UsageError(
-            f"{name} {found}, this version reads {SCHEMA!r} only.",
-            "Measure again with this version, or render with the version that wrote the file.",
+            f"{name} {found}, this version reads {SCHEMA!r} only",
+            "measure again with this version, or render with the version that wrote the file",
         )
     try:
-        return msgspec.json.decode(data, type=Matrix)
+        return msgspec.json.decode(data, type=_AsWritten).matrix()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{name} does not keep to its schema: {error}",
-            "The file was changed by hand or cut short; take it from the run again.",
+            "the file was changed by hand or cut short; take it from the run again",
         ) from error
 
 
@@ -98,11 +114,11 @@ def read_matrix(path: Path) -> Matrix:
         if data.startswith(b"\x1f\x8b"):
             data = gzip.decompress(data)
     except zlib.error as error:
-        raise UsageError(f"{file} is damaged: {error}.", "Take it from the run again.") from error
+        raise UsageError(f"{file} is damaged: {error}", "take it from the run again") from error
     except (OSError, EOFError) as error:
         raise UsageError(
-            f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.",
-            "Run `nox -s matrix` first, or name the matrix.json of another run.",
+            f"{file} cannot be read: {getattr(error, 'strerror', None) or error}",
+            "run `nox -s matrix` first, or name the matrix.json of another run",
         ) from error
     return decode(data, str(file))
 

@@ -3,7 +3,7 @@
 import re
 from xml.etree import ElementTree
 
-from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment, Matrix, Status
+from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment, Matrix, Status, Verdict
 from ckptmatrix.results.report.page import Page
 
 FILENAME = "junit.xml"
@@ -13,7 +13,7 @@ _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(page: Page) -> bytes:
-    """Give the cells as JUnit XML: a failure is a cell that no expectation foretold.
+    """Give the cells as JUnit XML: a failure is a cell that came out otherwise than expected.
 
     A known failure passes, as it does in the run; its status is in the case's output.
     """
@@ -67,7 +67,9 @@ def _name(matrix: Matrix, cell: CellRecord) -> str:
 
 def _message(cell: CellRecord) -> str:
     lost = [
-        f"{name} {verdict}" for name, verdict in cell.components.items() if verdict != "restored"
+        f"{name} {verdict}"
+        for name, verdict in cell.components.items()
+        if verdict is not Verdict.RESTORED
     ]
     error = f"{cell.error.type}: {cell.error.message}" if cell.error else ""
     return "; ".join(filter(None, [str(cell.status), error, ", ".join(lost), cell.expectation]))

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from ckptmatrix.model import MEASURED, Status
 from ckptmatrix.results.findings.cause_areas import Finding
-from ckptmatrix.results.findings.regions import Side
-from ckptmatrix.results.findings.tally import GLYPHS, TODAY, Tally, tally, view_of
+from ckptmatrix.results.findings.regions import Extent
+from ckptmatrix.results.findings.tally import GLYPHS, Tally, tally
+from ckptmatrix.results.findings.views import is_today
 from ckptmatrix.results.report.changes import changes_markdown, escape
 from ckptmatrix.results.report.grid import era_letter
 from ckptmatrix.results.report.page import Page, scenarios_text
@@ -14,10 +15,10 @@ FILENAME = "matrix.md"
 """Name of the file in a report's directory."""
 
 CAUSES = 12
-"""Causes that are told; GitHub cuts a comment at 65 536 characters."""
+"""Causes that are listed; GitHub cuts a comment at 65 536 characters."""
 
 AREAS = 3
-"""Boxes of versions that are told of each cause."""
+"""Boxes of versions that are listed of each cause."""
 
 _NAMED = 8
 """So many scenarios are named in the head; more are counted."""
@@ -48,8 +49,8 @@ def _lines(page: Page) -> Iterator[str]:
     yield from _causes(page)
     if run.variables:
         yield f"Variables for GPUs that were passed on: {escape(', '.join(run.variables))}.\n"
-    if run.newer:
-        yield f"Newer releases that are not covered: {escape(', '.join(run.newer))}."
+    if page.newer:
+        yield f"Newer releases: {escape(page.newer)}."
 
 
 def _counts(page: Page) -> Iterator[str]:
@@ -60,13 +61,13 @@ def _counts(page: Page) -> Iterator[str]:
         numbers = [f"{counted.by_status.get(status, 0)}" for status in used]
         yield f"| {escape(view.title)} | {' | '.join(numbers)} | {counted.measured} |"
     yield ""
-    told = [
+    made_exact = [
         f"{view.title}: {counted.exact} of the {counted.total} loads that are not exact today"
-        for view, counted in page.mended.items()
+        for view, counted in page.remedied.items()
         if counted.total
     ]
-    if told:
-        yield f"Made exact: {escape('; '.join(told))}."
+    if made_exact:
+        yield f"Made exact: {escape('; '.join(made_exact))}."
         yield ""
 
 
@@ -153,7 +154,7 @@ def _by_era(page: Page, scenario: str) -> dict[tuple[str, int, str, int], list[S
     found: dict[tuple[str, int, str, int], list[Status]] = {}
     for cell in page.matrix.cells:
         writer, reader = records.get(cell.writer), records.get(cell.reader)
-        if writer is None or reader is None or view_of(cell) != TODAY:
+        if writer is None or reader is None or not is_today(cell):
             continue
         if scenario in ("", cell.scenario):
             key = (writer.stack, era[writer.accelerate], reader.stack, era[reader.accelerate])
@@ -213,9 +214,9 @@ def _cause(page: Page, finding: Finding) -> Iterator[str]:
         yield f"  - and {left} smaller {'area' if left == 1 else 'areas'}"
 
 
-def _borders(side: Side) -> str:
+def _borders(side: Extent) -> str:
     """Say between which readers the outcome turns; empty if every reader or none is known."""
-    told = [] if side.oldest else [f"first bad reader {escape(side.first)}"]
+    borders = [] if side.oldest else [f"first bad reader {escape(side.first)}"]
     if side.after:
-        told.append(f"first good one {escape(side.after)}")
-    return f": {', '.join(told)}" if told else ""
+        borders.append(f"first good one {escape(side.after)}")
+    return f": {', '.join(borders)}" if borders else ""

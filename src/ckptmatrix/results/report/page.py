@@ -4,30 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ckptmatrix.model import CellRecord, ControlsResult, Matrix, Status
+from ckptmatrix.plan.newer import sentence_of
 from ckptmatrix.results.findings.ages import ages
 from ckptmatrix.results.findings.axis import Axis, axis_of
 from ckptmatrix.results.findings.cause_areas import Finding, findings_of
-from ckptmatrix.results.findings.diff import Change, Diff, compare
-from ckptmatrix.results.findings.folds import Fold, folds_of
+from ckptmatrix.results.findings.comparison import ChangeKind, Diff, compare
+from ckptmatrix.results.findings.folds import Folds, folds_of
 from ckptmatrix.results.findings.gpu import gpu_notes
 from ckptmatrix.results.findings.newest import Target, shown_first, targets_of
-from ckptmatrix.results.findings.stacks import Facts, facts_of
-from ckptmatrix.results.findings.tally import (
-    TODAY,
-    Tally,
-    View,
-    mended,
-    scenarios_of,
-    tally,
-    view_of,
-    views_of,
-)
+from ckptmatrix.results.findings.stacks import StackVersions, stack_versions
+from ckptmatrix.results.findings.tally import Tally, remedied, scenarios_of, tally
+from ckptmatrix.results.findings.views import View, is_today, view_of, views_of
 
 _NAMED = 6
-"""So many scenarios are named; of more only the number is told."""
+"""So many scenarios are named; of more only the number is given."""
 
 _PROBLEMS = 10
-"""Problems that are told one by one."""
+"""Problems that are listed one by one."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +31,13 @@ class Page:
     """What was measured."""
     axis: Axis
     """Its releases, stacks and eras in order."""
-    facts: Facts
+    versions: StackVersions
     """What the stacks hold."""
     scenarios: tuple[str, ...]
     """Scenarios of the run."""
     tallies: dict[View, Tally]
     """Counts for each way to load, today's first."""
-    mended: dict[View, Tally]
+    remedied: dict[View, Tally]
     """For each other way to load: what becomes by it of the loads that are not exact today."""
     by_scenario: dict[str, Tally]
     """Counts for each scenario, loaded as it is today."""
@@ -54,12 +47,12 @@ class Page:
     """The newest release on each stack."""
     findings: tuple[Finding, ...]
     """Causes, unknown ones first."""
-    folds: tuple[tuple[Fold, ...], tuple[Fold, ...]]
+    folds: Folds
     """Rows and columns of the grid that are alike."""
     diff: Diff | None
     """Against the baseline; None if there is none."""
-    surprises: tuple[CellRecord, ...]
-    """Cells that no expectation foretold."""
+    unexpected: tuple[CellRecord, ...]
+    """Cells that came out otherwise than expected."""
 
     @property
     def ages(self) -> str:
@@ -67,9 +60,14 @@ class Page:
         return ages(self.matrix)
 
     @property
+    def newer(self) -> str:
+        """Which releases were out and not measured, a sentence; empty if none was known of."""
+        return sentence_of(self.matrix.run)
+
+    @property
     def regressions(self) -> int:
         """How many cells are worse than in the baseline."""
-        return len(self.diff.of(Change.REGRESSED)) if self.diff else 0
+        return len(self.diff.of(ChangeKind.REGRESSED)) if self.diff else 0
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -82,14 +80,19 @@ class Page:
                 f"Controls failed ({len(failed)} of {len(self.matrix.controls)}): "
                 "the judge itself cannot be trusted in this run."
             )
-        if self.surprises:
-            found.append(f"Not as expected: {_counted(len(self.surprises), 'outcome')}.")
+        if self.unexpected:
+            found.append(f"Not as expected: {_counted(len(self.unexpected), 'outcome')}.")
         if self.regressions:
             found.append(f"Worse than in the baseline: {_counted(self.regressions, 'load')}.")
         problems = self.matrix.problems
         left_out = len(problems) - _PROBLEMS
         more = (f"... and {left_out} more; matrix.json has them all",) * (left_out > 0)
-        return (*gpu_notes(self.matrix), *found, *problems[:_PROBLEMS], *more)
+        return (
+            *gpu_notes(self.matrix),
+            *found,
+            *(problem.text for problem in problems[:_PROBLEMS]),
+            *more,
+        )
 
 
 def scenarios_text(names: Sequence[str], all_: Sequence[str]) -> str:
@@ -106,7 +109,7 @@ def _counted(count: int, thing: str) -> str:
 def _today(matrix: Matrix) -> dict[str, list[Status]]:
     found: dict[str, list[Status]] = {name: [] for name in scenarios_of(matrix)}
     for cell in matrix.cells:
-        if view_of(cell) == TODAY:
+        if is_today(cell):
             found[cell.scenario].append(cell.status)
     return found
 
@@ -120,15 +123,15 @@ def page_of(matrix: Matrix, baseline: Matrix | None = None) -> Page:
     return Page(
         matrix=matrix,
         axis=axis,
-        facts=facts_of(matrix),
+        versions=stack_versions(matrix),
         scenarios=scenarios_of(matrix),
         tallies={view: tally(cell.status for cell in cells) for view, cells in statuses.items()},
-        mended=mended(matrix),
+        remedied=remedied(matrix),
         by_scenario={name: tally(found) for name, found in _today(matrix).items()},
         shown=shown_first(scenarios_of(matrix)),
         targets=targets_of(matrix, axis),
         findings=findings_of(matrix, axis),
         folds=folds_of(matrix, axis),
         diff=compare(baseline, matrix) if baseline is not None else None,
-        surprises=tuple(cell for cell in matrix.cells if cell.expected is False),
+        unexpected=tuple(cell for cell in matrix.cells if cell.expected is False),
     )

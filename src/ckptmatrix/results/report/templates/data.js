@@ -1,39 +1,44 @@
 "use strict";
-// The measured outcomes, unpacked from the compact form that payload.py writes.
+// The measured outcomes, unpacked from the compact form that payload.py and payload_records.py write.
 const root = document.documentElement;
 const raw = JSON.parse(document.getElementById("data").textContent);
 const text = (number) => raw.texts[number];
 
-const environments = raw.environments.map(([release, stack, ready, python, torch, numpy, safetensors, reason], index) => ({
-  index, release: raw.releases[release], releaseIndex: release, stack: raw.stacks[stack], ready: !!ready,
-  python, torch, numpy, safetensors, reason,
-  id: `accelerate-${raw.releases[release]}+${raw.stacks[stack]}`,
-  name: `accelerate ${raw.releases[release]} on ${raw.stacks[stack]}`,
+const environments = raw.environments.map((packed, index) => ({
+  ...packed, index, release: raw.releases[packed.release], releaseIndex: packed.release, stack: raw.stacks[packed.stack],
+  id: `accelerate-${raw.releases[packed.release]}+${raw.stacks[packed.stack]}`,
+  name: `accelerate ${raw.releases[packed.release]} on ${raw.stacks[packed.stack]}`,
 }));
 const environmentById = new Map(environments.map((environment) => [environment.id, environment]));
 
+// A record is an array of values; raw.fields names them in order, and says which are numbers of texts.
+const recordOf = (fields) => (values) => {
+  const made = {};
+  for (let i = 0; i < fields.length; i += 1) made[fields[i][0]] = fields[i][1] === "text" ? text(values[i]) : values[i];
+  return made;
+};
+const read = Object.fromEntries(Object.entries(raw.fields).map(([kind, fields]) => [kind, recordOf(Object.entries(fields))]));
 // What outcomes have in common is made once: a part is shared by all that name it.
-const sharing = (read) => {
+const sharing = (make) => {
   const made = new Map();
   return (number) => {
-    if (!made.has(number)) made.set(number, read(raw.parts[number]));
+    if (!made.has(number)) made.set(number, make(raw.parts[number]));
     return made.get(number);
   };
 };
-const readError = (error) => error && { type: text(error[0]), message: text(error[1]), traceback: text(error[2]) };
-const readComponents = sharing((part) => part.map(([name, verdict]) => ({ name: text(name), verdict: text(verdict) })));
-const readDifferences = sharing((part) => new Map(part.map(([name, where, saved, found, differing, compared]) =>
-  [text(name), { where: text(where), saved: text(saved), found: text(found), differing, compared }])));
-const readRaised = sharing(readError);
-const readSwallowed = sharing((part) => part.map(readError));
-const readFirst = sharing((part) => part && { step: part[0], quantity: text(part[1]), expected: text(part[2]), found: text(part[3]) });
-const readBad = sharing((part) => part.filter(([, verdict]) => ["lost", "wrong"].includes(text(verdict))).map(([name]) => text(name)));
-const outcomes = raw.outcomes.map((o) => ({
-  status: o[0], cause: text(o[1]), expected: o[2], change: text(o[3]),
-  components: readComponents(o[4]), bad: readBad(o[4]), differences: readDifferences(o[5]),
-  error: readRaised(o[6]), swallowed: readSwallowed(o[7]), steps: o[8], first: readFirst(o[9]),
-  reason: text(o[10]), expectation: text(o[11]), measured: text(o[12]),
-}));
+const componentsOf = sharing((part) => part.map(read.component));
+const badOf = sharing((part) => part.map(read.component).filter(({ verdict }) => raw.bad.includes(verdict)).map(({ name }) => name));
+const differencesOf = sharing((part) => new Map(part.map(read.difference).map((found) => [found.name, found])));
+const errorOf = sharing((part) => part && read.error(part));
+const swallowedOf = sharing((part) => part.map(read.error));
+const firstOf = sharing((part) => part && read.first(part));
+const outcomes = raw.outcomes.map((values) => {
+  const packed = read.outcome(values);
+  return {
+    ...packed, components: componentsOf(packed.components), bad: badOf(packed.components), differences: differencesOf(packed.differences),
+    error: errorOf(packed.error), swallowed: swallowedOf(packed.swallowed), first: firstOf(packed.first),
+  };
+});
 
 const unpacked = raw.rows.map((runs) => {
   const row = new Int32Array(environments.length);
@@ -85,9 +90,9 @@ function readAddress() {
   if (state.cell.split("~").length !== 2 || !state.cell.split("~").every((id) => environmentById.has(id))) state.cell = "";
 }
 function writeAddress() {
-  const told = new URLSearchParams();
-  for (const [name, value] of Object.entries(state)) if (String(value) !== String(DEFAULTS[name])) told.set(name, value);
-  const hash = told.toString();
+  const chosen = new URLSearchParams();
+  for (const [name, value] of Object.entries(state)) if (String(value) !== String(DEFAULTS[name])) chosen.set(name, value);
+  const hash = chosen.toString();
   history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
 }
 const these = (name) => (raw.scenarios.includes(name) ? [raw.scenarios.indexOf(name)] : allScenarios);

@@ -52,7 +52,7 @@ function outcomeParts(outcome, writer, reader, scenario) {
   const parts = [make("p", {}, make("span", { class: `status ${status.name}` }, `${status.glyph} ${status.name}`), ` ${status.meaning[0].toUpperCase()}${status.meaning.slice(1)}.`)];
   if (outcome.reason) parts.push(make("p", {}, outcome.reason));
   if (outcome.change) parts.push(make("p", {}, make("strong", {}, `${outcome.change} since the baseline`)));
-  if (outcome.expected === 0) parts.push(make("p", {}, make("strong", {}, "Not as expected. "), outcome.expectation));
+  if (outcome.expected === false) parts.push(make("p", {}, make("strong", {}, "Not as expected. "), outcome.expectation));
   else if (outcome.expectation) parts.push(make("p", { class: "quiet" }, `As expected: ${outcome.expectation}`));
   if (outcome.measured) parts.push(make("p", { class: "quiet" }, `Measured ${outcome.measured}.`));
   const cause = raw.causes[outcome.cause];
@@ -91,7 +91,7 @@ function showCell() {
   const tabs = found.length > 1 && make("div", { class: "tabs", role: "group", "aria-label": "Scenarios, worst first" }, found.map((scenario) =>
     make("button", { type: "button", "aria-pressed": String(scenario === current), onclick: again(() => { state.tab = raw.scenarios[scenario]; }) },
       keyOf(outcomeOf(state.view, scenario, writer.index, reader.index).status), ` ${raw.scenarios[scenario]}`)));
-  const alike = (side, chosen) => raw.folds[side].find((group) => group.includes(chosen.index)).map((index) => environments[index]);
+  const alike = (side, chosen) => raw.folds[side].find(({ members }) => members.includes(chosen.index)).members.map((index) => environments[index]);
   const picker = (label, side, chosen, change) => {
     const group = alike(side, chosen);
     if (group.length < 2) return null;
@@ -99,8 +99,8 @@ function showCell() {
       group.map((member) => make("option", { selected: member === chosen }, member.release))));
   };
   const pick = make("div", { class: "pick" },
-    picker("Behaves alike, saved with", 0, writer, (other) => { state.cell = shown = `${other.id}~${reader.id}`; }),
-    picker("loaded with", 1, reader, (other) => { state.cell = shown = `${writer.id}~${other.id}`; }));
+    picker("Behaves alike, saved with", "writer", writer, (other) => { state.cell = shown = `${other.id}~${reader.id}`; }),
+    picker("loaded with", "reader", reader, (other) => { state.cell = shown = `${writer.id}~${other.id}`; }));
   const close = make("button", { type: "button", class: "close", onclick: () => dialog.close() }, "Close");
   dialog.replaceChildren(close, make("div", { class: "inner" },
     make("h2", { id: "cell-title", tabindex: "-1", autofocus: true }, `Saved with ${writer.release}, loaded with ${reader.release}`),

@@ -2,24 +2,22 @@
 const MOST_UNFOLDED = 4000;
 const table = byId("matrix");
 
-const single = environments.map((environment) => ({ members: [environment.index] }));
-const eraOf = raw.folds.map((groups, side) => new Map(groups.flatMap((group, i) => group.map((index) => [index, raw.foldEras[side][i]]))));
+const single = Object.fromEntries(Object.entries(raw.folds).map(([side, folds]) => [side, folds.flatMap(({ era, members }) => members.map((index) => ({ era, members: [index] })))]));
+// What is alike on one side of the grid, `writer` (its rows) or `reader` (its columns), under the filters.
 function foldsOf(side) {
-  const named = (fold) => {
-    const members = fold.members.map((index) => environments[index]);
-    const era = eraOf[side].get(members[0].index);
+  const named = ({ era, members: indices }) => {
+    const members = indices.map((index) => environments[index]);
     const releases = members.map((member) => member.releaseIndex);
     return {
       members, era, first: members[0].index, stack: members[0].stack, name: span(members.map((member) => member.release)),
       releases: new Set(releases), oldest: Math.min(...releases), newest: Math.max(...releases),
     };
   };
-  const stack = side === 0 ? state.saved : state.loaded;
-  const folds = state.unfold ? single : raw.folds[side].map((members) => ({ members }));
-  const chosen = folds.map(named).filter((fold) => !stack || fold.stack === stack);
+  const stack = side === "writer" ? state.saved : state.loaded;
+  const chosen = (state.unfold ? single : raw.folds)[side].map(named).filter((fold) => !stack || fold.stack === stack);
   chosen.forEach((fold, i) => {
     fold.edge = i > 0 && chosen[i - 1].stack !== fold.stack;
-    fold.said = `${side === 0 ? "saved" : "loaded"} with ${fold.name} on ${fold.stack}`;
+    fold.said = `${side === "writer" ? "saved" : "loaded"} with ${fold.name} on ${fold.stack}`;
   });
   return chosen;
 }
@@ -34,7 +32,7 @@ const spread = (items, key) => items.reduce((runs, item) => {
 let drawn = ",,";
 let rows, columns;
 function layOut() {
-  [rows, columns] = [foldsOf(0), foldsOf(1)];
+  [rows, columns] = [foldsOf("writer"), foldsOf("reader")];
   for (const row of rows) row.meets = new Set(columns.filter((column) => column.members.some((member) => row.releases.has(member.releaseIndex))));
 }
 layOut();
@@ -52,7 +50,6 @@ const GOES = {
 };
 
 // One cell as grid.py's GridCell: status, marks, label; and whether the filters let it through.
-const SAID = { partial: "some scenarios not run", remedy: "a remedy makes it whole", surprise: "unexpected", changed: "changed since the baseline" };
 function cellAt(row, column, sums, shown) {
   const reader = column.first;
   const [exact, measured, total] = [sums.exact[reader], sums.measured[reader], sums.total[reader]];
@@ -68,7 +65,7 @@ function cellAt(row, column, sums, shown) {
   const status = raw.statuses[sums.worst[reader]];
   let label = `${row.said}, ${column.said}: ${status.name}`;
   if (total > 1 && measured) label += `, ${exact} of ${measured} scenarios exact`;
-  for (const mark of marks) if (SAID[mark]) label += `; ${SAID[mark]}`;
+  for (const mark of marks) if (raw.markWords[mark]) label += `; ${raw.markWords[mark]}`;
   const dim = shown.hidden.has(status.name)
     || (state.cause && !hasCause(state.view, shown.scenarios, row.first, reader, state.cause))
     || (state.changed && !changed)
@@ -93,17 +90,17 @@ if (allScenarios.length > 1) document.head.append(make("style", {}, SHARES.join(
 
 const filled = new WeakMap();
 function fill(td, cell) {
-  const told = `${cell.dim} ${cell.label} ${cell.marks}`;
+  const wanted = `${cell.dim} ${cell.label} ${cell.marks}`;
   const before = filled.get(td);
-  if (before === told) return;
+  if (before === wanted) return;
   if (before === undefined) td.removeAttribute("style");
   td.className = [cell.status.name, ...cell.marks, cell.dim && "dim", cell.marks.includes("some") && `share-${cell.share}`].filter(Boolean).join(" ");
   td.setAttribute("aria-label", cell.label);
   write(td, cell);
-  filled.set(td, told);
+  filled.set(td, wanted);
 }
 
-// Texts are kept and told anew, which costs the browser less than new ones.
+// Text nodes are kept and get another text, which costs the browser less than new ones.
 function write(td, { status, tally }) {
   const glyph = td.firstChild, small = glyph?.nextSibling;
   if (!glyph) td.append(status.glyph);
@@ -159,7 +156,7 @@ function inSight() {
   };
 }
 
-// For whoever needs every cell, and as it is now.
+// For what needs every cell, and as it is now.
 let unfinished = null;
 function finishGrid() {
   const rest = unfinished;

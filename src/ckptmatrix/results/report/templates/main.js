@@ -89,7 +89,7 @@ window.ckptmatrix = {
     const advice = advise(environmentById.get(old), environmentById.get(next), judgedScenarios());
     return {
       verdict: decisionSentence(advice), back: verdictSentence(advice.back),
-      path: advice.path && pathSentence(advice.path, advice.forward), staying: againstStaying(advice), remedies: advice.remedies.map((remedy) => remedySentence(remedy)),
+      detour: advice.detour && detourSentence(advice.detour, advice.forward), staying: againstStaying(advice), remedies: advice.remedies.map((remedy) => remedySentence(remedy)),
     };
   },
 };

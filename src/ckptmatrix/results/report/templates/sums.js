@@ -1,7 +1,7 @@
 // Sums over scenarios, a whole row of the grid at a time and each only once: filters are to feel instant.
 const statusOfOutcome = Int8Array.from(outcomes, (outcome) => outcome.status);
 const measuredOutcome = Uint8Array.from(outcomes, (outcome) => (isMeasured(outcome.status) ? 1 : 0));
-const surprising = Uint8Array.from(outcomes, (outcome) => (outcome.expected === 0 ? 1 : 0));
+const surprising = Uint8Array.from(outcomes, (outcome) => (outcome.expected === false ? 1 : 0));
 const changedOutcome = Uint8Array.from(outcomes, (outcome) => (outcome.change ? 1 : 0));
 
 const rowSums = new Map();
@@ -58,7 +58,7 @@ const hasCause = (view, scenarios, writer, reader, cause) => scenarios.some((sce
 
 // While nothing else is to do: what the next choice will ask for.
 function sumAhead() {
-  const writers = new Set([...raw.folds[0].map((members) => members[0]), ...environments.keys()]);
+  const writers = new Set([...raw.folds.writer.map(({ members }) => members[0]), ...environments.keys()]);
   const asked = [...writers].flatMap((writer) => raw.views.map((_, view) => [view, writer]));
   const go = (deadline) => {
     while (asked.length && deadline.timeRemaining() > 2) {

@@ -2,7 +2,7 @@
 function signOf({ forward, asBefore, byUpgrade }) {
   if (forward.answer === "safe") return ["exact", "✓"];
   if (forward.answer === "not-measured") return ["not-run", "?"];
-  // No worse than staying is no alarm, however loud what fails anyhow may be.
+  // No worse than staying is no alarm, however loudly something fails anyway.
   return forward.raised.size && (byUpgrade.length || !asBefore.length) ? ["failed", "✗"] : ["degraded", "≠"];
 }
 
@@ -22,7 +22,7 @@ function inFull({ forward, stay }, full, say) {
   }
   const drifts = forward.drifts.filter((name) => full.has(name));
   if (drifts.length) say("Differs afterwards", `${drifts.join(", ")}: all came back, the training after it differs`);
-  for (const [message, where] of byValue([...forward.raised].filter(([name]) => full.has(name)))) {
+  for (const [message, where] of groupedByText([...forward.raised].filter(([name]) => full.has(name)))) {
     say("Fails", make("strong", {}, shortened(message)), raw.scenarios.length > 1 ? ` in ${everywhere(where)}` : "");
   }
   for (const id of new Set([...forward.because].filter(([name]) => full.has(name)).map(([, id_]) => id_))) {
@@ -33,14 +33,14 @@ function inFull({ forward, stay }, full, say) {
 
 // What is no better without the upgrade, by cause and folded away.
 function notItsDoing({ forward, asBefore }, full) {
-  const told = asBefore.filter((name) => !full.has(name)).map((name) => [name, forward.because.get(name) || ""]);
-  if (!told.length) return null;
-  const items = [...byValue(told)].map(([id, names]) => {
+  const causes = asBefore.filter((name) => !full.has(name)).map((name) => [name, forward.because.get(name) || ""]);
+  if (!causes.length) return null;
+  const items = [...groupedByText(causes)].map(([id, names]) => {
     const cause = raw.causes[id];
     return make("li", {}, make("strong", {}, names.join(", ")), ": ",
       ...(cause ? [...prose(cause.title), ". ", make("span", { class: "quiet" }, "Remedy: ", ...prose(cause.remedy))] : ["fits no known cause"]));
   });
-  const title = told.length === 1 ? "1 scenario is not exact" : `${told.length} scenarios are not exact`;
+  const title = causes.length === 1 ? "1 scenario is not exact" : `${causes.length} scenarios are not exact`;
   return make("details", {}, make("summary", {}, `${title}, and no better without the upgrade`), make("ul", { class: "doing" }, items));
 }
 
@@ -49,11 +49,11 @@ function showVerdict() {
   const place = byId("verdict");
   if (!writer || !reader) { place.replaceChildren(); return; }
   const advice = advise(writer, reader, judgedScenarios());
-  const { forward, back, stay, remedies, path } = advice;
+  const { forward, back, stay, remedies, detour } = advice;
   const [kind, sign] = signOf(advice);
   const full = new Set(forward.total === 1 ? forward.hurt : advice.byUpgrade);
   const list = make("dl");
-  const say = (term, ...told) => list.append(make("dt", {}, term), make("dd", {}, ...told));
+  const say = (term, ...parts) => list.append(make("dt", {}, term), make("dd", {}, ...parts));
   const plain = plainTraining(forward);
   if (plain) say("A plain training", make("strong", {}, plain));
   if (forward.answer === "unsafe" && stay.measured) say("Against staying", againstStaying(advice));
@@ -61,11 +61,11 @@ function showVerdict() {
   inFull(advice, full, say);
   const rest = notItsDoing(advice, full);
   if (rest) say("Not its doing", rest);
-  const unknown = [...byValue(forward.unmeasured)].map(([why, where]) => make("li", {}, `${where.join(", ")}: ${why}`));
+  const unknown = [...groupedByText(forward.unmeasured)].map(([why, where]) => make("li", {}, `${where.join(", ")}: ${why}`));
   if (unknown.length === 1) say("Not measured", ...unknown[0].childNodes);
   if (unknown.length > 1) say("Not measured", make("details", {}, make("summary", {}, counted(forward.unmeasured.size)), make("ul", { class: "doing" }, unknown)));
   for (const remedy of remedies) say("Measured remedy", make("strong", {}, remedySentence(remedy)));
-  if (path) say("A way round", pathSentence(path, forward));
+  if (detour) say("A way round", detourSentence(detour, forward));
   say("The way back", keyOf(back.answer === "safe" ? raw.exact : numberOf(back.answer === "not-measured" ? "not-run" : back.raised.size ? "failed" : "degraded")), ` ${verdictSentence(back)}`);
   const look = make("button", { type: "button", class: "link", onclick: () => openCell(writer, reader, state.judge || ALL) }, "Every detail of this load");
   place.replaceChildren(

@@ -1,6 +1,4 @@
 // "My upgrade": the same verdict as `ckptmatrix upgrade`, sentence for sentence; a test compares them.
-const LONGEST = 3;
-
 function cross(writer, reader, view, scenarios) {
   const c = { writer, reader, whole: [], lost: new Map(), drifts: [], raised: new Map(), unmeasured: new Map(), because: new Map(), ranks: new Map(), total: scenarios.length, measured: 0, safe: true };
   const restored = new Set();
@@ -59,14 +57,14 @@ function verdictSentence(c) {
 
 // Ways round, every hop exact today; fewest stops, then fewest changes of stack, then newest releases.
 // Only scenarios count that could be made whole at all: the old checkpoint resumes exactly somewhere,
-// and somebody's does in the new environment.
+// and some checkpoint does in the new environment.
 function possible(writer, reader, scenarios) {
   const isExact = (scenario, w, r) => outcomeOf(0, scenario, w, r)?.status === raw.exact;
   return scenarios.filter((scenario) => environments.some((e) => isExact(scenario, writer.index, e.index))
     && environments.some((e) => isExact(scenario, e.index, reader.index)));
 }
 
-function bestPath(writer, reader, asked) {
+function bestDetour(writer, reader, asked) {
   const scenarios = possible(writer, reader, asked);
   const exact = (a, b) => {
     const measured = scenarios.map((scenario) => outcomeOf(0, scenario, a, b)).filter((outcome) => outcome && isMeasured(outcome.status));
@@ -74,21 +72,21 @@ function bestPath(writer, reader, asked) {
   };
   const seen = new Set([writer.index]);
   let front = [[writer.index]];
-  for (let length = 0; length <= LONGEST; length += 1) {
+  for (let length = 0; length <= raw.limits.stops; length += 1) {
     const grown = [];
-    for (const path of front) {
-      for (const stop of environments) if (!seen.has(stop.index) && exact(path[path.length - 1], stop.index)) grown.push([...path, stop.index]);
+    for (const way of front) {
+      for (const stop of environments) if (!seen.has(stop.index) && exact(way[way.length - 1], stop.index)) grown.push([...way, stop.index]);
     }
-    const found = grown.filter((path) => path[path.length - 1] === reader.index);
+    const found = grown.filter((way) => way[way.length - 1] === reader.index);
     if (found.length && length === 0) return null;
     if (found.length) {
-      const changes = (path) => path.slice(1).filter((stop, i) => environments[stop].stack !== environments[path[i]].stack).length;
+      const changes = (way) => way.slice(1).filter((stop, i) => environments[stop].stack !== environments[way[i]].stack).length;
       const newest = (a, b) => { for (let i = 1; i < a.length - 1; i += 1) if (a[i] !== b[i]) return b[i] - a[i]; return 0; };
       const stops = found.sort((a, b) => changes(a) - changes(b) || newest(a, b))[0];
       return { stops, scenarios };
     }
-    for (const path of grown) seen.add(path[path.length - 1]);
-    front = [...new Map(grown.map((path) => [path[path.length - 1], path])).values()];
+    for (const way of grown) seen.add(way[way.length - 1]);
+    front = [...new Map(grown.map((way) => [way[way.length - 1], way])).values()];
   }
   return null;
 }
@@ -105,10 +103,10 @@ function blame(forward, stay) {
 }
 
 function decisionSentence({ forward, asBefore, byUpgrade }) {
-  const told = verdictSentence(forward);
-  if (!asBefore.length) return told;
-  if (!byUpgrade.length) return told.replace("Not safe:", "Not safe, but no worse than staying:");
-  return `${told.replace(/\.$/, "")}; ${asBefore.length} of these ${forward.hurt.length} are no better without the upgrade.`;
+  const sentence = verdictSentence(forward);
+  if (!asBefore.length) return sentence;
+  if (!byUpgrade.length) return sentence.replace("Not safe:", "Not safe, but no worse than staying:");
+  return `${sentence.replace(/\.$/, "")}; ${asBefore.length} of these ${forward.hurt.length} are no better without the upgrade.`;
 }
 
 function plainTraining(c) {
@@ -120,18 +118,18 @@ function plainTraining(c) {
   return lost.length ? `silently loses ${lost.join(", ")} ${where}` : `comes back whole, but goes on otherwise ${where}`;
 }
 
-const shortened = (message) => (message.length <= 160 ? message : `${message.slice(0, 159).trimEnd()}…`);
+const shortened = (message) => (message.length <= raw.limits.message ? message : `${message.slice(0, raw.limits.message - 1).trimEnd()}…`);
 
 function againstStaying({ forward, worse, better }) {
-  const told = [["worse", worse], ["better", better]].filter(([, names]) => names.length).map(([word, names]) => `${word} in ${names.join(", ")}`);
-  if (!told.length) return "no different: what is lost or fails does so without the upgrade as well";
-  return told.join("; ") + (worse.length + better.length < forward.measured ? "; else the same" : "");
+  const parts = [["worse", worse], ["better", better]].filter(([, names]) => names.length).map(([word, names]) => `${word} in ${names.join(", ")}`);
+  if (!parts.length) return "no different: what is lost or fails does so without the upgrade as well";
+  return parts.join("; ") + (worse.length + better.length < forward.measured ? "; else the same" : "");
 }
 
-function pathSentence(path, c) {
-  const names = path.stops.map((stop) => environments[stop].name);
+function detourSentence(detour, c) {
+  const names = detour.stops.map((stop) => environments[stop].name);
   const steps = names.slice(1, -1).map((stop) => `load in ${stop} and save again there`);
-  const count = path.scenarios.length;
+  const count = detour.scenarios.length;
   const whole = count === c.total ? "every scenario" : `${count} of ${c.total} scenarios`;
   return `${[...steps, `load in ${names[names.length - 1]}`].join(", then ")}: exact in ${whole} (each hop measured on its own, the whole way not yet run)`;
 }
@@ -141,23 +139,23 @@ function remediesOf(forward, scenarios) {
   return raw.views.map((view, number) => ({ view, number })).slice(1).map(({ view, number }) => {
     const { ranks } = cross(forward.writer, forward.reader, number, scenarios);
     return {
-      view, of: forward.hurt.length, mends: forward.hurt.filter((name) => ranks.get(name) === 0),
+      view, of: forward.hurt.length, makesExact: forward.hurt.filter((name) => ranks.get(name) === 0),
       harms: [...forward.ranks].filter(([name, rank]) => rank === 0 && ranks.get(name)).map(([name]) => name),
     };
-  }).filter(({ mends }) => mends.length).sort((a, b) => b.mends.length - a.mends.length);
+  }).filter(({ makesExact }) => makesExact.length).sort((a, b) => b.makesExact.length - a.makesExact.length);
 }
 
-function remedySentence({ view, mends, of, harms }) {
+function remedySentence({ view, makesExact, of, harms }) {
   const harm = harms.length ? `; but no longer exact in ${harms.join(", ")}` : "";
-  if (mends.length === of) return `${view.title}: every scenario that is not exact without it resumes exactly${harm}`;
-  const which = mends.length <= 6 ? ` (${mends.join(", ")})` : "";
-  return `${view.title}: ${mends.length} of the ${of} scenarios that are not exact without it resume exactly${which}${harm}`;
+  if (makesExact.length === of) return `${view.title}: every scenario that is not exact without it resumes exactly${harm}`;
+  const which = makesExact.length <= raw.limits.named ? ` (${makesExact.join(", ")})` : "";
+  return `${view.title}: ${makesExact.length} of the ${of} scenarios that are not exact without it resume exactly${which}${harm}`;
 }
 
-// Scenarios of which the same is told, together.
-function byValue(told) {
+// Scenarios with the same text together: [scenario, text] pairs become text -> scenarios.
+function groupedByText(texts) {
   const groups = new Map();
-  for (const [name, value] of told) groups.set(value, [...(groups.get(value) || []), name]);
+  for (const [name, text_] of texts) groups.set(text_, [...(groups.get(text_) || []), name]);
   return groups;
 }
 
@@ -169,6 +167,6 @@ function advise(writer, reader, scenarios) {
     forward, stay, ...blame(forward, stay),
     back: cross(reader, writer, 0, scenarios),
     remedies: unsafe ? remediesOf(forward, scenarios) : [],
-    path: unsafe ? bestPath(writer, reader, scenarios) : null,
+    detour: unsafe ? bestDetour(writer, reader, scenarios) : null,
   };
 }

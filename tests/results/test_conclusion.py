@@ -1,0 +1,48 @@
+"""What is said at the end of a run, and how it exits."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ckptmatrix.model import ControlsResult, Matrix, Problem, ProblemKind
+from ckptmatrix.results.conclusion import concluded
+from tests.support import synthetic
+
+MATRIX = synthetic.matrix(["1.15.0"])
+UNEXPECTED = replace(MATRIX, cells=(replace(MATRIX.cells[0], expected=False), *MATRIX.cells[1:]))
+
+
+def exit_code(matrix: Matrix, *kinds: ProblemKind) -> int:
+    # The words are those of another kind: nothing may hang on them.
+    problems = tuple(Problem(kind, "ckptmatrix failed, expired and stale") for kind in kinds)
+    return concluded(replace(matrix, problems=problems), Path("page")).exit_code
+
+
+@pytest.mark.parametrize(
+    ("kinds", "code"),
+    [
+        ((), 0),
+        ((ProblemKind.EXPECTATION_EXPIRED,), 1),
+        ((ProblemKind.EXPECTATION_STALE,), 1),
+        ((ProblemKind.OTHER,), 1),
+        ((ProblemKind.HARNESS_FAILED,), 3),
+        ((ProblemKind.EXPECTATION_STALE, ProblemKind.HARNESS_FAILED), 3),
+    ],
+)
+def test_only_a_failure_of_the_harness_exits_with_3(
+    kinds: tuple[ProblemKind, ...], code: int
+) -> None:
+    assert exit_code(MATRIX, *kinds) == code
+    assert exit_code(UNEXPECTED, *kinds) == max(code, 1)
+
+
+def test_a_failed_control_exits_with_3() -> None:
+    failed = replace(MATRIX, run=replace(MATRIX.run, controls=ControlsResult.FAILED))
+    assert exit_code(failed) == 3
+
+
+def test_every_problem_is_said_in_its_own_words() -> None:
+    problem = Problem(ProblemKind.HARNESS_FAILED, "no worker came up for basic")
+    conclusion = concluded(replace(MATRIX, problems=(problem,)), Path("page"))
+    assert conclusion.wrong == ("problem: no worker came up for basic",)
