@@ -69,9 +69,10 @@ def gpu(session: nox.Session) -> None:
 def standin(session: nox.Session) -> None:
     """A run with a CUDA stand-in, which computes nothing; skipped without gcc or a CUDA torch."""
     session.install("-e", ".")
-    reason = session.run("python", "tools/standin/session.py", "--why-not", silent=True)
-    if isinstance(reason, str) and reason.strip():
-        session.skip(reason.strip())
+    said = session.run("python", "tools/standin/session.py", "--why-not", silent=True)
+    for line in str(said).splitlines():
+        if line.startswith("skipped: "):
+            session.skip(line.removeprefix("skipped: "))
     session.run("python", "tools/standin/session.py")
 
 

@@ -34,6 +34,7 @@ from ckptmatrix.util.home import Home
 ROOT = Path(__file__).parents[2]
 HOME = Home(ROOT / ".ckptmatrix" / "standin")
 """Of its own: its environments load the stand-in."""
+REPORT = HOME.root / "report"
 
 STACK = "torch2.4-np1"
 """The stack whose torch is a CUDA 12 build on every index."""
@@ -56,8 +57,9 @@ def main() -> None:
     wanted = [Environment(release, STACK) for release in RELEASES]
     installed = list(building.build_all(wanted, site).values())
     reason = why_not(installed)
+    if reason:
+        print(f"skipped: {reason}")
     if only_ask or reason:
-        print(reason)
         return
     _forget(installed)
     made = {one: _made(one) for one in installed}
@@ -76,7 +78,9 @@ def main() -> None:
         wrong.append(f"it ended with {ended}, then {again}; 3 says that nothing was measured")
     if "report stands" not in said_again:
         wrong.append("a second run did not find everything done")
-    matrix = read_matrix(HOME.root / "report")
+    if not REPORT.exists():
+        raise SystemExit("WRONG: the run made no report")
+    matrix = read_matrix(REPORT)
     wrong += [*_of_report(matrix), *_of_cells(matrix), *_of_controls(matrix), *_of_logs()]
     passed = sum(control.passed for control in matrix.controls)
     print(
@@ -129,7 +133,7 @@ def _run(variables: dict[str, str]) -> tuple[int, str]:
     chosen += ["--scenario", ",".join(SCENARIOS), "--no-remedies"]
     command = [sys.executable, "-m", "ckptmatrix", "run", "--device", "cuda", *chosen]
     ended = subprocess.run(
-        [*command, "--reports", str(HOME.root / "report")],
+        [*command, "--reports", str(REPORT)],
         cwd=ROOT,
         env={**os.environ, **variables, "CKPTMATRIX_HOME": str(HOME.root)},
         stdout=subprocess.PIPE,
@@ -146,7 +150,7 @@ def _of_report(matrix: Matrix) -> Iterator[str]:
     if (matrix.run.device, matrix.run.device_name) != (Device.CUDA, "CUDA stand-in"):
         yield f"it says it ran on {matrix.run.device}, {matrix.run.device_name}"
     for name in ("index.html", "matrix.md"):
-        if "Run on a CUDA stand-in" not in (HOME.root / "report" / name).read_text("utf-8"):
+        if "Run on a CUDA stand-in" not in (REPORT / name).read_text("utf-8"):
             yield f"{name} does not say that it was a stand-in"
     for id_, record in matrix.environments.items():
         if record.gpu or record.status != "ready":

@@ -221,6 +221,5 @@ def _tried(environment: Environment, directory: Path, stamp: Stamp, site: Site) 
     if found.gpu is None:
         return stamp.with_trial(site.device, Trial())
     problem = found.gpu.problem
-    reason = f"it cannot use the GPU: {found.gpu.text}" if problem else ""
-    trial = Trial(found.gpu.name, reason, str(problem or ""))
+    trial = Trial(found.gpu.name, found.gpu.text, str(problem or ""))
     return stamp.with_trial(site.device, trial)

@@ -20,7 +20,7 @@ def on_gpu(matrix: Matrix = MATRIX, name: str = "Some GPU") -> Matrix:
 
 
 def without_gpu(matrix: Matrix, *ids: str) -> Matrix:
-    reason = "it cannot use the GPU: the driver is for CUDA 11.4"
+    reason = "the driver is for CUDA 11.4"
     changes = {"status": EnvironmentStatus.UNAVAILABLE, "reason": reason, "gpu": "driver too old"}
     environments = {
         id_: replace(record, **changes) if id_ in ids else record  # type: ignore[arg-type] # fields
@@ -41,7 +41,7 @@ def test_of_a_gpu_that_computes_nothing_is_said(matrix: Matrix) -> None:
 def test_a_stack_that_cannot_use_the_gpu_is_named_once() -> None:
     notes = gpu_notes(without_gpu(on_gpu(), *of_stack(FIRST)))
     assert notes == (
-        f"Stack {FIRST} was not measured: it cannot use the GPU: the driver is for CUDA 11.4.",
+        f"Stack {FIRST} cannot use the GPU, so it was not measured: the driver is for CUDA 11.4.",
     )
 
 
@@ -49,7 +49,7 @@ def test_where_only_a_release_cannot_it_is_named_with_it() -> None:
     one = of_stack(FIRST)[0]
     [note] = gpu_notes(without_gpu(on_gpu(), one))
     release = MATRIX.environments[one].accelerate
-    assert note.startswith(f"Stack {FIRST} with accelerate {release} was not measured: ")
+    assert note.startswith(f"Stack {FIRST} with accelerate {release} cannot use the GPU, ")
 
 
 @pytest.mark.parametrize("name", ["CUDA stand-in", "Some GPU; CUDA stand-in"])
@@ -57,7 +57,7 @@ def test_a_stand_in_is_never_taken_for_a_gpu(name: str) -> None:
     page = page_of(without_gpu(on_gpu(name=name), *of_stack(FIRST)))
     for text in (html.render(page).decode(), markdown.render(page).decode()):
         told = text.index("Run on a CUDA stand-in, which computes nothing")
-        assert told < text.index(f"Stack {FIRST} was not measured") < text.index("loaded")
+        assert told < text.index(f"Stack {FIRST} cannot use") < text.index("loaded")
 
 
 def test_variables_that_were_passed_on_are_named() -> None:

@@ -19,5 +19,5 @@ def gpu_notes(matrix: Matrix) -> tuple[str, ...]:
         of_stack = sum(one.stack == stack for one in matrix.environments.values())
         releases = ", ".join(one.accelerate for one in records)
         which = "" if len(records) == of_stack else f" with accelerate {releases}"
-        notes.append(f"Stack {stack}{which} was not measured: {reason}.")
+        notes.append(f"Stack {stack}{which} cannot use the GPU, so it was not measured: {reason}.")
     return tuple(notes)
