@@ -1,10 +1,10 @@
 """What tests share: the project's own home, so that environments are built once."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import settings
 
 from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
@@ -12,9 +12,12 @@ from ckptmatrix.model import Device
 from ckptmatrix.plan.config import Config, read_config
 from tests.support.places import ROOT
 
-# How long an example takes depends on the machine, and on what else it does.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+with suppress(ModuleNotFoundError):  # the grid, tests/matrix, is run without the tests' packages
+    from hypothesis import settings
+
+    # How long an example takes depends on the machine, and on what else it does.
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
