@@ -9,6 +9,7 @@ and torch, which asks for libraries of those names, is given those that are ther
 holds the driver and the monitor, which belong to a machine: it is for LD_LIBRARY_PATH.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -49,8 +50,8 @@ def build(environment: Path, out: Path) -> Path:
     for folder in (machine, runtime):
         folder.mkdir(parents=True, exist_ok=True)
     asked = environment_file(environment, "torch/lib/libcaffe2_nvrtc.so")
-    driver = [name for name in _names(asked, "--undefined-only") if name.startswith("cu")]
-    _library(machine / "libcuda.so.1", ("driver.c",), (n for n in driver if n[2].isupper()))
+    driver = [name for name in _names(asked, "--undefined-only") if re.match("cu[A-Z]", name)]
+    _library(machine / "libcuda.so.1", ("driver.c",), driver)
     _library(machine / "libnvidia-ml.so.1", ("monitor.c",), ())
     headers = wheels / "cuda_runtime" / "include"
     for path, sources in REPLACED.items():
