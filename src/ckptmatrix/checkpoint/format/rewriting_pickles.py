@@ -75,7 +75,7 @@ class Storage:
     """Number of elements."""
 
 
-class _SymbolicReader(_Reader):  # type: ignore[misc]
+class _SymbolicReader(_Reader):  # type: ignore[misc]  # Any is its base
     """Pickle's machine, making symbols where it would import, call or build."""
 
     dispatch: ClassVar[dict[int, Any]] = dict(_Reader.dispatch)
@@ -106,7 +106,7 @@ class _SymbolicReader(_Reader):  # type: ignore[misc]
     dispatch[pickle.BUILD[0]] = load_build
 
 
-class _SymbolicWriter(_Writer):  # type: ignore[misc]
+class _SymbolicWriter(_Writer):  # type: ignore[misc]  # Any is its base
     """Pickle's writer, for graphs that hold symbols."""
 
     dispatch: ClassVar[dict[type, Any]] = dict(_Writer.dispatch)
