@@ -16,19 +16,28 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The harness's own tests, with a few real environments; run whole, with their coverage."""
+    """The harness's own tests but for those of whole runs; or a part of them (after --)."""
+    _pytest(session, "-m", "not gpu and not slow and not long")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """All of the tests, and what they cover, which has a floor; slower, for CI."""
+    _pytest(
+        session, "-m", "not gpu and not slow", "--cov", "--cov-report=term", "--cov-report=html"
+    )
+
+
+def _pytest(session: nox.Session, *options: str) -> None:
     session.install("-e", ".[test]")
     apart = ("--ignore=tests/matrix", "--ignore=tests/browser", "--ignore=tests/truth")
     spread = ("-n", "auto", "--dist", "worksteal")
-    # A part of the tests covers a part of the code, which is nothing to report.
-    measured = () if session.posargs else ("--cov", "--cov-report=term", "--cov-report=html")
-    chosen = ("-m", "not gpu and not slow", *measured, *session.posargs)
-    session.run("pytest", *apart, *spread, *chosen)
+    session.run("pytest", *apart, *spread, *options, *session.posargs)
 
 
 @nox.session
 def truth(session: nox.Session) -> None:
-    """What is known of the releases, asserted against a run's matrix.json (or the sample)."""
+    """What is known of the releases, asserted against a run's matrix.json.gz (or the sample)."""
     session.install("-e", ".[test]")
     where = {"CKPTMATRIX_MATRIX": session.posargs[0]} if session.posargs else {}
     session.run("pytest", "tests/truth", env=where)
@@ -39,7 +48,14 @@ def score(session: nox.Session) -> None:
     """The judge's mutation score into reports/, and two runs that must agree; most of an hour."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "ckptmatrix.maintenance.score", "--tier", "smoke", *session.posargs)
-    session.run("pytest", "tests/maintenance", "-m", "slow")
+    session.run("pytest", "tests/maintenance", "tests/measure", "-m", "slow")
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """A run that is killed at random moments, for `--minutes N` (docs/reliability.md)."""
+    session.install("-e", ".")
+    session.run("python", "-m", "ckptmatrix.maintenance.soak", *session.posargs)
 
 
 @nox.session

@@ -8,7 +8,6 @@ import pytest
 
 from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Device
 from ckptmatrix.plan.config import Config, read_config
 from tests.support.places import ROOT
 
@@ -25,8 +24,18 @@ def project() -> Config:
     """The declared matrix, with the scenarios that only tests need."""
     config = read_config(ROOT / "matrix.toml")
     odd = [
-        *("Crashing", "Hanging", "Raising", "Noisy", "Constant", "Stepless", "Straying"),
+        *(
+            "Crashing",
+            "Hanging",
+            "Raising",
+            "Noisy",
+            "Constant",
+            "Stepless",
+            "Straying",
+            "StrayingOn",
+        ),
         *("Unsupported", "Misbuilt", "Unsavable"),
+        *("Listing", "ListingRaised", "MislistingRaised"),
     ]
     more = {name.lower(): f"tests.worker.states:{name}" for name in odd}
     return replace(config, scenarios={**config.scenarios, **more})
@@ -35,5 +44,5 @@ def project() -> Config:
 @pytest.fixture(scope="session")
 def lab(project: Config) -> Iterator[Lab]:
     """A lab on the CPU, in the project's own home."""
-    with Lab(Site.of(project, Device.CPU)) as lab:
+    with Lab(Site.of(project)) as lab:
         yield lab

@@ -12,11 +12,14 @@ import pytest
 
 from ckptmatrix import __version__
 from ckptmatrix.environments.index import uv_settings
+from ckptmatrix.results.which_matrix import FURTHER
+from ckptmatrix.util.home import Home
 from tests.support.places import FOUNDING, ROOT
 
 pytestmark = pytest.mark.environments
 
 PACKAGE = ROOT / "src" / "ckptmatrix"
+STACK = "torch2.15-np1"
 INFO = f"ckptmatrix-{__version__}.dist-info"
 
 
@@ -78,7 +81,12 @@ def test_the_wheel_holds_the_package_and_the_sample(wheel: Path) -> None:
     assert package <= held
     about = ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
     more = {f"{INFO}/{name}" for name in about}
-    assert held - package == {"ckptmatrix/sample/matrix.json.gz", *more}
+    assert held - package == {
+        "ckptmatrix/sample/matrix.json.gz",
+        "ckptmatrix/sample/matrix.toml",
+        *(f"ckptmatrix/sample/{name}/matrix.json.gz" for name in FURTHER),
+        *more,
+    }
 
 
 def test_the_wheel_says_what_an_index_shows(wheel: Path) -> None:
@@ -106,10 +114,12 @@ def test_the_sdist_holds_what_tests_and_docs_need_and_nothing_that_a_run_left(bu
     needed += ["tests/matrix/test_grid.py", "reports/sample/matrix.json.gz"]
     needed += [FOUNDING.relative_to(ROOT).as_posix() + "/optimizer.bin"]
     assert set(needed) <= held
-    known = {".ci", "docs", "fixtures", "reports", "src", "tests", "tools"}
+    known = {".ci", "docs", "examples", "fixtures", "reports", "src", "tests", "tools"}
     assert {name.partition("/")[0] for name in held if "/" in name} == known
     assert not [name for name in held if "__pycache__" in name or "node_modules" in name]
-    assert all(name.startswith("reports/sample/") for name in held if name.startswith("reports/"))
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    committed = tuple(line[1:] for line in ignored if line.startswith("!reports/"))
+    assert all(name.startswith(committed) for name in held if name.startswith("reports/"))
 
 
 def test_the_program_says_its_version(installed: Path, tmp_path: Path) -> None:
@@ -133,6 +143,23 @@ def test_a_checkpoint_is_inspected_and_a_failure_explained(installed: Path, tmp_
     (tmp_path / "log.txt").write_text("KeyError: 'step'\n")
     code, said = run(installed, tmp_path, "ckptmatrix", "explain", "log.txt", "--json")
     assert json.loads(said)["diagnoses"]
+
+
+def test_a_checkpoint_is_repaired_and_tried_with_the_shipped_matrix(
+    installed: Path, tmp_path: Path
+) -> None:
+    code, _ = run(installed, tmp_path, "ckptmatrix", "repair", FOUNDING, "repaired")
+    assert code == 0
+    asked = ("try", "repaired", "--accelerate", "1.15.0", "--stack", STACK, "--json")
+    (tmp_path / "home").symlink_to(Home.of(ROOT).root, target_is_directory=True)
+    code, said = run(installed, tmp_path, "ckptmatrix", *asked)
+    assert code == 0
+    assert json.loads(said)["whole"] == [f"accelerate-1.15.0+{STACK}"]
+
+
+def test_where_a_project_is_needed_its_absence_is_told(installed: Path, tmp_path: Path) -> None:
+    code, _ = run(installed, tmp_path, "ckptmatrix", "run")
+    assert code == 2
 
 
 def test_pytest_finds_the_plugin(installed: Path, tmp_path: Path) -> None:

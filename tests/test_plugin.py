@@ -1,6 +1,10 @@
 """The pytest plugin in a project of somebody else: options, cells as items, errors, lightness."""
 
+import sys
+
 import pytest
+
+from ckptmatrix.cli.options import select
 
 pytest_plugins = ("pytester",)
 
@@ -17,11 +21,13 @@ packages = ["torch==2.4.1"]
 accelerate = ["0.33.0", "1.15.0"]
 stacks = ["one"]
 scenarios = ["basic"]
-
+"""
+WIDE = """
 [tiers.wide]
 accelerate = ["0.31.0"]
 scenarios = ["basic", "tied-weights"]
 """
+STACKS += WIDE
 GRID = "from ckptmatrix.plugin import Grid\n\ngrid = Grid()\n"
 SMOKE = [
     f"basic/saved-{writer}+one/loaded-{reader}+one"
@@ -48,13 +54,47 @@ def collected(project: pytest.Pytester, *options: str) -> list[str]:
 
 def test_its_options_are_in_the_help(pytester: pytest.Pytester) -> None:
     told = pytester.runpytest("--help").stdout.str()
-    options = ["tier", "device", "remedies", "unmeasured", "writer", "reader"]
+    options = ["tier", "config", "device", "remedies", "unmeasured", "writer", "reader"]
     for option in [*options, "accelerate", "stack", "scenario", "loader"]:
         assert f"--matrix-{option}" in told
 
 
 def test_a_grid_is_collected_into_cells_reader_by_reader(project: pytest.Pytester) -> None:
     assert collected(project) == SMOKE
+
+
+def test_a_tier_of_ones_own_is_the_default_where_eras_is_not_there(
+    project: pytest.Pytester,
+) -> None:
+    own = STACKS.partition("[tiers.smoke]")[0] + WIDE.replace("wide", "mine")
+    (project.path / "matrix.toml").write_text(own)
+    assert len(collected(project)) == 8
+    (project.path / "matrix.toml").write_text(own + WIDE.replace("wide", "smoke"))
+    assert len(collected(project)) == 8
+    assert select(project.path / "matrix.toml", None).selection.tier == "mine"
+
+
+@pytest.mark.parametrize("place", ["other.toml", "declared/other.toml"])
+def test_a_command_hands_its_own_file_on_to_pytest(project: pytest.Pytester, place: str) -> None:
+    """Under another name than the grid's, beside it or elsewhere."""
+    other = project.path / place
+    other.parent.mkdir(exist_ok=True)
+    stacks = STACKS.partition("[tiers.smoke]")[0].replace("stacks.two", "stacks.three")
+    other.write_text(stacks + WIDE)
+    command = (sys.executable, "-m", "ckptmatrix", "plan", "--config", place, "--cells")
+    told = project.run(*command, "-k", "tied-weights and loaded-0.31.0+one")
+    assert told.ret == 0, told.stderr.str()
+    cells = [line for line in told.outlines if line.startswith("tied-weights/")]
+    assert [cell.partition("/saved-")[2] for cell in cells] == [
+        f"0.31.0+{writer}/loaded-0.31.0+one" for writer in ("one", "three")
+    ]
+    assert len(collected(project, "--matrix-config", place)) == 8
+
+
+def test_smoke_is_the_plugins_default_and_eras_the_commands(project: pytest.Pytester) -> None:
+    (project.path / "matrix.toml").write_text(STACKS.replace("wide", "eras"))
+    assert collected(project) == SMOKE
+    assert select(project.path / "matrix.toml", None).selection.tier == "eras"
 
 
 def test_a_matrix_of_another_name_is_found_from_the_root(project: pytest.Pytester) -> None:
@@ -139,7 +179,7 @@ def loaded(project: pytest.Pytester) -> set[str]:
 def test_without_a_grid_it_imports_its_options_alone(project: pytest.Pytester) -> None:
     (project.path / "test_grid.py").unlink()
     project.makepyfile(test_other="def test_nothing():\n    pass\n")
-    light = {"ckptmatrix.plugin", "ckptmatrix.plan", "ckptmatrix.plan.selection"}
+    light = {"ckptmatrix.plugin", "ckptmatrix.plan", "ckptmatrix.plan.narrowings"}
     assert "ckptmatrix.plugin" in loaded(project) <= light
 
 

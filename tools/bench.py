@@ -31,7 +31,7 @@ from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.loading import CELL_SECONDS
 from ckptmatrix.measure.pipeline import prepare
 from ckptmatrix.measure.pytest_driver import measure_cells
-from ckptmatrix.model import MEASURED, Cell, CellRecord, Device, Environment
+from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment
 from ckptmatrix.plan.config import read_config
 from ckptmatrix.plan.planning import make_plan
 from ckptmatrix.plan.selected import Selected
@@ -97,7 +97,7 @@ def command(tier: str, scenario: str, samples: int, output: Path) -> None:
     selection = Selection(tier, scenarios=tuple(scenario.split(",")), remedies=False)
     plan = make_plan(config, selection)
     expectations = read_expectations(ROOT / "expectations.toml")
-    shared = Site.of(config, Device.CPU)
+    shared = Site.of(config)
     job = Job(shared, Selected(config, selection, "", plan), expectations)
     built = prepare(job)
     with tempfile.TemporaryDirectory(prefix="ckptmatrix-bench-") as folder:

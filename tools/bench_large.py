@@ -22,7 +22,7 @@ from rich.console import Console
 
 from ckptmatrix.environments import building
 from ckptmatrix.environments.site import Site
-from ckptmatrix.model import Device, Environment
+from ckptmatrix.model import Environment
 from ckptmatrix.plan.config import read_config
 from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import Home
@@ -67,7 +67,7 @@ else:
 
 @click.command()
 @click.option("--release", default="1.15.0", show_default=True)
-@click.option("--stack", default="torch2.13-np2", show_default=True)
+@click.option("--stack", default="torch2.15-np2", show_default=True)
 @click.option("--layers", default=20, show_default=True, help="Of 17 MB each; Adam trebles it.")
 @click.option("--rounds", default=5, show_default=True)
 @click.option(
@@ -78,7 +78,7 @@ def command(release: str, stack: str, layers: int, rounds: int, output: Path) ->
     console = Console()
     config = read_config(ROOT / "matrix.toml")
     home = Home.of(ROOT)
-    built = building.build(Environment(release, stack), Site(config, home, Device.CPU))
+    built = building.build(Environment(release, stack), Site(config, home))
     with tempfile.TemporaryDirectory(prefix="ckptmatrix-bench-") as folder:
         place = Path(folder)
         found = {

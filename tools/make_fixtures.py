@@ -19,7 +19,7 @@ from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.checkpoints import Written
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.outcome_store import now
-from ckptmatrix.model import Device, Environment
+from ckptmatrix.model import Environment
 from ckptmatrix.plan.config import read_config
 from ckptmatrix.util.files import write_atomically
 
@@ -38,13 +38,24 @@ WRITERS = {
         "1.4.0+torch2.4-np1",  # torch_cuda_manual_seed always ...
         "1.8.1+torch2.4-np1",  # ... only with CUDA
         "1.15.0+torch2.4-np1",  # today's accelerate; torch 2.4 and numpy 1 ...
-        "1.15.0+torch2.13-np1",  # ... torch 2.13 ...
-        "1.15.0+torch2.13-np2",  # ... numpy 2
+        "1.15.0+torch2.15-np1",  # ... torch 2.15 ...
+        "1.15.0+torch2.15-np2",  # ... numpy 2
     ),
     "kohya-lora": ("0.33.0+torch2.4-np1",),
-    "tied-weights": ("0.24.1+torch2.4-np1", "1.15.0+torch2.13-np2"),
-    "two-models": ("1.15.0+torch2.13-np2",),
-    "ddp-2": ("1.15.0+torch2.13-np2",),
+    "tied-weights": ("0.24.1+torch2.4-np1", "1.15.0+torch2.15-np2"),
+    "two-models": ("1.15.0+torch2.15-np2",),
+    "ddp-2": ("1.15.0+torch2.15-np2",),
+    "fsdp-2": ("1.0.1+torch2.15-np2", "1.15.0+torch2.15-np2"),  # what FSDP1 gathered ...
+    "fsdp-2-sharded": (
+        "1.0.1+torch2.15-np2",  # ... and its shards,
+        "1.15.0+torch2.4-np1",  # without what newer torch tells of tensors and groups ...
+        "1.15.0+torch2.15-np2",  # ... and with it
+    ),
+    "fsdp-2-v2": ("1.15.0+torch2.15-np2",),
+    "fsdp-2-v2-sharded": (
+        "1.6.0+torch2.15-np2",  # the optimizer by numbers of parameters ...
+        "1.15.0+torch2.15-np2",  # ... and by names
+    ),
 }
 """Scenario -> who writes it."""
 
@@ -54,7 +65,7 @@ def main() -> None:
     config = read_config(ROOT / "matrix.toml")
     staged = TARGET.with_name(".checkpoints-new")
     shutil.rmtree(staged, ignore_errors=True)
-    with Lab(Site.of(config, Device.CPU)) as lab:
+    with Lab(Site.of(config)) as lab:
         for scenario, writers in WRITERS.items():
             for writer in writers:
                 release, _, stack = writer.partition("+")

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import io
 import json
 import os
 import pickle
@@ -26,8 +27,10 @@ import platform
 import random
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import traceback
 import types
@@ -54,6 +57,13 @@ FILE_NAMES: dict[str, tuple[str, ...]] = {
 }
 """Component -> the names that accelerate gives to its files (its utils/constants.py). N counts the
 objects, for `rng` the processes, from 0; `[_N]` is left out for 0."""
+
+LONGEST_HEADER, LONGEST_PICKLE, MOST_OPCODES = 16 << 20, 32 << 20, 4_000_000
+"""What is read of what describes a file: bytes of a header, in which a tensor takes some 100; bytes
+of a pickle, in which it takes some 200, and opcodes, of which it takes some 36."""
+
+SPARE_MEMORY = 4 << 30
+"""Bytes that a process takes which reads files, beside theirs; torch itself takes up to one GB."""
 
 RANDOM_STATE_KEYS = {
     "rng.python": "random_state",
@@ -245,6 +255,7 @@ def peek(*paths: str) -> dict[str, tuple[str | None, dict[str, str]]]:
         from accelerate.utils.other import load as native
     except ImportError:  # before RELEASES["weights only"]: torch.load is called
         native = torch.load
+    bound_memory(sum(Path(path).stat().st_size for path in paths))
     answers = {}
     for path in map(Path, paths):
         custom = path.name.startswith("custom") and native is not torch.load
@@ -256,6 +267,18 @@ def peek(*paths: str) -> dict[str, tuple[str | None, dict[str, str]]]:
         random_states = path.name.startswith("random_states")
         answers[path.name] = (error, saved_random_states(path) if random_states else {})
     return answers
+
+
+def bound_memory(size: int) -> None:
+    """Let this process take no more memory than files of `size` bytes can need: a name that is
+    harmless may be called with a number of bytes."""
+    try:
+        import resource
+    except ImportError:  # no Linux
+        return
+    limit = SPARE_MEMORY + 4 * size
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def saved_random_states(path: Path) -> dict[str, str]:
@@ -377,6 +400,7 @@ class PickledFile:
     unknown: tuple[str, ...] = ()  # what it names that may run something
     error: str | None = None  # what reading it as accelerate does raised
     truth: dict[str, str] = field(default_factory=dict)  # digests of the random states in it
+    dead: bool = True  # whether nothing in it can run, though it was not read
 
     @property
     def refusal(self) -> str:
@@ -389,7 +413,8 @@ class PickledFile:
 
 def examine(directory: Path, here: Here) -> list[Finding]:
     """Return what will go wrong with a directory, which is only read."""
-    files = {path.name: path for path in directory.iterdir() if path.is_file()}
+    paths = sorted(directory.iterdir())
+    files = {path.name: path for path in paths if path.is_file() and path.name.isprintable()}
     if not any(name.startswith(MARKS) for name in files):
         kind = "those of transformers' Trainer" if "trainer_state.json" in files else "others"
         remedy = "give the directory that holds optimizer.bin"
@@ -410,32 +435,423 @@ def read_pickled(paths: list[Path]) -> dict[str, PickledFile]:
     """Look through each file; read those that are harmless, in a child process."""
     files = {path.name: look_through(path) for path in paths}
     readable = [file.path for file in files.values() if not file.refusal]
-    for name, (error, truth) in (child(peek, *readable) if readable else {}).items():
+    for name, (error, truth) in peeked(readable).items():
         files[name] = replace(files[name], error=error, truth=truth)
     return files
+
+
+def peeked(readable: list[Path]) -> dict[str, Any]:
+    """Return what `peek` answers; where its process dies, that is the answer for each file."""
+    if not readable:
+        return {}
+    try:
+        return child(peek, *readable)
+    except CrashError as error:
+        if len(readable) == 1:
+            return {readable[0].name: (f"the process died ({error})", {})}
+    return {name: answer for path in readable for name, answer in peeked([path]).items()}
 
 
 def look_through(path: Path) -> PickledFile:
     """Find out what a file's pickle names, in order, without running it."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            inner = [name for name in names if name.endswith("data.pkl")]
-            odd = any(name.endswith("constants.pkl") for name in names) or len(inner) != 1
-            if odd or archive.testzip() or path.open("rb").read(4) != b"PK\3\4":
-                damage = "damaged, or no archive of the kind that torch.save writes"
-                return PickledFile(path, damage)
-            data = archive.read(inner[0])
+        with path.open("rb") as file:
+            try:
+                sizes = archive_records(file)
+            except ValueError as error:
+                if path.stat().st_size and not str(error).startswith("damaged: truncated"):
+                    damage = "damaged, or no archive of the kind that torch.save writes"
+                    return PickledFile(path, damage, dead=is_dead(path))
+                raise
+            file.seek(0)
+            with zipfile.ZipFile(file) as archive:
+                (inner,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
+                if archive.testzip():
+                    raise ValueError("a record does not match its checksum")
+                if archive.getinfo(inner).file_size > LONGEST_PICKLE:
+                    raise ValueError("its pickle is too large to be looked through")
+                data = archive.read(inner)
         found: dict[str, None] = {}
-        for opcode, argument, _ in pickletools.genops(data):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+            if count > MOST_OPCODES:
+                raise ValueError(f"its pickle has more than {MOST_OPCODES} opcodes")
             if opcode.name == "GLOBAL":
                 found[str(argument).replace(" ", ".")] = None
-            elif opcode.name in ("INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"):
+            elif opcode.name in _NEVER_WRITTEN:
                 found[f"something by {opcode.name}, which torch.save never writes"] = None
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError) as error:
         empty = path.stat().st_size == 0
-        return PickledFile(path, "empty (0 bytes)" if empty else f"truncated or damaged ({error})")
-    return PickledFile(path, unknown=tuple(name for name in found if not is_harmless(name)))
+        damage = "empty (0 bytes)" if empty else f"truncated or damaged ({error})"
+        return PickledFile(path, damage, dead=is_dead(path))
+    unknown = tuple(name for name in found if not is_harmless(name))
+    return PickledFile(path, unknown=unknown or forged(data, sizes))
+
+
+def is_dead(path: Path) -> bool:
+    """Return whether no reader can make anything of a file, so that it can be tried to be loaded:
+    a zip without any end record; otherwise neither a tar, which torch tries first, nor a pickle."""
+    with path.open("rb") as file:
+        head = file.read(512)
+        file.seek(max(0, path.stat().st_size - (1 << 16) - 22))
+        if head[:4] == b"PK\3\4":
+            return b"PK\5\6" not in file.read()
+    codes = {opcode.code for opcode in pickletools.opcodes}
+    with contextlib.suppress(tarfile.HeaderError):
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+        return False
+    return not head or head[:1].decode("latin-1") not in codes
+
+
+_NEVER_WRITTEN = frozenset(
+    ("INST", "OBJ", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4", "FRAME", "NEWOBJ_EX", "PERSID", "INT")
+)
+"""Opcodes that torch.save does not write, and by which a pickle is read in more than one way."""
+
+# What the names in a pickle are called with. A name that only holds values still kills torch, or
+# takes all memory, when it is called with arguments that no checkpoint has (`resume.py` and
+# `ckptmatrix inspect` hold calls against the same forms).
+
+
+class ForgedError(Exception):
+    """A pickle calls something as no checkpoint does; the text says what."""
+
+
+class Named:
+    """What a pickle names: never imported, and when it is called, only compared with its form."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name.replace("__builtin__.", "builtins.")
+
+    def __call__(self, *arguments: Any) -> Made:
+        """Return what stands for the result; raise ForgedError for arguments in no known form."""
+        form = FORMS.get(self.name)
+        try:
+            right = form is not None and form(*arguments)
+        except (TypeError, AttributeError, ValueError):
+            right = False
+        if not right:
+            raise ForgedError(f"{self.name} called as no checkpoint does")
+        return Made(self.name, arguments)
+
+
+class Made:
+    """What a call makes, or a storage; only containers take anything in."""
+
+    def __init__(self, name: str, arguments: tuple[Any, ...] = (), size: int = 0) -> None:
+        self.name, self.arguments, self.size = name, arguments, size
+
+    def take(self, *_: Any) -> None:
+        """Take something in, and forget it."""
+        if self.name not in CONTAINERS:
+            raise ForgedError(f"something put into what {self.name} makes")
+
+    append = extend = add = update = __setitem__ = take
+
+
+FACTORIES = ("int", "float", "list", "dict", "set", "str")
+WIDTHS = {
+    "DoubleStorage": 8, "LongStorage": 8, "ComplexFloatStorage": 8, "ComplexDoubleStorage": 16,
+    "FloatStorage": 4, "IntStorage": 4, "HalfStorage": 2, "BFloat16Storage": 2, "ShortStorage": 2,
+}  # fmt: skip
+"""Storage class of torch's -> bytes of an element, where it is more than one."""
+CONTAINERS = (
+    "collections.OrderedDict", "collections.defaultdict", "collections.Counter",
+    "collections.deque", "builtins.set",
+)  # fmt: skip
+LONGEST_KEY = 100
+"""Parts of a key of a dict, or of a member of a set: tuples in tuples can take for ever."""
+
+
+def is_made(value: Any, *names: str) -> bool:
+    """Return whether a value is made by calling one of these names."""
+    return isinstance(value, Made) and value.name in names
+
+
+def is_bytes(value: Any) -> bool:
+    """Return whether a value is bytes, in any spelling of a pickle."""
+    return isinstance(value, bytes) or is_made(value, "_codecs.encode", "builtins.bytes")
+
+
+def are_counts(values: Any) -> bool:
+    """Return whether a value is the extents, or the strides, of a tensor."""
+    return isinstance(values, tuple) and all(type(n) is int and n >= 0 for n in values)
+
+
+def is_tensor(storage: Any, offset: int, shape: Any, strides: Any, *_: Any) -> bool:
+    """Return whether a tensor lies within its storage, which torch would make larger for it."""
+    if not (is_made(storage, "storage") and are_counts((offset,)) and len(shape) == len(strides)):
+        return False
+    if not (are_counts(shape) and are_counts(strides)) or len(shape) > 64:
+        return False
+    last = offset + sum((n - 1) * step for n, step in zip(shape, strides))
+    return 0 in shape or last < storage.size
+
+
+def is_array(kind: Any, shape: Any, _: Any) -> bool:
+    """Return whether numpy's array is made empty; what is in it comes as its state."""
+    return isinstance(kind, Named) and kind.name == "numpy.ndarray" and bool(shape == (0,))
+
+
+def is_scalar(dtype: Any, data: Any) -> bool:
+    """Return whether a number of numpy's is made of its bytes."""
+    return is_made(dtype, "numpy.dtype") and is_bytes(data)
+
+
+def is_key(value: Any) -> bool:
+    """Return whether a value is hashed in no time."""
+    pending = [value]
+    for _ in range(LONGEST_KEY):
+        if not pending:
+            return True
+        part = pending.pop()
+        if isinstance(part, (tuple, frozenset)):
+            pending.extend(list(part)[: LONGEST_KEY + 1])
+    return not pending
+
+
+def is_of_keys(*values: Any) -> bool:
+    """Return whether a set, or something like it, is made of what can be hashed."""
+    return is_of_one(*values) and all(is_key(key) for value in values for key in value)
+
+
+def is_of_one(*values: Any) -> bool:
+    """Return whether a container is made of nothing, or of one list, tuple or dict."""
+    return len(values) < 2 and all(isinstance(value, (list, tuple, dict)) for value in values)
+
+
+FORMS: dict[str, Callable[..., bool]] = {
+    "torch._utils._rebuild_tensor": is_tensor,
+    "torch._utils._rebuild_tensor_v2": is_tensor,
+    "torch._utils._rebuild_tensor_v3": is_tensor,
+    "torch._utils._rebuild_parameter": lambda tensor, *_: is_made(
+        tensor, *(f"torch._utils._rebuild_tensor{n}" for n in ("", "_v2", "_v3"))
+    ),
+    "torch.Size": lambda sizes: are_counts(tuple(sizes)),
+    "torch.device": lambda kind, *index: isinstance(kind, str) and are_counts(index),
+    "numpy.dtype": lambda code, *_: bool(re.fullmatch(r"[<>=|]?[?biufcSU]\d{0,6}", code)),
+    "numpy.core.multiarray._reconstruct": is_array,
+    "numpy._core.multiarray._reconstruct": is_array,
+    "numpy.core.multiarray.scalar": is_scalar,
+    "numpy._core.multiarray.scalar": is_scalar,
+    "_codecs.encode": lambda text, encoding: (
+        encoding in ("latin1", "latin-1") and isinstance(text, str)
+    ),
+    "collections.OrderedDict": lambda *pairs: (
+        is_of_one(*pairs) and all(is_key(key) for value in pairs for key, _ in value)
+    ),
+    "collections.Counter": is_of_keys,
+    "collections.defaultdict": lambda *factory: (
+        len(factory) < 2
+        and all(f is None or f.name in ("builtins." + n for n in FACTORIES) for f in factory)
+    ),
+    "collections.deque": lambda *values: is_of_one(*values[:1]) and len(values) < 3,
+    "builtins.set": is_of_keys,
+    "builtins.frozenset": is_of_keys,
+    "builtins.complex": lambda *parts: all(type(part) in (int, float) for part in parts),
+    "builtins.slice": lambda *parts: len(parts) == 3,
+    "builtins.bytes": lambda: True,
+    "builtins.bytearray": lambda *data: not data or is_bytes(data[0]) or isinstance(data[0], str),
+}
+"""Harmless name -> whether a call of it is one that a checkpoint makes; any other is none."""
+
+Machine: Any = pickle._Unpickler  # the one written in Python
+
+
+class Follower(Machine):  # type: ignore[misc]  # Any is its base
+    """Pickle's own machine, on things that do nothing."""
+
+    def __init__(self, data: bytes, sizes: dict[str, int]) -> None:
+        super().__init__(io.BytesIO(data))
+        self.sizes = sizes
+
+    def find_class(self, module: str, name: str) -> Named:
+        """Return what stands for a name."""
+        return Named(f"{module}.{name}")
+
+    def persistent_load(self, pid: Any) -> Made:
+        """Return what stands for a storage, if its record can hold it."""
+        kind, key, _, count = pid[1:5]
+        if (
+            pid[0] != "storage"
+            or not isinstance(kind, Named)
+            or not are_counts((count,))
+            or not isinstance(key, str)
+        ):
+            raise ForgedError("a storage of another kind than torch.save writes")
+        width = WIDTHS.get(kind.name.rpartition(".")[2], 1)
+        if count * width > self.sizes.get(f"data/{key}", -1):
+            raise ForgedError(f"a storage larger than its record data/{key}")
+        return Made("storage", size=count)
+
+    def load_build(self) -> None:
+        """Leave the state away, where it is one that a checkpoint gives to a new object."""
+        state, target = self.stack.pop(), self.stack[-1]
+        form = STATES.get(target.name) if isinstance(target, Made) else None
+        if form is None or not form(state):
+            raise ForgedError("a state for what has none")
+
+    def load_newobj(self) -> None:
+        """Refuse: nothing harmless is made by it."""
+        raise ForgedError("an object made without being called")
+
+
+def is_state_of_dtype(state: Any) -> bool:
+    """Return whether a state is that of a dtype of numbers or texts, not of fields or objects."""
+    version, order, *rest = state
+    plain = rest[:3] == [None] * 3 and rest[5] in (0, 8) and len(rest) in (6, 7)
+    return version in (3, 4) and order in ("<", ">", "=", "|") and plain
+
+
+def is_state_of_array(state: Any) -> bool:
+    """Return whether a state is shape, dtype and bytes of an array."""
+    _, shape, dtype, _, data = state
+    return are_counts(shape) and is_made(dtype, "numpy.dtype") and is_bytes(data)
+
+
+STATES: dict[str, Callable[[Any], bool]] = {
+    "collections.OrderedDict": lambda state: isinstance(state, dict),
+    "numpy.dtype": is_state_of_dtype,
+    "numpy.core.multiarray._reconstruct": is_state_of_array,
+    "numpy._core.multiarray._reconstruct": is_state_of_array,
+}
+"""What may be given a state -> whether one is such as a checkpoint has."""
+HASHED: dict[bytes, Callable[[Any], Any]] = {
+    pickle.SETITEM: lambda machine: machine.stack[-2:-1],
+    pickle.SETITEMS: lambda machine: machine.stack[::2],
+    pickle.DICT: lambda machine: machine.stack[::2],
+    pickle.ADDITEMS: lambda machine: machine.stack,
+    pickle.FROZENSET: lambda machine: machine.stack,
+}
+"""Opcode that hashes something -> what."""
+
+
+def hashing(opcode: bytes) -> Callable[[Any], None]:
+    """Return the step for such an opcode, for keys that can be hashed."""
+    load = Machine.dispatch[opcode[0]]
+
+    def hashed(machine: Any) -> None:
+        if not all(map(is_key, HASHED[opcode](machine))):
+            raise ForgedError(f"a key of more than {LONGEST_KEY} parts")
+        load(machine)
+
+    return hashed
+
+
+Follower.dispatch = {
+    **Machine.dispatch,
+    pickle.BUILD[0]: Follower.load_build,
+    pickle.NEWOBJ[0]: Follower.load_newobj,
+    **{opcode[0]: hashing(opcode) for opcode in HASHED},
+}
+
+
+def forged(data: bytes, sizes: dict[str, int]) -> tuple[str, ...]:
+    """Return what a pickle, all names of which are harmless, asks for as no checkpoint does.
+
+    `sizes` are the bytes of the archive's records by name.
+    """
+    try:
+        Follower(data, sizes).load()
+    except ForgedError as error:
+        return (str(error),)
+    except Exception as error:  # noqa: BLE001 - a hostile pickle can be wrong in any way
+        return (f"something that is not understood ({type(error).__name__})",)
+    return ()
+
+
+# The archive's layout (resume.py has the same), as `torch.save` writes it and no other: torch's
+# reader and others see other records in a file that is made for it.
+
+_RECORD = re.compile(r"data\.pkl|byteorder|version|\.[ -~]+|data/[ -.0-~]+")
+_FFFF, _FFFFFFFF = 0xFFFF, 0xFFFFFFFF
+
+
+def archive_records(file: Any) -> dict[str, int]:
+    """Return the size of each record in bytes, by its name without the archive's folder.
+
+    Raise ValueError, which completes `FILE is`, for any other layout.
+    """
+    size = file.seek(0, 2)
+
+    def at(offset: int, form: str) -> tuple[Any, ...]:
+        file.seek(offset)
+        return struct.unpack("<" + form, file.read(struct.calcsize("<" + form)))
+
+    def require(right: bool) -> None:
+        if not right:
+            raise ValueError("another layout")
+
+    records: dict[str, int] = {}
+    known: set[str] = set()
+    mark = b""
+    try:
+        border = size - 22
+        mark, disk, disk_2, here, count, length, offset, comment = at(border, "4s4H2IH")
+        require((mark, disk, disk_2, comment) == (b"PK\5\6", 0, 0, 0) and here == count)
+        if at(border - 20, "4s") == (b"PK\6\7",):
+            old, border = (count, length, offset), border - 76
+            sign, rest, _, disk, disk_2, here, count, length, offset = at(border, "4sQI2I4Q")
+            require((sign, rest, disk, disk_2) == (b"PK\6\6", 44, 0, 0) and here == count)
+            require(at(border + 56, "4sIQI") == (b"PK\6\7", 0, border, 1))
+            pairs = zip(old, (count, length, offset), (_FFFF, _FFFFFFFF, _FFFFFFFF))
+            require(all(value in (wide, none) for value, wide, none in pairs))
+        require(offset + length == border)
+        here, place, folder = 0, offset, ""
+        while place < border:
+            entry = at(place, "4s6H3I5H2I")
+            sign, _, _, flags, method, _, _, crc, packed, length, named = entry[:11]
+            extra, comment, disk, _, _, begin = entry[11:]
+            require((sign, method, comment, disk) == (b"PK\1\2", 0, 0, 0) and not flags & ~0x808)
+            name, more = at(place + 46, f"{named}s{extra}s")
+            place += 46 + named + extra
+            wide = _FFFFFFFF in (packed, length, begin)
+            if wide:
+                packed, length, begin = _wide(more, packed, length, begin)
+            text = name.decode("ascii")
+            folder = folder or text.partition("/")[0]
+            record = text[len(folder) + 1 :]
+            require(text == f"{folder}/{record}" and bool(_RECORD.fullmatch(record)))
+            require(record.lower() not in known and packed == length >= 0 and begin == here)
+            local = at(here, "4s5H3I2H")
+            narrow = min(length, _FFFFFFFF)
+            sizes = [(crc, narrow, narrow), (crc, _FFFFFFFF, _FFFFFFFF)]
+            sizes += [(0, 0, 0), (0, _FFFFFFFF, _FFFFFFFF)] if flags & 8 else []
+            require((local[0], local[2], local[3]) == (b"PK\3\4", flags, 0))
+            require(local[6:9] in sizes and at(here + 30, f"{local[9]}s") == (name,))
+            here += 30 + local[9] + local[10] + length
+            if flags & 8:
+                short = length < _FFFFFFFF + 1 and at(here, "4s3I") == (
+                    (b"PK\7\10", crc, length, length)
+                )
+                require(short or at(here, "4sI2Q") == (b"PK\7\10", crc, length, length))
+                here += 16 if short else 24
+            known.add(record.lower())
+            records[record] = length
+        require(here == offset and place == border and len(records) == count)
+        require("data.pkl" in records and records.get("byteorder", 6) == 6)
+    except (struct.error, ValueError, OSError) as error:
+        file.seek(0)
+        what = "an archive of another kind than torch.save writes"
+        if file.read(4) != b"PK\3\4":
+            what = "damaged or not written by torch 1.6 or newer"
+        elif mark != b"PK\5\6":
+            what = f"damaged: truncated, or {what}"
+        raise ValueError(what) from error
+    return records
+
+
+def _wide(extra: bytes, *values: int) -> list[int]:
+    """Return the sizes and the place of an entry, those of 64 bits from its extra fields."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack("<HH", extra[:4])
+        if kind == 1:
+            found = iter(struct.unpack(f"<{length // 8}Q", extra[4 : 4 + length // 8 * 8]))
+            packed, size, place = values
+            size = next(found, -1) if size == _FFFFFFFF else size
+            packed = next(found, -1) if packed == _FFFFFFFF else packed
+            return [packed, size, next(found, -1) if place == _FFFFFFFF else place]
+        extra = extra[4 + length :]
+    return [-1, -1, -1]
 
 
 def is_harmless(name: str) -> bool:
@@ -470,11 +886,20 @@ def is_whole(path: Path) -> bool:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         try:
-            header = json.loads(file.read(length) if length < 1 << 30 else b"")
+            text = file.read(length) if length <= LONGEST_HEADER else b""
+            header = json.loads(text, object_pairs_hook=each_once)
             ends = [entry["data_offsets"][1] for n, entry in header.items() if n != "__metadata__"]
-        except (ValueError, KeyError, TypeError, AttributeError):
+            return bool(8 + length + max(ends, default=0) == path.stat().st_size)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return False
-    return bool(8 + length + max(ends, default=0) == path.stat().st_size)
+
+
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; of a key that is there twice, programs take one or the other."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
 
 
 def missing_findings(files: dict[str, Path]) -> list[Finding]:
@@ -510,11 +935,20 @@ def pickled_findings(file: PickledFile, here: Here) -> list[Finding]:
 
 def random_states_findings(file: PickledFile, here: Here) -> list[Finding]:
     """Load the directory's random states for real; return what goes wrong."""
-    if file.unknown:
+    if "MemoryError" in (file.error or ""):
+        what = f"reading {file.path.name} takes many times its size; not loaded"
+        return [Finding("unknown", what, "accelerate does not write such", LOADER)]
+    if file.unknown or not file.dead:
         what = f"{file.path.name} {file.refusal}"
+        if not file.unknown:
+            what += "; not loaded, so that nothing unknown runs"
         return [Finding("unknown", what, "accelerate does not write such", LOADER)]
     folder = own_checkpoint_with(file, here.scratch)
-    loaded = Loaded(*child(load, folder)[folder.name])
+    try:
+        loaded = Loaded(*child(load, folder)[folder.name])
+    except CrashError as died:
+        what = f"load_state dies of {file.path.name}: {died}"
+        return [Finding("raises", what, here.releases, LOADER)]
     error = None if "custom checkpoints" in (loaded.error or "") else loaded.error
     lost = [part for part, verdict in verdicts(file.truth, loaded).items() if verdict != "restored"]
     if file.truth and not lost and not error:
@@ -540,8 +974,10 @@ def why_lost(
     if lost == ["step"] and not error:
         return f"accelerate restores step from {release} on", LOADER
     remedy = f"{REPAIR}; {LOADER}"
-    free = child(load, folder, TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD="1")[folder.name]
-    if set(verdicts(file.truth, Loaded(*free)).values()) == {"restored"}:
+    free: Any = None
+    with contextlib.suppress(CrashError):
+        free = child(load, folder, TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD="1")[folder.name]
+    if free and set(verdicts(file.truth, Loaded(*free)).values()) == {"restored"}:
         remedy += "; or run with TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1, if you trust its origin"
     return read_error, remedy
 

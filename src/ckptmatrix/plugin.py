@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ckptmatrix.plan.selection import NARROWINGS
+from ckptmatrix.plan.narrowings import NARROWINGS
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,11 @@ class Grid:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options that narrow or widen the grid."""
     group = parser.getgroup("ckptmatrix", "checkpoint compatibility matrix")
-    group.addoption("--matrix-tier", default="smoke", help="tier of matrix.toml (default: smoke)")
+    group.addoption(
+        "--matrix-tier",
+        metavar="NAME",
+        help="tier of matrix.toml (default: smoke; where there is no eras, the first in the file)",
+    )
     for one in NARROWINGS:
         group.addoption(f"--matrix-{one.option}", metavar="A,B", help=one.help)
     group.addoption(
@@ -32,9 +36,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="measure what helps where a load is not exact, whatever the tier says",
     )
     for end in ("writer", "reader"):
-        what = f"only cells whose {end} is one of these, such as 1.15.0+torch2.13-np2"
+        what = f"only cells whose {end} is one of these, such as 1.15.0+torch2.15-np2"
         group.addoption(f"--matrix-{end}", metavar="A,B", help=f"{what}, separated by commas")
-    group.addoption("--matrix-device", default="auto", choices=("auto", "cpu", "cuda"))
+    group.addoption("--matrix-device", default="auto", choices=("auto", "cpu", "cuda", "both"))
+    group.addoption(
+        "--matrix-config",
+        metavar="FILE",
+        help="the declared matrix, instead of the one that the test module names",
+    )
     group.addoption(
         "--matrix-unmeasured",
         action="store_true",

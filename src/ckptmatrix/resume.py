@@ -18,6 +18,12 @@ optimizers, schedulers, dataloaders, devices. Three things are taken over, in ev
   from the parameter they share memory with (accelerate#2807).
 * *the outcome of each file is kept*, compared where that is cheap, and reported.
 
+Under FSDP, what accelerate loses without a word or never comes back from is loaded by torch's own
+functions; under DeepSpeed, it is looked at beforehand whether all files are there that its own load
+needs, and afterwards what that load says, which accelerate does not. The `.metadata` of shards, and
+the files of DeepSpeed, are unpickled by these, unchecked: resume sharded training only from
+directories that you trust.
+
 The file stands alone (standard library, torch, numpy and accelerate; Python 3.8) and can be copied
 into a project. Read it from top to bottom: facts about checkpoints, `load_state`, the steps that it
 takes in their order, then what they use: scheduler counts, random states, weights, torch archives.
@@ -25,8 +31,10 @@ takes in their order, then what they use: scheduler counts, random states, weigh
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import fnmatch
+import functools
 import json
 import math
 import mmap
@@ -34,10 +42,11 @@ import os
 import pickle
 import random
 import re
+import stat
+import struct
 import sys
 import types
 import warnings
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -46,8 +55,8 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Literal
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import BinaryIO, Literal
 
 __all__ = ["Component", "LoadReport", "ResumeError", "UnsafeFileError", "load_state", "read"]
 
@@ -100,6 +109,10 @@ HARMLESS_NAMES = (
     "numpy._core.multiarray._reconstruct", "numpy._core.multiarray.scalar",
 )  # fmt: skip
 """What a pickle may name, beside torch's dtypes. `numpy.core` is numpy 1, `numpy._core` numpy 2."""
+
+FSDP_WEIGHTS = "pytorch_model_fsdp"
+"""What the names of FSDP's weights begin with: of a `.bin`, or of a folder of shards."""
+FSDP_NAMES = (FSDP_WEIGHTS, "pytorch_model")  # since 0.25.0, and before
 
 RELEASES: Mapping[str, str] = {
     "oldest": "0.15.0",  # that this file is made for
@@ -195,7 +208,11 @@ def load_state(
         raise ResumeError(f"{path} is not a directory, so there is nothing to resume from.")
     load = _Load(accelerator, _Checkpoint(path, allow, unsafe))
     native.pop("assign", None)
-    with load.answering_torch_load(), load.loading_models(model_strict):
+    with contextlib.ExitStack() as meanwhile:
+        meanwhile.enter_context(load.answering_torch_load())
+        meanwhile.enter_context(load.loading_models(model_strict))
+        meanwhile.enter_context(load.loading_sharded())
+        meanwhile.enter_context(load.loading_engines())
         try:
             accelerator.load_state(str(path), **native)
         except RuntimeError as error:
@@ -263,11 +280,15 @@ def _described(name: str) -> _File | None:
     """Return what a file's name says; None if accelerate gives no such name."""
     for component, templates in FILE_NAMES.items():
         for template in templates:
-            pattern = re.escape(template).replace(r"\[_N\]", r"(?:_(\d+))?").replace("N", r"(\d+)")
-            match = re.fullmatch(pattern, name)
-            if match:
-                return _File(name, component, int(next(filter(None, match.groups()), 0)))
+            pattern = re.escape(template).replace(r"\[_N\]", r"(?:_(\d{1,6}))?")
+            match = re.fullmatch(pattern.replace("N", r"(\d{1,6})"), name, re.ASCII)
+            index = int(next(filter(None, match.groups()), 0)) if match else 0
+            if match and name in _names(component, index):  # not `optimizer_0.bin`
+                return _File(name, component, index)
     return None
+
+
+_FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 
 
 class _Checkpoint:
@@ -288,10 +309,17 @@ class _Checkpoint:
         path = Path(f).absolute() if isinstance(f, (str, os.PathLike)) else None
         return _described(path.name) if path and path.parent == self.path else None
 
+    def holds_sharded_weights(self, f: Any) -> bool:
+        """Return whether a file of this directory holds the gathered weights of FSDP."""
+        path = Path(f).absolute() if isinstance(f, (str, os.PathLike)) else None
+        return path is not None and path.parent == self.path and path.name.startswith(FSDP_WEIGHTS)
+
     def read(self, name: str, map_location: Any = None) -> Any:
         """Return the content of a pickled file."""
         path = self.path / name
         if any(fnmatch.fnmatch(name, pattern) for pattern in self.unsafe):
+            if os.environ.get(_FORCE, "0").lower() in ("1", "y", "yes", "true"):
+                raise UnsafeFileError(f"{name}: {_FORCE} is set, which unsafe= does not lift")
             return self.torch_load(path, map_location or "cpu", pickle_module=pickle)
         return read(path, map_location, self.allow)
 
@@ -329,6 +357,8 @@ class _Load:
         self.checkpoint = checkpoint
         self.components: dict[str, Component] = {}
         self.random_states: Mapping[str, Any] = {}
+        self.saved_with_state: set[str] = set()  # titles of optimizers
+        self.optimizers = list(getattr(accelerator, "_optimizers", ()))
 
     def restored(self, title: str, how: str) -> None:
         self.components[title] = Component("restored", how)
@@ -350,10 +380,14 @@ class _Load:
     def answer(self, f: Any, map_location: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return the content of one of this directory's files; leave any other call to torch."""
         file = self.checkpoint.own_file(f)
+        if file is None and self.checkpoint.holds_sharded_weights(f):
+            return self.checkpoint.read(Path(f).name, map_location)
         if file is None:
             return self.checkpoint.torch_load(f, map_location, *args, **kwargs)
         try:
             content = self.checkpoint.read(file.name, map_location)
+            if file.component != "custom" and not isinstance(content, dict):
+                raise UnsafeFileError(f"{file.name} is damaged: it holds no dict")
         except (OSError, ResumeError) as error:
             self.lost(file.title, self.checkpoint.why_lost(file.name, error))
             return self.present_state(file)
@@ -361,6 +395,8 @@ class _Load:
             self.random_states = content
             return {"step": self.accelerator.step, RANDOM_STATE_KEYS["rng.cuda"]: [], **content}
         self.restored(file.title, file.name)
+        if file.component == "optimizer" and content.get("state"):
+            self.saved_with_state.add(file.title)
         return self.recounted(content, file) if file.component == "scheduler" else content
 
     def present_state(self, file: _File) -> Any:
@@ -377,7 +413,7 @@ class _Load:
     def recounted(self, state: dict[str, Any], file: _File) -> dict[str, Any]:
         """Return a scheduler's state with its count as this release understands it."""
         count = state.get("last_epoch", 0)
-        progress = self.progress()
+        progress = self.progress() if isinstance(count, int) else None
         new = _recount(count, progress) if progress else count
         if new is None:
             how = "counts optimizer steps, this release micro-batches, and no file tells those"
@@ -395,7 +431,7 @@ class _Load:
         prepared = getattr(scheduler, "step_with_optimizer", False)
         if per_update == 1 or not prepared or processes != accelerator.num_processes:
             return None
-        states = (s for o in accelerator._optimizers for s in getattr(o, "state", {}).values())
+        states = (s for o in self.optimizers for s in getattr(o, "state", {}).values())
         updates = max((int(s["step"]) for s in states if "step" in s), default=0)
         each = 1 if getattr(accelerator, "split_batches", False) else processes
         step = self.saved_step()
@@ -410,8 +446,9 @@ class _Load:
     def saved_step(self) -> Any:
         """Return `accelerator.step` from the random states, which accelerate loads last."""
         (name,) = _names("rng", self.accelerator.process_index)
-        with contextlib.suppress(OSError, ResumeError):
-            return self.checkpoint.read(name).get("step")
+        with contextlib.suppress(OSError, ResumeError, AttributeError):
+            step = self.checkpoint.read(name).get("step")
+            return step if isinstance(step, int) else None
         return None
 
     # While accelerate loads: the models.
@@ -468,6 +505,115 @@ class _Load:
         if newer and not _same(checkpoint.read(pickled), weights):
             how = f"{safe} was loaded, as accelerate does, but {pickled} is newer and differs"
             self.lost(title, f"{how}; delete the stale one")
+
+    # While accelerate loads: sharded training.
+
+    @contextlib.contextmanager
+    def loading_sharded(self) -> Iterator[None]:
+        """Under FSDP, load by torch what accelerate may lose, in its place."""
+        accelerator = self.accelerator
+        if str(accelerator.distributed_type.value) != "FSDP":
+            yield
+            return
+        models, optimizers = accelerator._models, self.optimizers
+        gathered = (
+            not any(map(_is_flat, models)) and _names("optimizer", 0)[0] in self.checkpoint.files
+        )
+        if not gathered:  # else torch loads all of it here, whatever kind is set
+            self.refuse_shards()
+        for index, (model, optimizer) in enumerate(zip(models, optimizers)):
+            self.load_sharded(model, getattr(optimizer, "optimizer", optimizer), index, gathered)
+        titles = [_title("optimizer", index) for index in range(len(optimizers))]
+        left = [one for one, title in zip(optimizers, titles) if title not in self.components]
+        accelerator._models, accelerator._optimizers = [] if gathered else models, left
+        try:
+            yield
+        finally:
+            accelerator._models, accelerator._optimizers = models, optimizers
+        for title in (*(_title("model", index) for index in range(len(models))), *titles):
+            self.components.setdefault(title, Component("restored", "by accelerate"))
+        for title, optimizer in zip(titles, optimizers):
+            if title in self.saved_with_state and not optimizer.state:
+                self.lost(title, "accelerate has read its state and loaded none of it")
+
+    def refuse_shards(self) -> None:
+        """Refuse shards where what is gathered is looked for.
+
+        accelerate fails in the first process alone then, and the others may wait for it for ever.
+        The reverse fails in all of them.
+        """
+        kind = getattr(self.accelerator.state.fsdp_plugin, "state_dict_type", None)
+        path = self.checkpoint.path
+        shards = any((path / (name + "_0")).is_dir() for name in FSDP_NAMES)
+        gathered = any((path / (name + ".bin")).is_file() for name in FSDP_NAMES)
+        if getattr(kind, "name", "") == "FULL_STATE_DICT" and shards and not gathered:
+            raise ResumeError(
+                f"{path} was saved with SHARDED_STATE_DICT, and FULL_STATE_DICT is set. Load with "
+                'accelerator.state.fsdp_plugin.set_state_dict_type("SHARDED_STATE_DICT").'
+            )
+
+    def load_sharded(self, model: Any, optimizer: Any, index: int, gathered: bool) -> None:
+        """Load shards of an optimizer, and what is gathered of FSDP2."""
+        checkpoint, title = self.checkpoint, _title("optimizer", index)
+        folder = checkpoint.path / f"optimizer_{index}"
+        if folder.is_dir():
+            self.components[title] = _load_shards(folder, model, optimizer)
+        elif gathered:
+            from torch.distributed.checkpoint import state_dict
+
+            name = f"{FSDP_WEIGHTS}_{index}" if index else FSDP_WEIGHTS
+            self.components[_title("model", index)] = _load_gathered(
+                checkpoint,
+                name + ".bin",
+                lambda content, options: state_dict.set_model_state_dict(
+                    model, content, options=options
+                ),
+            )
+            self.components[title] = _load_gathered(
+                checkpoint,
+                _names("optimizer", index)[0],
+                lambda content, options: state_dict.set_optimizer_state_dict(
+                    model, optimizer, _unshared(content), options=options
+                ),
+            )
+
+    # While accelerate loads: DeepSpeed.
+
+    @contextlib.contextmanager
+    def loading_engines(self) -> Iterator[None]:
+        """Under DeepSpeed, hear what the engines say of their loads."""
+        accelerator = self.accelerator
+        if str(accelerator.distributed_type.value) != "DEEPSPEED":
+            yield
+            return
+        engines = list(accelerator._models)
+        for index, engine in enumerate(engines):
+            engine.load_checkpoint = functools.partial(self.load_engine, engine, index)
+        try:
+            yield
+        finally:
+            for engine in engines:
+                del engine.load_checkpoint  # what its class has is there again
+
+    def load_engine(self, engine: Any, index: int, directory: str, tag: str, **kwargs: Any) -> Any:
+        """Load an engine if it can be had whole, and note what its load says."""
+        titles = _title("model", index), _title("optimizer", index)
+        problem = _agreed(_why_not_loaded(engine, Path(directory), tag))
+        if problem:
+            for title in titles:
+                self.lost(title, problem)
+            return None, {}
+        found = type(engine).load_checkpoint(engine, directory, tag, **kwargs)
+        for title in titles:
+            if found[0] is None:
+                self.lost(title, f"DeepSpeed has loaded nothing from {tag}")
+            else:
+                self.restored(title, f"{tag}, by DeepSpeed")
+        if not kwargs.get("load_optimizer_states", True) or kwargs.get("load_module_only"):
+            self.lost(titles[1], "the arguments leave it out")
+        if engine.load_universal_checkpoint() and _has_saved_buffers(engine.module):
+            self.lost(titles[0], f"{tag} is universal, and of that DeepSpeed loads no buffers")
+        return found
 
     # After accelerate: what its own load says nothing about.
 
@@ -526,7 +672,9 @@ class _Load:
     def restore_step(self, given: int | None) -> None:
         """Set `accelerator.step` to what was saved, otherwise to what the caller gives."""
         (name,) = _names("rng", self.accelerator.process_index)
-        if "step" in self.random_states or given is not None:
+        if not isinstance(self.random_states.get("step", 0), int):
+            self.lost("step", f"{name} holds a step that is no number")
+        elif "step" in self.random_states or given is not None:
             self.accelerator.step = self.random_states.get("step", given)
             self.restored("step", name if "step" in self.random_states else "the argument step")
         else:
@@ -547,6 +695,149 @@ def _is_seedable(dataloader: Any) -> bool:
     batches = getattr(dataloader, "batch_sampler", None)
     sampler = getattr(getattr(batches, "batch_sampler", batches), "sampler", None)
     return type(sampler).__name__ == "SeedableRandomSampler"
+
+
+# Fully sharded training. accelerate reads the shards of an optimizer into its state dict: before
+# the first step without any state, so that nothing is read and nothing said (FSDP1 from 1.7.0 on,
+# FSDP2 from 1.6.0 up to 1.12.0). Of FSDP2's gathered weights the first process waits, in 1.7.0 to
+# 1.8.1, for others that have gone on. FSDP1's gathered files it loads whole.
+
+
+def _is_flat(model: Any) -> bool:
+    """Return whether it is FSDP1's, with flat parameters."""
+    return any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules())
+
+
+def _load_shards(folder: Path, model: Any, optimizer: Any) -> Component:
+    """Load an optimizer from a folder of shards."""
+    from torch.distributed import checkpoint as shards
+    from torch.distributed.checkpoint import state_dict
+    from torch.distributed.checkpoint.api import CheckpointException
+    from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
+
+    # This one gives the optimizer a state first, for the shards to be read into.
+    content = {"optimizer": state_dict.get_optimizer_state_dict(model, optimizer)}
+    # Where a process holds nothing of a tensor, flattening makes torch take it for an old file.
+    planner = DefaultLoadPlanner(flatten_sharded_tensors=False)
+    reader = shards.FileSystemReader(str(folder))
+    groups = content["optimizer"]["param_groups"]
+    try:
+        newer = _not_saved(groups, reader.read_metadata().state_dict_metadata)
+        shards.load(content, storage_reader=reader, planner=planner)
+    except (CheckpointException, OSError, RuntimeError, ValueError, KeyError) as error:
+        return Component("lost", f"{folder.name} can't be read: {error}")
+    for group, own in zip(content["optimizer"]["param_groups"], newer):
+        group.update(own)
+    state_dict.set_optimizer_state_dict(model, optimizer, content["optimizer"])
+    stay = ", ".join(sorted({key for own in newer for key in own}))
+    note = f"; {stay}: not in it, as they are" if stay else ""
+    return Component("restored", f"{folder.name}, by torch{note}")
+
+
+def _not_saved(groups: Any, saved: Iterable[str]) -> list[dict[str, Any]]:
+    """Take out of an optimizer's groups, and return, what shards with these names do not have.
+
+    Newer torch gives its optimizers further keys, and asks shards for each, where a file of
+    `torch.save` may lack them (pytorch#146157). Those of which nothing is known stay in.
+    """
+    every = [name.split(".") for name in saved]
+    found: list[dict[str, Any]] = []
+    for number, group in enumerate(groups):
+        place = ["optimizer", "param_groups", str(number)]
+        known = {name[3] for name in every if name[:3] == place and len(name) > 3}
+        lacking = [key for key in group if key not in known] if "lr" in known else []
+        found.append({key: group.pop(key) for key in lacking})
+    return found
+
+
+def _unshared(content: Any) -> Any:
+    """Return an optimizer's state in which no two parameters have one tensor in common.
+
+    FSDP1 saves one count of steps for all that it keeps flat together; as parameters of their own
+    (FSDP2) they would all count on in it.
+    """
+    state = {
+        name: {slot: v.clone() if isinstance(v, torch.Tensor) else v for slot, v in slots.items()}
+        for name, slots in content.get("state", {}).items()
+    }
+    return {**content, "state": state} if state else content
+
+
+def _load_gathered(
+    checkpoint: _Checkpoint, name: str, load: Callable[[Any, Any], Any]
+) -> Component:
+    """Load what was gathered into one file, which the first process reads for all."""
+    from torch.distributed.checkpoint.state_dict import StateDictOptions
+
+    content: Any = {}
+    problems = [""]
+    if torch.distributed.get_rank() == 0:
+        try:
+            content = checkpoint.read(name)
+        except (OSError, ResumeError) as error:
+            problems = [checkpoint.why_lost(name, error)]
+    torch.distributed.broadcast_object_list(problems)
+    if problems[0]:
+        return Component("lost", problems[0])
+    load(content, StateDictOptions(full_state_dict=True, broadcast_from_rank0=True))
+    return Component("restored", f"{name}, by torch")
+
+
+# DeepSpeed. Each process loads files of its own, and where one is missing raises alone, when the
+# others have loaded theirs; another number of processes it refuses when it has the weights.
+
+
+def _agreed(problem: str) -> str:
+    """Return the first problem that any process has: all of them load, or none does."""
+    problems = [problem] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(problems, problem)
+    return next(filter(None, problems), "")
+
+
+def _has_saved_buffers(model: Any) -> bool:
+    """Return whether a model has buffers that belong to its state."""
+    return any(
+        buffer is not None and name not in module._non_persistent_buffers_set
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+    )
+
+
+def _why_not_loaded(engine: Any, directory: Path, tag: str) -> str:
+    """Return why DeepSpeed would not load it whole here; empty if all files are there."""
+    folder = directory / tag
+    if not engine._get_all_ckpt_names(str(directory), tag):
+        return f"{tag} holds no weights for process {torch.distributed.get_rank()}"
+    if engine.load_universal_checkpoint():
+        return _why_not_universal(engine, folder)
+    if not engine.zero_optimization():
+        return ""  # the optimizer is in one file with the weights
+    own = Path(engine._get_zero_ckpt_name(str(directory), tag)).name
+    early = own.replace("_optim_states", "optim_states")
+    rank = re.compile(r"(zero_pp_rank_)\d+(.*)")
+    saved = len({*folder.glob(rank.sub(r"\1*\2", own)), *folder.glob(rank.sub(r"\1*\2", early))})
+    if saved == engine.seq_dp_world_size and any((folder / n).is_file() for n in (own, early)):
+        return ""
+    if (folder / "zero").is_dir():
+        return f"{tag} is universal: set load_universal in DeepSpeed's configuration of checkpoints"
+    return (
+        f"{tag} holds an optimizer's states of {saved} process(es), this run has "
+        f"{engine.seq_dp_world_size}; DeepSpeed loads those of another number only after "
+        "deepspeed/checkpoint/ds_to_universal.py"
+    )
+
+
+def _why_not_universal(engine: Any, folder: Path) -> str:
+    """The same for DeepSpeed's universal form: a folder of every parameter, with the same files."""
+    if not (folder / "zero" / "optimizer_state.pt").is_file():
+        return f"{folder.name} is not universal, and load_universal is set"
+    parameters = (name for name, p in engine.module.named_parameters() if p.requires_grad)
+    held = {name: {p.name for p in folder.glob(f"zero/{name}/*.pt")} for name in parameters}
+    every = set().union({"fp32.pt"}, *held.values())
+    for name, files in held.items():
+        if files != every:
+            return f"{folder.name}/zero/{name} lacks {', '.join(sorted(every - files))}"
+    return ""
 
 
 # Scheduler counts. Under gradient accumulation a prepared scheduler steps with every update of the
@@ -589,7 +880,7 @@ class _Stream(NamedTuple):
         try:
             partly = self.set(state)
             same = partly or _as_numbers(self.get()) == _as_numbers(state)
-        except (TypeError, ValueError, RuntimeError, IndexError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
             return Component("lost", f"{name}: {error}")
         return Component("restored" if same else "lost", f"{name}{partly or ''}")
 
@@ -633,31 +924,69 @@ def _map_safetensors(path: Path) -> dict[str, Any]:
 
     The format is read here, as accelerate before 0.25.0 brings no safetensors along.
     """
-    size = path.stat().st_size
-    if size < 8:
-        raise UnsafeFileError(f"{path} is truncated or damaged: {size} bytes")
-    with path.open("rb") as file:
-        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    start = 8 + int.from_bytes(content[:8], "little")
+    with _open(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        start = 8 + int.from_bytes(file.read(8), "little")
+        if size < 8:
+            raise UnsafeFileError(f"{path} is truncated or damaged: {size} bytes")
+        if start > min(size, 8 + _LONGEST_HEADER):
+            raise UnsafeFileError(f"{path} is truncated or damaged: its header")
+        try:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        except OSError as error:
+            raise UnsafeFileError(f"{path} of {size} bytes can't be mapped: {error}") from error
     try:
-        header: Any = json.loads(content[8:start]) if start <= size else None
+        header: Any = json.loads(content[8:start], object_pairs_hook=_each_once)
         entries = {name: info for name, info in header.items() if name != "__metadata__"}
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise UnsafeFileError(f"{path} is truncated or damaged: its header") from error
     tensors = {}
+    kinds = {code: getattr(torch, name, None) for code, name in SAFETENSORS_DTYPES.items()}
+    widths = {k: torch.empty(0, dtype=k).element_size() for k in kinds.values() if k is not None}
     for name, info in entries.items():
-        dtype = getattr(torch, SAFETENSORS_DTYPES.get(info["dtype"], "?"), None)
-        if dtype is None:
-            raise UnsafeFileError(f"{path}: this torch has no dtype for {info['dtype']} ({name})")
-        begin, end = info["data_offsets"]
-        count = math.prod(info["shape"])
-        tensor = torch.empty(0, dtype=dtype)
-        if not (0 <= begin <= end <= size - start and end - begin == count * tensor.element_size()):
-            raise UnsafeFileError(f"{path} is truncated or damaged at {name}")
-        if count:
-            tensor = torch.frombuffer(content, dtype=dtype, count=count, offset=start + begin)
-        tensors[name] = tensor.reshape(info["shape"])
+        try:
+            kind = kinds.get(info["dtype"])
+            if kind is None:
+                raise ValueError(f"this torch has no dtype for {info['dtype']}")
+            tensors[name] = _mapped(content, start, info, kind, widths[kind])
+        except (ValueError, TypeError, LookupError, RuntimeError) as error:
+            raise UnsafeFileError(f"{path} is truncated or damaged at {name}: {error}") from error
+    end = 0
+    for begin, after in sorted(tuple(info["data_offsets"]) for info in entries.values()):
+        if begin != end:
+            raise UnsafeFileError(f"{path} is damaged: its tensors overlap, or leave gaps")
+        end = after
+    if start + end != size:
+        raise UnsafeFileError(f"{path} is damaged: it holds more than its tensors")
     return tensors
+
+
+_LONGEST_HEADER = 16 << 20
+"""Bytes; a tensor takes about 100 of them."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; of a key that is there twice, programs take one or the other."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _mapped(
+    content: mmap.mmap, start: int, info: Mapping[str, Any], dtype: torch.dtype, width: int
+) -> torch.Tensor:
+    """Return the tensor that an entry of the header describes, of elements of `width` bytes."""
+    (begin, end), shape = info["data_offsets"], info["shape"]
+    count = math.prod(shape)
+    if len(shape) > 64:
+        raise ValueError("it has more dimensions than torch knows")
+    inside = 0 <= begin <= end <= len(content) - start
+    if not inside or end - begin != count * width:
+        raise ValueError("it lies outside of the file, or is of another size")
+    if not count:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(content, dtype=dtype, count=count, offset=start + begin).reshape(shape)
 
 
 def _rename_compiled(weights: dict[str, Any], live: Mapping[str, Any]) -> str:
@@ -713,46 +1042,176 @@ def read(path: Any, map_location: Any = None, allow: Sequence[Any] = ()) -> Any:
 
     Raises:
         OSError: the file can't be opened.
-        UnsafeFileError: the file names anything else, or is damaged.
+        UnsafeFileError: the file names anything else, is damaged, or asks for more memory than what
+            it holds can need.
     """
-    table = {"path": path, "sizes": _record_sizes(path), "allowed": _allowed(allow)}
-    unpickler = type("Unpickler", (_Unpickler,), table)
-    module: Any = types.SimpleNamespace(__name__="ckptmatrix.resume", Unpickler=unpickler)
     torch_files = torch.serialization
     try:  # what torch.load does after choosing; in 1.13 it does not choose the module it is given
-        with open(path, "rb") as file, torch_files._open_zipfile_reader(file) as archive:  # noqa: PTH123
-            return torch_files._load(archive, map_location or "cpu", module, encoding="utf-8")
-    except ResumeError:
+        with _open(path) as file:
+            sizes = _records(file, path)
+            file.seek(0)
+            allowed = _allowed(allow)
+            named: dict[int, list[str]] = {}
+            for name, value in allowed.items():
+                named.setdefault(id(value), []).append(name)
+            table = {
+                "path": path,
+                "sizes": sizes,
+                "allowed": allowed,
+                "named": named,
+                "dispatch": _Counted(_Unpickler.dispatch),
+                "left": _SPARE + _EXPANDED * sum(sizes.values()),
+            }
+            unpickler = type("Unpickler", (_Unpickler,), table)
+            module: Any = types.SimpleNamespace(__name__="ckptmatrix.resume", Unpickler=unpickler)
+            with torch_files._open_zipfile_reader(file) as archive:
+                if set(archive.get_all_records()) != set(sizes):
+                    raise UnsafeFileError(f"{path}: torch finds other records in it")
+                return torch_files._load(archive, map_location or "cpu", module, encoding="utf-8")
+    except (ResumeError, OSError):
         raise
     except Exception as error:
         raise UnsafeFileError(f"{path} is damaged: {type(error).__name__}: {error}") from error
 
 
-def _record_sizes(path: Any) -> dict[str, int]:
-    """Return the size of each record in bytes; raise if torch.save does not write such a file."""
+def _records(file: Any, path: Any) -> dict[str, int]:
+    """Return what `archive_records` does; raise UnsafeFileError with the path."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            head = archive.fp.read(4) if archive.fp and not archive.fp.seek(0) else b""
-    except zipfile.BadZipFile as error:
-        raise UnsafeFileError(f"{path} is damaged or not written by torch 1.6 or newer") from error
-    sizes = {info.filename.split("/", 1)[-1]: info.file_size for info in entries}
-    odd = head != b"PK\3\4" or len(sizes) != len(entries) or "constants.pkl" in sizes
-    if odd or any(info.compress_type for info in entries):
-        raise UnsafeFileError(f"{path} is an archive of another kind than torch.save writes")
+        sizes = archive_records(file)
+    except ValueError as error:
+        raise UnsafeFileError(f"{path} is {error}") from error
+    if sizes["data.pkl"] > _LONGEST_PICKLE:
+        raise UnsafeFileError(
+            f"{path} has a pickle of {sizes['data.pkl']} bytes; the limit is {_LONGEST_PICKLE}"
+        )
     return sizes
+
+
+def _open(path: Any) -> BinaryIO:
+    """Open a regular file; raise for anything else, of which a pipe would wait for its writer."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise UnsafeFileError(f"{path} is no regular file")
+
+
+# The archive's layout (doctor.py has the same), as `torch.save` writes it and no other: torch's
+# reader and others see other records in a file that is made for it, so every byte outside the data
+# must be where it belongs.
+
+_RECORD = re.compile(r"data\.pkl|byteorder|version|\.[ -~]+|data/[ -.0-~]+")
+_FFFF, _FFFFFFFF = 0xFFFF, 0xFFFFFFFF
+
+
+def archive_records(file: Any) -> dict[str, int]:
+    """Return the size of each record in bytes, by its name without the archive's folder.
+
+    Raise ValueError, which completes `FILE is`, for any other layout.
+    """
+    size = file.seek(0, 2)
+
+    def at(offset: int, form: str) -> tuple[Any, ...]:
+        file.seek(offset)
+        return struct.unpack("<" + form, file.read(struct.calcsize("<" + form)))
+
+    def require(right: bool) -> None:
+        if not right:
+            raise ValueError("another layout")
+
+    records: dict[str, int] = {}
+    known: set[str] = set()
+    mark = b""
+    try:
+        border = size - 22
+        mark, disk, disk_2, here, count, length, offset, comment = at(border, "4s4H2IH")
+        require((mark, disk, disk_2, comment) == (b"PK\5\6", 0, 0, 0) and here == count)
+        if at(border - 20, "4s") == (b"PK\6\7",):
+            old, border = (count, length, offset), border - 76
+            sign, rest, _, disk, disk_2, here, count, length, offset = at(border, "4sQI2I4Q")
+            require((sign, rest, disk, disk_2) == (b"PK\6\6", 44, 0, 0) and here == count)
+            require(at(border + 56, "4sIQI") == (b"PK\6\7", 0, border, 1))
+            pairs = zip(old, (count, length, offset), (_FFFF, _FFFFFFFF, _FFFFFFFF))
+            require(all(value in (wide, none) for value, wide, none in pairs))
+        require(offset + length == border)
+        here, place, folder = 0, offset, ""
+        while place < border:
+            entry = at(place, "4s6H3I5H2I")
+            sign, _, _, flags, method, _, _, crc, packed, length, named = entry[:11]
+            extra, comment, disk, _, _, begin = entry[11:]
+            require((sign, method, comment, disk) == (b"PK\1\2", 0, 0, 0) and not flags & ~0x808)
+            name, more = at(place + 46, f"{named}s{extra}s")
+            place += 46 + named + extra
+            wide = _FFFFFFFF in (packed, length, begin)
+            if wide:
+                packed, length, begin = _wide(more, packed, length, begin)
+            text = name.decode("ascii")
+            folder = folder or text.partition("/")[0]
+            record = text[len(folder) + 1 :]
+            require(text == f"{folder}/{record}" and bool(_RECORD.fullmatch(record)))
+            require(record.lower() not in known and packed == length >= 0 and begin == here)
+            local = at(here, "4s5H3I2H")
+            narrow = min(length, _FFFFFFFF)
+            sizes = [(crc, narrow, narrow), (crc, _FFFFFFFF, _FFFFFFFF)]
+            sizes += [(0, 0, 0), (0, _FFFFFFFF, _FFFFFFFF)] if flags & 8 else []
+            require((local[0], local[2], local[3]) == (b"PK\3\4", flags, 0))
+            require(local[6:9] in sizes and at(here + 30, f"{local[9]}s") == (name,))
+            here += 30 + local[9] + local[10] + length
+            if flags & 8:
+                short = length < _FFFFFFFF + 1 and at(here, "4s3I") == (
+                    (b"PK\7\10", crc, length, length)
+                )
+                require(short or at(here, "4sI2Q") == (b"PK\7\10", crc, length, length))
+                here += 16 if short else 24
+            known.add(record.lower())
+            records[record] = length
+        require(here == offset and place == border and len(records) == count)
+        require("data.pkl" in records and records.get("byteorder", 6) == 6)
+    except (struct.error, ValueError, OSError) as error:
+        file.seek(0)
+        what = "an archive of another kind than torch.save writes"
+        if file.read(4) != b"PK\3\4":
+            what = "damaged or not written by torch 1.6 or newer"
+        elif mark != b"PK\5\6":
+            what = f"damaged: truncated, or {what}"
+        raise ValueError(what) from error
+    return records
+
+
+def _wide(extra: bytes, *values: int) -> list[int]:
+    """Return the sizes and the place of an entry, those of 64 bits from its extra fields."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack("<HH", extra[:4])
+        if kind == 1:
+            found = iter(struct.unpack(f"<{length // 8}Q", extra[4 : 4 + length // 8 * 8]))
+            packed, size, place = values
+            size = next(found, -1) if size == _FFFFFFFF else size
+            packed = next(found, -1) if packed == _FFFFFFFF else packed
+            return [packed, size, next(found, -1) if place == _FFFFFFFF else place]
+        extra = extra[4 + length :]
+    return [-1, -1, -1]
+
+
+# What the pickle in it may ask for.
 
 
 def _encode(text: str, encoding: str) -> bytes:
     """Return bytes as pickle protocol 2 spells them; no other codec is needed."""
-    if encoding != "latin1":
+    if encoding not in ("latin1", "latin-1"):
         raise UnsafeFileError(f"encoding {encoding} is not allowed")
     return text.encode("latin1")
 
 
+def _plain_tensor(rebuild: Callable[..., Any], _: Any, arguments: Any, __: Any) -> Any:
+    """Return a tensor to which FSDP gave attributes, without them."""
+    if rebuild is not torch._utils._rebuild_tensor_v2 or not _fits(*arguments):
+        raise UnsafeFileError("a tensor with attributes is made as torch.save makes none")
+    return rebuild(*arguments)
+
+
 def _dtype(code: str, *_: Any) -> Any:
     """Return a dtype of numbers or text; never one of objects or fields, which can be forged."""
-    if not re.fullmatch(r"[<>=|]?[?biufcSU]\d*", code):
+    if not re.fullmatch(r"[<>=|]?[?biufcSU]\d{0,6}", code):
         raise UnsafeFileError(f"numpy dtype {code} is not allowed")
     return np.dtype(code)
 
@@ -761,6 +1220,7 @@ def _allowed(extra: Sequence[Any]) -> dict[str, Any]:
     """Return global name -> what it stands for: what is harmless or allowed in this process."""
     allowed = {f"torch.{n}": v for n, v in vars(torch).items() if isinstance(v, torch.dtype)}
     allowed.update({"_codecs.encode": _encode, "numpy.dtype": _dtype})
+    allowed["torch._tensor._rebuild_from_type_v2"] = _plain_tensor
     for core in ("numpy.core", "numpy._core"):  # of which this numpy has one
         allowed[core + ".multiarray._reconstruct"] = np.zeros(0).__reduce__()[0]
         allowed[core + ".multiarray.scalar"] = np.float64(0).__reduce__()[0]
@@ -775,15 +1235,152 @@ def _allowed(extra: Sequence[Any]) -> dict[str, Any]:
     return allowed
 
 
+def _fits(storage: Any, offset: int, size: Any, stride: Any, *rest: Any) -> bool:
+    """Return whether a tensor lies within its storage, which torch would make larger for it."""
+    if len(size) != len(stride) or min((offset, *size, *stride)) < 0:
+        return False
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride))
+    dtype = next((part for part in rest if isinstance(part, torch.dtype)), storage.dtype)
+    width = torch.empty(0, dtype=dtype).element_size()
+    held = getattr(storage, "_untyped_storage", storage)  # torch 1.13 has it typed alone
+    return 0 in size or (last + 1) * width <= held.nbytes()
+
+
+def _is_key(value: Any) -> bool:
+    """Return whether a value is hashed in no time: tuples in tuples can take for ever, or kill."""
+    pending = [value]
+    for _ in range(_LONGEST_KEY):
+        if not pending:
+            return True
+        part = pending.pop()
+        if isinstance(part, (tuple, frozenset)):
+            if len(part) > _LONGEST_KEY:
+                return False
+            pending.extend(part)
+    return not pending
+
+
+_LONGEST_KEY = 100
+"""Parts of a key of a dict, or of a member of a set."""
+
+
+def _is_made_of_keys(*arguments: Any) -> bool:
+    return _is_made_of_one(*arguments) and all(_is_key(key) for a in arguments for key in a)
+
+
+def _is_made_of_pairs(*arguments: Any) -> bool:
+    pairs = [pair for a in arguments for pair in (a.items() if isinstance(a, dict) else a)]
+    return _is_made_of_one(*arguments) and all(_is_key(key) for key, _ in pairs)
+
+
+def _is_made_of_one(*arguments: Any) -> bool:
+    return len(arguments) < 2 and all(isinstance(a, (list, tuple, dict)) for a in arguments)
+
+
+_FORMS: Mapping[str, Callable[..., bool]] = {
+    "torch._utils._rebuild_tensor": _fits,
+    "torch._utils._rebuild_tensor_v2": _fits,
+    "torch._utils._rebuild_tensor_v3": _fits,
+    "torch._utils._rebuild_parameter": lambda data, *_: isinstance(data, torch.Tensor),
+    "torch.Size": lambda sizes: all(type(size) is int for size in sizes),
+    "torch.device": lambda kind, *index: isinstance(kind, str),
+    "numpy.dtype": lambda code, *_: isinstance(code, str),
+    "numpy._core.multiarray._reconstruct": lambda kind, shape, _: (
+        kind is np.ndarray and shape == (0,)
+    ),
+    "numpy._core.multiarray.scalar": lambda dtype, data: isinstance(data, bytes),
+    "_codecs.encode": lambda text, encoding: isinstance(text, str),
+    "collections.OrderedDict": _is_made_of_pairs,
+    "collections.Counter": _is_made_of_keys,
+    "collections.defaultdict": lambda *factory: (
+        len(factory) < 2 and all(f in (None, int, float, list, dict, set, str) for f in factory)
+    ),
+    "collections.deque": lambda *a: _is_made_of_one(*a[:1]) and len(a) < 3,
+    "builtins.set": _is_made_of_keys,
+    "builtins.frozenset": _is_made_of_keys,
+    "builtins.complex": lambda *parts: all(type(part) in (int, float) for part in parts),
+    "builtins.slice": lambda *parts: len(parts) == 3,
+    "builtins.bytes": lambda: True,
+    "builtins.bytearray": lambda *a: not a or isinstance(a[0], (bytes, str)),
+}
+"""Harmless name -> whether a call of it is one that a checkpoint makes. Any other may be named and
+not called: a type, or what takes memory for the asking."""
+_NAMED = frozenset(HARMLESS_NAMES)
+_LONGEST_PICKLE = 32 << 20
+"""Bytes; a tensor takes about 200 of them."""
+_OPCODES = 4_000_000
+"""Most steps of one pickle; a tensor takes about 36. Each may make a list of 64 bytes."""
+_SPARE, _EXPANDED = 1 << 24, 16
+"""What a file may expand to: so many bytes, and its own so many times. Tensors may share storages
+or repeat them, and containers be made of containers, of which each member counts as 8 bytes. What
+is called, and sets, count as what they take."""
+
 _Machine: Any = pickle._Unpickler  # the one written in Python
 
 
+_FILLING = {
+    pickle.APPEND: 2, pickle.SETITEM: 3, pickle.APPENDS: 0, pickle.SETITEMS: 0, pickle.ADDITEMS: 0,
+}  # fmt: skip
+"""Opcode that puts something into an object -> where that is on the stack; 0: below the mark."""
+
+
+def _filling(opcode: bytes, depth: int) -> Callable[[Any], None]:
+    """Return the step for such an opcode, for containers: in a tensor it would be an index."""
+    load = _Machine.dispatch[opcode[0]]
+
+    def filled(machine: Any) -> None:
+        target = machine.stack[-depth] if depth else machine.metastack[-1][-1]
+        own = (kind for name, kind in machine.allowed.items() if name not in _NAMED)
+        if not isinstance(target, _CONTAINERS) and not any(type(target) is kind for kind in own):
+            machine.refuse()
+        load(machine)
+
+    return filled
+
+
+_CONTAINERS = (dict, list, set, collections.deque)
+_HASHED: Mapping[bytes, Callable[[Any], Sequence[Any]]] = {
+    pickle.SETITEM: lambda machine: machine.stack[-2:-1],
+    pickle.SETITEMS: lambda machine: machine.stack[::2],
+    pickle.DICT: lambda machine: machine.stack[::2],
+    pickle.ADDITEMS: lambda machine: machine.stack,
+    pickle.FROZENSET: lambda machine: machine.stack,
+}
+"""Opcode that hashes something -> what."""
+
+
+def _hashing(opcode: bytes, load: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return the step for such an opcode, for keys that can be hashed."""
+
+    def hashed(machine: Any) -> None:
+        if not all(map(_is_key, _HASHED[opcode](machine))):
+            raise UnsafeFileError(f"{machine.path} has a key of more than {_LONGEST_KEY} parts")
+        load(machine)
+
+    return hashed
+
+
+class _Counted(dict):  # type: ignore[type-arg]  # not to be subscripted in Python 3.8
+    """Opcode -> step of the machine, for so many steps."""
+
+    left = _OPCODES
+
+    def __getitem__(self, opcode: int) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise OverflowError(f"more than {_OPCODES} pickle opcodes")
+        return super().__getitem__(opcode)
+
+
 class _Unpickler(_Machine):  # type: ignore[misc]  # Any is its base
-    """Pickle's own machine, without its reach: globals from a table, storages within the file."""
+    """Pickle's own machine, without its reach: globals from a table, called in known forms alone,
+    storages within the file."""
 
     path: str
     sizes: dict[str, int]
     allowed: dict[str, Any]
+    named: dict[int, list[str]]  # identity of what is allowed -> its names
+    left: int
     dispatch: ClassVar[dict[int, Any]] = dict(_Machine.dispatch)
 
     def find_class(self, module: str, name: str) -> Any:
@@ -795,13 +1392,59 @@ class _Unpickler(_Machine):  # type: ignore[misc]  # Any is its base
             )
         return self.allowed[full]
 
+    def refuse(self, *_: Any) -> None:
+        """Refuse what torch.save does not write: extension codes, calls by other opcodes."""
+        raise UnsafeFileError(f"{self.path} makes something in a way that torch.save does not")
+
+    get_extension = refuse
+
+    def load_reduce(self) -> None:
+        """Call what is in the table, with arguments that a checkpoint has."""
+        function, arguments = self.stack[-2], self.stack[-1]
+        names = self.named.get(id(function))
+        if not names or not isinstance(arguments, tuple):
+            raise UnsafeFileError(f"{self.path} calls {str(function)[:80]}")
+        if names[0] in _NAMED:
+            form = next((_FORMS[name] for name in names if name in _FORMS), None)
+            self.spend(8 * sum(len(a) for a in arguments if isinstance(a, (list, dict))))
+            try:
+                right = form is not None and form(*arguments)
+            except (TypeError, AttributeError):
+                right = False
+            if not right:
+                raise UnsafeFileError(f"{self.path} calls {names[0]} as no checkpoint does")
+        super().load_reduce()
+        made = self.stack[-1]
+        self.spend(sys.getsizeof(made))
+        if isinstance(made, torch.Tensor):
+            self.spend(made.numel() * made.element_size())
+
+    def spend(self, size: int) -> None:
+        """Count bytes that the content comes to."""
+        self.left -= size
+        if self.left < 0:
+            raise UnsafeFileError(f"{self.path} expands to many times its size")
+
+    def load_empty_set(self) -> None:
+        """Make a set, which takes some 200 bytes for the one that asks for it."""
+        self.spend(sys.getsizeof(set()))
+        super().load_empty_set()
+
+    def load_newobj(self) -> None:
+        """Make an object of a class that the caller allows; no harmless one is made like that."""
+        if not _NAMED.isdisjoint(self.named.get(id(self.stack[-2]), ())):
+            self.refuse()
+        super().load_newobj()
+
     def load_build(self) -> None:
         """Set an object's state; never that of a class or function, which outlive this file."""
         state, target = self.stack[-1], self.stack[-2]
         if isinstance(target, np.dtype):
             self.stack[-2:] = [target.newbyteorder(state[1])]
-        elif any(target is known for known in self.allowed.values()):
+        elif id(target) in self.named:
             raise UnsafeFileError(f"{self.path} changes {target!r}")
+        elif isinstance(target, torch.Tensor):
+            self.refuse()
         else:
             super().load_build()
 
@@ -814,5 +1457,17 @@ class _Unpickler(_Machine):  # type: ignore[misc]  # Any is its base
             raise UnsafeFileError(f"{self.path} is truncated or damaged: record data/{key}")
         super().load_binpersid()
 
-    dispatch[pickle.BUILD[0]] = load_build
-    dispatch[pickle.BINPERSID[0]] = load_binpersid
+    for _opcode, _load in {
+        pickle.REDUCE: load_reduce,
+        pickle.NEWOBJ: load_newobj,
+        pickle.BUILD: load_build,
+        pickle.EMPTY_SET: load_empty_set,
+        pickle.BINPERSID: load_binpersid,
+        **{code: _Machine.dispatch[code[0]] for code in _HASHED},
+        **{code: _filling(code, depth) for code, depth in _FILLING.items()},
+        # Before Python 3.11 numbers as text take time by the square of their length; for
+        # BYTEARRAY8 memory is taken before its bytes are looked for.
+        **dict.fromkeys((pickle.INT, pickle.LONG, pickle.BYTEARRAY8), refuse),
+        **dict.fromkeys((pickle.NEWOBJ_EX, pickle.INST, pickle.OBJ, pickle.PERSID), refuse),
+    }.items():
+        dispatch[_opcode[0]] = _hashing(_opcode, _load) if _opcode in _HASHED else _load

@@ -16,8 +16,8 @@ axe_api = pytest.importorskip(
 STATES = {
     "at first": "",
     "filtered": "#hide=exact&direction=upgrade",
-    "unfolded": "#unfold=1&saved=torch2.13-np2&loaded=torch2.13-np2",
-    "cell open": "#cell=accelerate-0.33.0%2Btorch2.13-np1~accelerate-0.33.0%2Btorch2.13-np1",
+    "unfolded": "#unfold=1&saved=torch2.15-np2&loaded=torch2.15-np2",
+    "cell open": "#cell=accelerate-0.33.0%2Btorch2.15-np1~accelerate-0.33.0%2Btorch2.15-np1",
 }
 
 
@@ -41,7 +41,7 @@ def test_axe_finds_no_violation(
 def test_axe_finds_no_violation_over_many_scenarios(
     open_page: OpenPage, many_report: str, state: str
 ) -> None:
-    old, new = "accelerate-0.31.0%2Btorch2.4-np1", "accelerate-1.1.1%2Btorch2.13-np2"
+    old, new = "accelerate-0.31.0%2Btorch2.4-np1", "accelerate-1.1.1%2Btorch2.15-np2"
     page = open_page(many_report + state.replace("OLD", old).replace("NEW", new)).page
     page.locator("details").evaluate_all("(all) => all.forEach((each) => { each.open = true; })")
     assert [found["id"] for found in axe_api.Axe().run(page).response["violations"]] == []

@@ -9,29 +9,33 @@ import pytest
 from packaging.version import Version
 
 from ckptmatrix.model import Matrix, Status
-from ckptmatrix.results.findings.advice import advise
-from ckptmatrix.results.findings.wording import decision, plain_training
+from ckptmatrix.results.findings.load_index import LoadIndex
+from ckptmatrix.results.verdict.sentences import headline
+from ckptmatrix.results.verdict.upgrade import Headline, judge
+from tests.browser.verdicts import JUDGE, told_of
 
 if TYPE_CHECKING:
     from tests.browser.conftest import OpenPage
 
 CELLS = "#matrix tbody tr:not(.group) td"
-OLD, NEW = "accelerate-0.31.0+torch2.13-np2", "accelerate-1.1.1+torch2.13-np2"
+EVERY_STACK = "#saved=&loaded="
+"""Shows the grid as it is without scripts; else it begins with the stacks that are asked about."""
+OLD, NEW = "accelerate-0.31.0+torch2.15-np2", "accelerate-1.1.1+torch2.15-np2"
 
 
 def test_the_plain_scenario_is_shown_first_as_without_javascript(
     open_page: OpenPage, many_report: str
 ) -> None:
     read = f"""() => [...document.querySelectorAll('{CELLS}')].map(
-        (td) => [td.className, td.getAttribute('aria-label'), td.textContent])"""
+        (td) => [td.className, (td.querySelector('button') || td).ariaLabel, td.textContent])"""
     without = open_page(many_report, java_script_enabled=False).page
     static = without.evaluate(read)
-    watched = open_page(many_report)
+    watched = open_page(many_report + EVERY_STACK)
     assert watched.page.evaluate(read) == static
     assert watched.page.locator("#scenario").input_value() == "basic"
     assert "scenarios exact" not in static[0][1]
     for status in ("exact", "degraded", "failed"):
-        shown = f".chip[data-status={status}] output"
+        shown = f".chip[data-status={status}] .count"
         assert without.locator(shown).inner_text() == watched.page.locator(shown).inner_text()
 
 
@@ -58,16 +62,16 @@ def test_an_upgrade_is_judged_by_all_scenarios_or_by_one(
     open_page: OpenPage, many_report: str, many: Matrix
 ) -> None:
     page = open_page(f"{many_report}#from={OLD}&to={NEW}".replace("+", "%2B")).page
-    advice = advise(many, OLD, NEW)
-    shown = page.locator("#verdict")
-    assert shown.locator(".verdict").inner_text().endswith(decision(many, advice))
-    assert plain_training(advice.forward) in shown.inner_text()
-    page.locator("[name=upgrade-scenario]").select_option("accumulation")
-    one = advise(many, OLD, NEW, ["accumulation"])
-    assert shown.locator(".verdict").inner_text().endswith(decision(many, one))
-    assert page.locator("#scenario").input_value() == "basic"
+    index = LoadIndex(many)
+    told = page.locator("#verdict .verdict")
+    assert told.inner_text().endswith(headline(judge(index, OLD, NEW)))
+    page.locator("#trainings summary").click()
+    page.get_by_role("checkbox", name="gradient accumulation, saved between").check()
+    one = headline(judge(index, OLD, NEW, ["accumulation"]))
+    assert told.inner_text().endswith(one)
+    assert page.locator("#scenario").input_value() == "accumulation"
     page.reload()
-    assert shown.locator(".verdict").inner_text().endswith(decision(many, one))
+    assert told.inner_text().endswith(one)
 
 
 def test_the_verdict_of_every_pair_is_that_of_the_command(
@@ -75,27 +79,30 @@ def test_the_verdict_of_every_pair_is_that_of_the_command(
 ) -> None:
     page = open_page(many_report).page
     ids = [id_ for id_, record in many.environments.items() if record.status == "ready"]
-    pairs = [(old, new) for old in ids for new in ids]
-    told = page.evaluate(
-        "(pairs) => pairs.map(([old, next]) => window.ckptmatrix.advise(old, next).verdict)", pairs
-    )
-    expected = [decision(many, advise(many, old, new)) for old, new in pairs]
-    assert told == expected
-    assert sum("no worse than staying" in sentence for sentence in expected) > 3
-    assert sum("no better without the upgrade" in sentence for sentence in expected) > 3
+    chosen: tuple[list[str], ...] = ([], ["basic"], ["accumulation", "stateful-dataloader"])
+    asked = [(old, new, names) for old in ids for new in ids for names in chosen]
+    index = LoadIndex(many)
+    expected = [told_of(judge(index, old, new, names)) for old, new, names in asked]
+    assert page.evaluate(JUDGE, asked) == expected
+    assert {told["answer"] for told in expected} == set(Headline)
 
 
-def test_what_is_not_the_upgrades_doing_is_folded_away_with_its_remedy(
+def test_what_could_be_done_stands_in_a_table_with_its_lines_to_copy(
     open_page: OpenPage, many_report: str
 ) -> None:
-    # 1.15.0 on numpy 2 reads checkpoints of numpy 1 no worse than 1.1.1 there does.
-    old, new = "accelerate-0.31.0+torch2.13-np2", "accelerate-0.31.0+torch2.13-np1"
-    page = open_page(f"{many_report}#from={old}&to={new}".replace("+", "%2B")).page
-    assert "no worse than staying" in page.locator("#verdict .verdict").inner_text()
-    rest = page.locator("#verdict summary", has_text="no better without the upgrade")
-    assert page.get_by_text("Remedy: Use accelerate 1.1.0 or newer").first.is_hidden()
-    rest.press("Enter")
-    assert page.locator("#verdict .doing").first.inner_text().count("Remedy:") >= 1
+    old, new = "accelerate-1.1.1+torch2.4-np1", "accelerate-1.15.0+torch2.15-np2"
+    address = f"{many_report}#from={old}&to={new}&judge=basic".replace("+", "%2B")
+    watched = open_page(address)
+    rows = watched.page.locator("#verdict .choices tbody tr")
+    titles = rows.locator("th").all_inner_texts()
+    assert [title.partition("\n")[0] for title in titles] == [
+        "Keep numpy 1.26.4 for now",
+        "Load with ckptmatrix.resume",
+        "All at once, nothing else done",
+    ]
+    assert "pip install accelerate==1.15.0 torch==2.15.0 numpy==1.26.4" in titles[0]
+    assert rows.first.locator("td").first.inner_text() == "✓ resumes exactly"
+    watched.picture("choices")
 
 
 def test_a_cell_opens_on_its_scenario_and_every_other_is_a_key_away(
@@ -119,14 +126,14 @@ def test_a_cell_opens_on_its_scenario_and_every_other_is_a_key_away(
 def test_another_way_to_load_is_a_key_away_and_is_counted(
     open_page: OpenPage, many_report: str, many: Matrix
 ) -> None:
-    watched = open_page(many_report)
+    watched = open_page(many_report + EVERY_STACK)
     page = watched.page
     page.locator("#views input").first.focus()
     page.keyboard.press("ArrowRight")
     assert "view=1" in page.url
     resumed = [c for c in many.cells if (c.loader, c.scenario) == ("ckptmatrix", "basic")]
     exact = sum(cell.status is Status.EXACT for cell in resumed)
-    shown = page.locator(".chip[data-status=exact] output").inner_text()
+    shown = page.locator(".chip[data-status=exact] .count").inner_text()
     assert int(re.sub(r"\D", "", shown)) == exact
     watched.settle()
     assert page.locator(f"{CELLS}.failed").count() == 0
@@ -144,17 +151,17 @@ def test_the_counts_of_the_legend_follow_every_filter(
         return sum(
             (c.scenario, c.loader, c.status) == ("basic", "accelerate", status)
             and Version(place[c.writer].accelerate) < Version(place[c.reader].accelerate)
-            and place[c.writer].stack == "torch2.13-np2"
+            and place[c.writer].stack == "torch2.15-np2"
             and stack in ("", place[c.reader].stack)
             for c in many.cells
         )
 
     page.locator("#direction").select_option("upgrade")
-    page.locator("#writer-stack").select_option("torch2.13-np2")
+    page.locator("#writer-stack").select_option("torch2.15-np2")
     for stack in ("", "torch2.4-np1"):
         page.locator("#reader-stack").select_option(stack)
         for status in (Status.EXACT, Status.DEGRADED, Status.FAILED):
-            shown = page.locator(f".chip[data-status={status}] output").inner_text()
+            shown = page.locator(f".chip[data-status={status}] .count").inner_text()
             assert int(re.sub(r"\D", "", shown)) == counted(status, stack)
     assert counted(Status.EXACT, "") > counted(Status.EXACT, "torch2.4-np1") > 0
 
@@ -173,9 +180,9 @@ def test_the_keyboard_alone_reaches_the_grid_and_opens_a_cell(
     else:
         raise AssertionError("Tab never came to the grid")
     name = page.evaluate("document.activeElement.getAttribute('aria-label')")
-    # What a screen reader is told: a cell, by this name.
-    heard = page.get_by_role("cell", name=name, exact=True)
-    assert heard.evaluate("(cell) => cell === document.activeElement")
+    # What a screen reader is told: a button, by this name.
+    heard = page.get_by_role("button", name=name, exact=True)
+    assert heard.evaluate("(button) => button === document.activeElement")
     page.keyboard.press("Enter")
     assert page.get_by_role("dialog", name=re.compile("^Saved with ")).is_visible()
     page.keyboard.press("Escape")
@@ -189,10 +196,11 @@ def test_filters_and_upgrade_and_cell_come_back_from_the_address_alone(
     first = watched.page
     first.locator("#scenario").select_option("numpy-in-custom")
     first.locator("#direction").select_option("upgrade")
-    first.locator("#reader-stack").select_option("torch2.13-np1")
+    first.locator("#reader-stack").select_option("torch2.15-np1")
     first.locator(".chip[data-status=exact]").click()
-    first.locator("[name=to-release]").select_option("0.33.0")
-    first.locator("[name=to-stack]").select_option("torch2.13-np1")
+    first.locator("[name=to-accelerate]").fill("0.33.0")
+    first.locator("[name=to-numpy]").fill("1")
+    first.locator("[name=to-numpy]").press("Enter")
     first.locator(f"{CELLS}.degraded").first.click()
     seen = """() => [document.querySelector('#matrix').outerHTML.replace(/ tabindex="-?\\d"/g, ''),
         document.querySelector('#legend').innerText, document.querySelector('#verdict').innerText,
@@ -215,7 +223,8 @@ def test_a_cause_that_the_plain_scenario_lacks_is_shown_where_it_is(
 
 
 LABELS = f"""() => [...document.querySelectorAll('{CELLS}')].map(
-    (td) => [td.className.replace(' cross', ''), td.getAttribute('aria-label'), td.textContent])"""
+    (td) => [td.className.replace(' cross', ''), (td.querySelector('button') || td).ariaLabel,
+        td.textContent])"""
 
 
 def test_cells_out_of_sight_follow_a_filter_as_soon_as_the_browser_is_idle(
@@ -243,11 +252,11 @@ def test_cells_out_of_sight_follow_a_filter_as_soon_as_the_browser_is_idle(
 def test_who_moves_or_scrolls_at_once_finds_every_cell_as_it_is(
     open_page: OpenPage, many_report: str, choose: str, address: str
 ) -> None:
-    tall = open_page(f"{many_report}#{address}", width=1800, height=1800)
+    tall = open_page(f"{many_report}{EVERY_STACK}&{address}", width=1800, height=1800)
     told = tall.page.evaluate(LABELS)
 
     def found(go: str) -> list[Any]:
-        page = open_page(many_report, width=420, height=360).page
+        page = open_page(many_report + EVERY_STACK, width=420, height=360).page
         page.evaluate("document.querySelector('#matrix').scrollIntoView({behavior: 'instant'})")
         labels: list[Any] = page.evaluate(
             f"""() => {{

@@ -64,7 +64,13 @@ def measured() -> Matrix:
     return replace(
         matrix,
         environments={
-            name: replace(record, python="3.11.7", safetensors="0.8.0")
+            name: replace(
+                record,
+                python="3.11.7",
+                safetensors="0.8.0",
+                torch=record.torch.replace("2.15.0", "2.13.0+cpu"),
+                numpy=record.numpy.replace("2.4.6", "2.4.1"),
+            )
             for name, record in matrix.environments.items()
         },
     )

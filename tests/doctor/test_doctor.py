@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from ckptmatrix import doctor
 from ckptmatrix.cli import main
+from tests.checkpoint.hostile.opcodes import archive, call
 from tests.support.environments import python_of
 from tests.support.places import NEWEST_BASIC, ROOT, TO_REPAIR
 
@@ -37,7 +40,7 @@ def examine(python: Path, *arguments: object, path: Path) -> tuple[int, Any]:
 def test_the_founding_directory_where_it_raised(tmp_path: Path) -> None:
     checkpoint = CHECKPOINTS / "kohya-0.33.0"
     before = {path: path.read_bytes() for path in checkpoint.iterdir()}
-    code, answer = examine(python_of("0.33.0", "torch2.13-np1"), checkpoint, path=tmp_path)
+    code, answer = examine(python_of("0.33.0", "torch2.15-np1"), checkpoint, path=tmp_path)
     assert code == 1
     assert answer["versions"]["accelerate"] == "0.33.0"
     own = answer["own"]["plain"]
@@ -58,7 +61,7 @@ def test_the_founding_directory_where_it_raised(tmp_path: Path) -> None:
 def test_a_silent_loss_and_a_repaired_copy(tmp_path: Path) -> None:
     from ckptmatrix.checkpoint.repair import repair
 
-    python = python_of("1.15.0", "torch2.13-np2")
+    python = python_of("1.15.0", "torch2.15-np2")
     code, answer = examine(python, CHECKPOINTS / "kohya-0.33.0", path=tmp_path)
     assert set(answer["own"]["plain"]["components"].values()) == {"restored"}
     assert answer["own"]["findings"] == []
@@ -87,17 +90,30 @@ def test_random_states_that_are_not_there(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint"
     shutil.copytree(NEWEST_BASIC, checkpoint)
     (checkpoint / "random_states_0.pkl").unlink()
-    python = python_of("1.15.0", "torch2.13-np2")
+    python = python_of("1.15.0", "torch2.15-np2")
     code, answer = examine(python, checkpoint, path=tmp_path)
     [finding] = answer["directory"]["findings"]
     assert (code, finding["effect"]) == (1, "silent")
     assert finding["what"].endswith("all random states and step")
     assert finding["cause"] == "random_states_0.pkl is missing"
-    done = subprocess.run(
-        [python, tmp_path / "doctor.py", checkpoint], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, "Nothing is lost here." in done.stdout) == (1, True)
-    assert f"cause:  {finding['cause']}" in done.stdout
+    # What is printed without --json is made of that answer alone.
+    told = doctor.text(answer)
+    assert "Nothing is lost here." in told
+    assert f"cause:  {finding['cause']}" in told
+
+
+@pytest.mark.environments
+def test_a_file_takes_no_more_memory_than_it_can_need(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    shutil.copytree(NEWEST_BASIC, checkpoint)
+    bomb = archive(call("builtins.bytearray", 6 << 30))
+    (checkpoint / "random_states_0.pkl").write_bytes(bomb)
+    python = python_of("1.15.0", "torch2.15-np2")
+    code, answer = examine(python, checkpoint, path=tmp_path)
+    [finding] = answer["directory"]["findings"]
+    assert (code, finding["effect"]) == (1, "unknown")
+    assert finding["what"].startswith("reading random_states_0.pkl takes many times its size")
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 5e6  # kB
 
 
 def test_a_python_without_accelerate_has_its_own_exit_code(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def damaged_files(folder: Path) -> dict[str, Path]:
     cases = {
         "empty": (b"", "empty (0 bytes)"),
         "short": (whole[:-100], "truncated or damaged ("),
-        "no zip": (pickle.dumps(1), "truncated or damaged ("),
+        "no zip": (pickle.dumps(1), "damaged, or no archive of the kind that torch.save"),
         "something before": (b"x" + whole, "damaged, or no archive of the kind"),
     }
     for name, (content, _) in cases.items():
@@ -227,6 +227,18 @@ def test_random_states_that_name_something_unknown_are_not_loaded(tmp_path: Path
     file = PickledFile(tmp_path / "random_states_0.pkl", unknown=("os.mkdir",))
     [finding] = doctor.random_states_findings(file, here(tmp_path))
     assert (finding.effect, "os.mkdir" in finding.what) == ("unknown", True)
+
+
+def test_random_states_that_were_not_read_are_not_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "random_states_0.pkl"
+    whole = (NEWEST_BASIC / "random_states_0.pkl").read_bytes()
+    for content in (pickle.dumps(1), whole + b"PK\5\6", b"\x80\x02cos\nsystem\n."):
+        path.write_bytes(content)
+        [finding] = doctor.random_states_findings(doctor.look_through(path), here(tmp_path))
+        assert (finding.effect, "not loaded" in finding.what) == ("unknown", True)
+    for content in (b"", whole[:-50], b"version https://git-lfs"):
+        path.write_bytes(content)
+        assert doctor.look_through(path).dead
 
 
 def explained(scratch: Path, lost: list[str], raised: str | None, **file: Any) -> tuple[str, str]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ckptmatrix.environments.device import find_device, why_no_gpu
+from ckptmatrix.environments.device import Machine, find_gpus, find_machine
 from ckptmatrix.errors import UsageError
-from ckptmatrix.model import Device
+from ckptmatrix.model import Device, Gpus
 from tests.support.stand_in_driver import compiled, needs_gcc
 
 AMD = """
@@ -34,10 +34,31 @@ def test_a_driver_that_shows_a_gpu_is_enough(
     compiled(machine)
     monkeypatch.setenv("PATH", "")
     if visible is not None:
+        monkeypatch.setenv("CUDA_STAND_IN_DEVICES", "2")
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert why_no_gpu() == ""
-    assert find_device("auto") == find_device("cuda") == Device.CUDA
-    assert find_device("cpu") == Device.CPU
+    gpus = find_gpus()
+    assert isinstance(gpus, Gpus)
+    assert gpus.count == (2 if visible == "0,1" else 1)
+    assert (gpus.name, gpus.capability) == ("CUDA stand-in", "8.0")
+    assert gpus.driver.endswith("CUDA 12.4")
+    assert find_machine("auto") == find_machine("both")
+    assert find_machine("both") == Machine((Device.CPU, Device.CUDA), gpus)
+    assert find_machine("cuda") == Machine((Device.CUDA,), gpus)
+    assert find_machine("cpu") == Machine((Device.CPU,))
+
+
+@needs_gcc
+def test_what_is_free_on_each_gpu_is_asked(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled(machine)
+    monkeypatch.setenv("CUDA_STAND_IN_DEVICES", "2")
+    monkeypatch.setenv("CUDA_STAND_IN_FREE", str(3 * 2**30))
+    gpus = find_gpus()
+    assert isinstance(gpus, Gpus)
+    assert gpus.free == (3 * 2**30, 3 * 2**30)
+    monkeypatch.setenv("CUDA_STAND_IN_DRIVER", "12080")
+    other = find_gpus()
+    assert isinstance(other, Gpus)
+    assert other.identity != gpus.identity
 
 
 @needs_gcc
@@ -60,19 +81,20 @@ def test_why_there_is_none_is_said(
 ) -> None:
     compiled(machine)
     monkeypatch.setenv(name, value)
-    assert why_no_gpu() == told
-    assert find_device("auto") == Device.CPU
-    with pytest.raises(UsageError) as refused:
-        find_device("cuda")
-    assert refused.value.message == f"--device cuda: {told}"
+    assert find_gpus() == told
+    assert find_machine("auto") == Machine((Device.CPU,))
+    for asked in ("cuda", "both"):
+        with pytest.raises(UsageError) as refused:
+            find_machine(asked)
+        assert refused.value.message == f"--device {asked}: {told}"
 
 
 def test_a_machine_without_a_driver_says_so(machine: Path) -> None:
     try:
-        reason = why_no_gpu()
+        reason = find_gpus()
     finally:
         assert not list(machine.iterdir())
-    if not reason:
+    if isinstance(reason, Gpus):
         pytest.skip("this machine has a GPU")
     assert "libcuda.so.1" in reason or "the driver" in reason
 
@@ -82,7 +104,7 @@ def test_a_driver_that_hangs_is_left_behind(machine: Path, monkeypatch: pytest.M
     compiled(machine)
     monkeypatch.setenv("CUDA_STAND_IN_INIT", "hang")
     started = time.monotonic()
-    assert why_no_gpu(seconds=1) == "the driver does not answer within 1 seconds"
+    assert find_gpus(seconds=1) == "the driver does not answer within 1 seconds"
     assert time.monotonic() - started < 30
 
 
@@ -91,7 +113,7 @@ def test_a_driver_that_kills_the_process_harms_nobody(machine: Path) -> None:
     source = machine / "dying.c"
     source.write_text("void abort(void); int cuInit(unsigned flags) { abort(); }")
     compiled(machine, source=source)
-    assert why_no_gpu() == "asking the driver ended with status -6"
+    assert find_gpus() == "asking the driver ended with status -6"
 
 
 @needs_gcc
@@ -99,4 +121,6 @@ def test_amds_driver_is_asked_where_there_is_no_nvidia(machine: Path) -> None:
     source = machine / "amd.c"
     source.write_text(AMD)
     compiled(machine, "libamdhip64.so", source)
-    assert why_no_gpu() == ""
+    gpus = find_gpus()
+    assert isinstance(gpus, Gpus)
+    assert gpus.count == 2

@@ -7,7 +7,15 @@ import pytest
 
 from ckptmatrix.knowledge.expectations import Expectations, judged_by_expectations
 from ckptmatrix.knowledge.expectations.expectation import Expectation, ExpectedRegion
-from ckptmatrix.model import CellRecord, FirstDifference, Matrix, Resume, Treatment, Verdict
+from ckptmatrix.model import (
+    CellRecord,
+    Environment,
+    FirstDifference,
+    Matrix,
+    Resume,
+    Treatment,
+    Verdict,
+)
 from tests.support.cells import cell
 from tests.support.runs import ENVIRONMENTS, run_of
 
@@ -186,6 +194,10 @@ def test_an_expired_expectation_does_not_count_and_says_so() -> None:
         (ExpectedRegion(scenario=("mid*", "!mid-epoch")), "scenario", "mid-epoch-x", "mid-epoch"),
         (ExpectedRegion(stacks=("*-np1 -> *-np2",)), "stacks", ("a-np1", "a-np2"), ("a-np1",) * 2),
         (ExpectedRegion(stacks=("a -> b", "b -> a")), "stacks", ("b", "a"), ("a", "a")),
+        (ExpectedRegion(), "stacks", ("a", "a"), ("a", "a+cuda")),
+        (ExpectedRegion(stacks=("*-np2 -> *",)), "stacks", ("a-np2", "b"), ("a-np2+cuda", "b")),
+        (ExpectedRegion(stacks=("*+cuda -> *",)), "stacks", ("a+cuda", "a"), ("a+cuda", "a+cuda")),
+        (ExpectedRegion(stacks=("*-np2+* -> *",)), "stacks", ("a-np2+cuda", "b"), ("a-np2", "b")),
         (ExpectedRegion(), "loader", "accelerate", "ckptmatrix"),
         (ExpectedRegion(treatment=("*",)), "treatment", "repaired", ""),
     ],
@@ -195,6 +207,23 @@ def test_what_a_region_covers(
 ) -> None:
     assert region.allows(field, yes)
     assert not no or not region.allows(field, no)
+
+
+def test_what_holds_on_the_cpu_is_not_laid_over_a_gpu() -> None:
+    """Nothing is unexpected there until a region names the device; what is exact is expected."""
+    on_gpu = Environment("1.15.0", "torch2.4-np1+cuda")
+    on_cpu = Environment("1.15.0", "torch2.4-np1")
+    silent = Expectations((RAISES, LOSES))
+    told = Expectations(
+        (RAISES, replace_cells(LOSES, ExpectedRegion(stacks=("*+cuda -> *+cuda",))))
+    )
+    bad, good = lossy(), cell()
+    assert silent.judged(bad, on_gpu, on_gpu, TODAY).expected is None
+    assert silent.judged(bad, on_gpu, on_cpu, TODAY).expected is None
+    assert silent.judged(good, on_gpu, on_gpu, TODAY).expected is True
+    assert told.judged(bad, on_gpu, on_gpu, TODAY).expected is False
+    assert told.judged(bad, on_gpu, on_cpu, TODAY).expected is None
+    assert told.judged(bad, on_cpu, on_cpu, TODAY).expected is False
 
 
 def test_a_cell_is_judged_alone_as_among_others() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckptmatrix.errors import UsageError
-from ckptmatrix.knowledge.expectations import read_expectations
+from ckptmatrix.knowledge.expectations import expectations_file, read_expectations
 from ckptmatrix.knowledge.expectations.reading import read_file
 from ckptmatrix.knowledge.expectations.writing import quoted, text_of
 from tests.support.places import ROOT
@@ -54,6 +54,15 @@ def test_what_is_written_is_what_was_read(path: Path) -> None:
     path.write_text(text_of(file))
     assert read_file(path) == file
     assert text_of(read_file(path)) == text_of(file)
+
+
+def test_a_tier_is_judged_by_a_file_of_its_own_where_it_has_one(tmp_path: Path) -> None:
+    common, own = tmp_path / "expectations.toml", tmp_path / "expectations.sharded.toml"
+    common.write_text(GOOD)
+    assert expectations_file(tmp_path, "sharded") == common
+    own.write_text(GOOD)
+    assert expectations_file(tmp_path, "sharded") == own
+    assert [expectations_file(tmp_path, tier) for tier in ("eras", "")] == [common, common]
 
 
 def test_comments_elsewhere_are_kept_as_well(path: Path) -> None:
@@ -119,7 +128,7 @@ OWN_LINE = "cells: each region stands on a line of its own"
         (KNOWN + "cells = [\n{}]", f"line 6: {OWN_LINE}"),
         ("expectation = [{ status = 'failed' }]", "line 1: expectation: each stands below"),
         (KNOWN.replace("ng-step", "ng-stepp") + ALL, "line 3: cause: 'missing-stepp' is no known"),
-        (KNOWN.replace("ng-step", "ng-stepp") + ALL, "'missing-step' is"),
+        (KNOWN.replace("ng-step", "ng-stepp") + ALL, "did you mean 'missing-step'?"),
         (KNOWN + ALL + KNOWN.replace("missing-step", "x") + ALL, "line 10: cause: 'x' is no known"),
         (OPENED + "message='x'\n" + ALL, "line 1: cause: without one, a reason and a link"),
         (OPENED + "message='x'\nreason='r'\n" + ALL, "line 1: cause: without one"),

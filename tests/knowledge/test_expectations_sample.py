@@ -25,7 +25,7 @@ from ckptmatrix.model import (
     Status,
     Verdict,
 )
-from ckptmatrix.results.report import read_matrix
+from ckptmatrix.results.matrix_file.reading import read_matrix
 from tests.support.places import ROOT, SAMPLE
 
 TODAY = date(2026, 11, 1)

@@ -11,6 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ckptmatrix.knowledge.expectations import judged_by_expectations, read_expectations
+from ckptmatrix.knowledge.expectations.expectation import ExpectedRegion
 from ckptmatrix.knowledge.expectations.regions import scenario_patterns, stack_patterns
 from ckptmatrix.knowledge.expectations.update import Update, signature, update
 from ckptmatrix.model import CellRecord, Matrix, Status, Treatment
@@ -122,6 +123,7 @@ def test_a_region_is_told_in_few_words(path: Path) -> None:
 
 
 def test_a_region_of_a_smaller_run_names_what_was_measured(path: Path) -> None:
+    path.write_text('tier = "eras"\n')
     cells = [one for one in failing(RELEASES[:2], RELEASES[2:], "basic") if "np2" not in one.reader]
     update(path, run_of(*cells), "smoke")
     (entry,) = read_expectations(path).entries
@@ -129,6 +131,12 @@ def test_a_region_of_a_smaller_run_names_what_was_measured(path: Path) -> None:
     assert (region.writer, region.reader) == (">=0.24.1,<=0.31.0", ">=0.33.0,<=1.15.0")
     assert region.scenario == ("basic",)
     assert all("*" not in pair for pair in region.stacks)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_new_file_is_for_the_tier_that_ran(path: Path, whole: bool) -> None:
+    update(path, run_of(*failing(RELEASES[:2], RELEASES[2:], "basic")), "mine", whole)
+    assert read_expectations(path).tier == "mine"
 
 
 def test_a_region_is_open_where_nothing_was_measured(path: Path) -> None:
@@ -305,10 +313,21 @@ def test_scenarios_in_short(needed: str, allowed: str, patterns: tuple[str, ...]
 
 def test_stacks_are_parted_by_how_they_begin_and_end() -> None:
     found = stack_patterns(STACKS)
-    assert found["torch2.13-*"] == set(STACKS[1:])
+    assert found["torch2.15-*"] == set(STACKS[1:])
     assert found["*-np1"] == set(STACKS[:2])
     assert found["*"] == set(STACKS)
     assert found[STACKS[0]] == {STACKS[0]}
+
+
+def test_stacks_on_a_gpu_are_parted_by_themselves() -> None:
+    on_gpu = {f"{name}+cuda" for name in STACKS}
+    found = stack_patterns([*STACKS, *on_gpu])
+    assert found["*"] == set(STACKS)
+    assert found["*+cuda"] == on_gpu
+    assert found["*-np1+cuda"] == {f"{name}+cuda" for name in STACKS[:2]}
+    for pattern, taken in found.items():
+        region = ExpectedRegion(stacks=(f"{pattern} -> {pattern}",))
+        assert taken == {one for one in [*STACKS, *on_gpu] if region.allows("stacks", (one, one))}
 
 
 def test_a_message_is_written_with_its_numbers_open() -> None:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,25 +18,25 @@ from ruamel.yaml import YAML
 
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import CellRecord, Environment, Matrix
-from ckptmatrix.results.report import read_matrix
+from ckptmatrix.results.matrix_file.reading import read_matrix
 from ckptmatrix.util.home import Home
 from tests.machines.github import Runner
 from tests.machines.test_workflows import GITHUB, SLURM
 from tests.support.places import ROOT
 
-pytestmark = pytest.mark.environments
+pytestmark = [pytest.mark.environments, pytest.mark.long]
 
 # Four readers of which one cannot be had (0.33.0 refuses numpy 2), exact and degraded cells.
 OPTIONS = (
-    "--accelerate 0.33.0,1.15.0 --stack torch2.4-np1,torch2.13-np2 --scenario basic --device cpu"
+    "--accelerate 0.33.0,1.15.0 --stack torch2.4-np1,torch2.15-np2 --scenario basic --device cpu"
 )
 READERS = {
     "shard-1": {"0.33.0+torch2.4-np1"},
-    "shard-2": {"1.15.0+torch2.4-np1", "1.15.0+torch2.13-np2"},
+    "shard-2": {"1.15.0+torch2.4-np1", "1.15.0+torch2.15-np2"},
 }
 
 
-def untimed(cells: tuple[CellRecord, ...]) -> list[CellRecord]:
+def untimed(cells: Sequence[CellRecord]) -> list[CellRecord]:
     return [replace(cell, seconds=0.0, measured="") for cell in cells]
 
 

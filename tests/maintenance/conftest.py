@@ -7,7 +7,7 @@ import pytest
 
 from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell, Device
+from ckptmatrix.model import Cell
 from ckptmatrix.plan.config import read_config, shipped
 from tests.support.places import NEWEST, ROOT
 
@@ -21,11 +21,8 @@ def lab() -> Iterator[Lab]:
         name: f"tests.maintenance.scenarios:{name.capitalize()}"
         for name in ("constant", "stateless", "ended", "broken")
     }
-    sharded = {
-        f"fsdp{version}-on-the-cpu": f"tests.worker.sharded:OnTheCpu{version}" for version in (1, 2)
-    }
-    config = replace(declared, scenarios={**declared.scenarios, **odd, **sharded})
-    with Lab(Site.of(config, Device.CPU)) as lab:
+    config = replace(declared, scenarios={**declared.scenarios, **odd})
+    with Lab(Site.of(config)) as lab:
         yield lab
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import CellRecord, Device, Status
+from ckptmatrix.model import CellRecord, Status
 from ckptmatrix.plan.config import ALL, read_config
 from ckptmatrix.plan.planning import Plan, make_plan
 from ckptmatrix.plan.selection import Selection
@@ -21,7 +21,7 @@ def measured(plan: Plan, place: Path) -> dict[str, CellRecord]:
     shared.mkdir(parents=True, exist_ok=True)
     place.mkdir()
     (place / "environments").symlink_to(shared, target_is_directory=True)
-    with Lab(Site(read_config(ROOT / "matrix.toml"), Home(place), Device.CPU)) as lab:
+    with Lab(Site(read_config(ROOT / "matrix.toml"), Home(place))) as lab:
         for writer, scenario in sorted(plan.checkpoints, key=lambda one: one[0].id):
             if lab.registry.installed(writer).ready:
                 lab.registry.written(

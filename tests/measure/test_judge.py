@@ -2,18 +2,13 @@
 
 import pytest
 
-from ckptmatrix.measure.judge import HarnessError, outcome
+from ckptmatrix.measure.faults import HarnessError
+from ckptmatrix.measure.judge import outcome
 from ckptmatrix.model import Cell, Difference, Environment, ErrorRecord, Status, Verdict, summary
 from ckptmatrix.worker import protocol, words
-from ckptmatrix.worker.protocol import (
-    FirstDifference,
-    Measured,
-    NotReturned,
-    Raised,
-    Resume,
-    Returned,
-    Unsupported,
-)
+from ckptmatrix.worker.measured import Difference as WorkerDifference
+from ckptmatrix.worker.measured import FirstDifference, Measured, Raised, Resume
+from ckptmatrix.worker.protocol import NotReturned, Returned, Unsupported
 from ckptmatrix.worker.words import Ending
 
 CELL = Cell(Environment("0.33.0", "a"), Environment("1.15.0", "b"), "basic")
@@ -68,7 +63,7 @@ def test_a_load_that_raised_failed_whatever_it_restored_first() -> None:
 
 
 def test_what_was_measured_is_reported_in_the_words_of_the_report() -> None:
-    difference = protocol.Difference("0/step", "1", "2", 3, 4)
+    difference = WorkerDifference("0/step", "1", "2", 3, 4)
     swallowed = Raised("TypeError", "state", "", rank=1)
     lost = {"step": words.Verdict.LOST}
     answer = Measured(lost, {"step": difference}, OTHER, None, (swallowed,), 0.1)

@@ -1,13 +1,15 @@
-"""The scenario on the page about scenarios of one's own, as a user would have it."""
+"""The code on the page about scenarios of one's own, as a user would have it."""
 
 import re
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell, Device, Environment, Status, Verdict
+from ckptmatrix.model import Cell, Environment, Status, Verdict
 from ckptmatrix.plan.config import read_config
 from ckptmatrix.util.home import Home
 from tests.support.places import NEWEST, ROOT
@@ -15,47 +17,66 @@ from tests.support.places import NEWEST, ROOT
 pytestmark = pytest.mark.environments
 
 PAGE = (ROOT / "docs" / "own-scenario.md").read_text(encoding="utf-8")
+MORE = """
+second = "grid:second_save"
+a-class = "my_scenario:MyTraining"
+"""
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    """A project of the user's own, with the page's two files."""
-    (tmp_path / "my_training.py").write_text(block("python"), encoding="utf-8")
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A project of the user's own, with the page's files and this project's stacks."""
+    folder = tmp_path_factory.mktemp("page")
+    for text in blocks("python"):
+        named = re.match(r"# (\w+\.py)\n", text)
+        assert named, "each block names its file"
+        (folder / named[1]).write_text(text, encoding="utf-8")
     declared = (ROOT / "matrix.toml").read_text(encoding="utf-8")
-    entry = re.search(r"^\S+ = .*$", block("toml"), re.MULTILINE)
-    assert entry
-    (tmp_path / "matrix.toml").write_text(
-        declared.replace("[scenarios]\n", f"[scenarios]\n{entry[0]}\n"), encoding="utf-8"
-    )
-    return Lab(Site(read_config(tmp_path / "matrix.toml"), Home.of(ROOT), Device.CPU))
+    stacks = declared.partition("[tiers.")[0]
+    scenarios, loaders = blocks("toml")
+    (folder / "matrix.toml").write_text(stacks + scenarios + MORE + loaders, encoding="utf-8")
+    with Lab(Site(read_config(folder / "matrix.toml"), Home.of(ROOT))) as lab:
+        yield lab
 
 
-def block(language: str) -> str:
-    """The first block of the page in this language."""
-    found = re.search(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert found, f"the page shows no {language}"
-    return found[1]
+def blocks(language: str) -> list[str]:
+    """The blocks of the page in this language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
-def test_the_page_shows_one_in_thirty_lines() -> None:
-    lines = [line for line in block("python").splitlines() if line and not line.startswith("#")]
-    assert len(lines) <= 30
+def test_every_block_is_what_it_says() -> None:
+    for text in blocks("python"):
+        compile(text, "page", "exec")
+    assert [list(tomllib.loads(text)) for text in blocks("toml")] == [
+        ["scenarios"],
+        ["loaders", "tiers"],
+    ]
 
 
-def test_it_is_measured_like_those_that_ship(lab: Lab) -> None:
-    with lab:
-        record = lab.measured(Cell(NEWEST, NEWEST, "my-training"))
+def test_the_pages_tier_is_the_default(lab: Lab) -> None:
+    assert lab.site.config.default_tier() == "mine"
+
+
+@pytest.mark.parametrize(("scenario", "steps"), [("my-training", 6), ("second", 8), ("a-class", 4)])
+def test_it_is_measured_like_those_that_ship(lab: Lab, scenario: str, steps: int) -> None:
+    for loader in ("accelerate", "mine"):
+        record = lab.measured(Cell(NEWEST, NEWEST, scenario, loader))
         assert record.status == Status.EXACT
         assert record.components["scheduler"] == Verdict.RESTORED
-        assert record.components["step"] == Verdict.RESTORED
+        assert record.components["step"] == Verdict.NOT_TOLD_APART
         assert record.components["custom"] == Verdict.ABSENT
         assert record.resume is not None
-        assert record.resume.steps == 4
+        assert record.resume.steps == steps
 
-        old = Environment("0.31.0", "torch2.4-np1")
-        record = lab.measured(Cell(NEWEST, old, "my-training"))
-        assert record.status == Status.DEGRADED
-        assert record.components["step"] == Verdict.LOST
+
+def test_a_release_that_loses_something_is_told(lab: Lab) -> None:
+    old = Environment("0.24.1", NEWEST.stack)
+    record = lab.measured(Cell(old, old, "my-training"))
+    assert record.status == Status.DEGRADED
+    assert record.components["rng.torch"] == Verdict.LOST
+    assert record.resume is not None
+    assert record.resume.first_difference is not None
+    assert record.resume.first_difference.quantity == "samples"
 
 
 LOADERS = """
@@ -81,7 +102,7 @@ def test_loaders_in_one_module_have_outcomes_of_their_own(tmp_path: Path) -> Non
         declared.replace("[loaders]\n", f"[loaders]\n{entries}"), encoding="utf-8"
     )
     config = read_config(tmp_path / "matrix.toml")
-    with Lab(Site(config, Home.of(ROOT), Device.CPU)) as lab:
+    with Lab(Site(config, Home.of(ROOT))) as lab:
         cells = [Cell(NEWEST, NEWEST, "basic", name) for name in names]
         lab.forget(cells)
         native, nothing, weights = map(lab.outcome, cells)

@@ -29,7 +29,7 @@ from ckptmatrix.measure.elsewhere import writers_elsewhere
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.packing import pack
 from ckptmatrix.measure.unpacking import unpack
-from ckptmatrix.model import Device, Environment
+from ckptmatrix.model import Environment
 from ckptmatrix.plan.config import Config
 from ckptmatrix.plan.planning import make_plan
 from ckptmatrix.plan.selected import Selected
@@ -71,7 +71,7 @@ def packed(selected: Selected, lab: Lab, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture
 def site(project: Config, tmp_path: Path) -> Site:
     """Another machine's."""
-    return Site(project, Home(tmp_path / "within" / "home"), Device.CPU)
+    return Site(project, Home(tmp_path / "within" / "home"))
 
 
 def changed(packed: Path, path: Path, change: Change, method: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -152,7 +152,6 @@ def test_a_writer_is_taken_from_its_record_and_a_reader_is_not(
     unpack(packed, selected, site)
     elsewhere = writers_elsewhere(selected.plan, site)
     assert list(elsewhere) == [NEWEST]
-    assert writers_elsewhere(selected.plan, replace(site, device=Device.CUDA)) == {}
     weights = next(site.home.checkpoints.rglob("model.safetensors"))
     weights.unlink()
     assert writers_elsewhere(selected.plan, site) == {}

@@ -29,7 +29,6 @@ from ckptmatrix.environments.site import Site
 from ckptmatrix.knowledge.expectations import Expectations
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.pytest_driver import measure_cells
-from ckptmatrix.model import Device
 from ckptmatrix.plan.config import read_config
 from ckptmatrix.plan.planning import make_plan
 from ckptmatrix.plan.selected import Selected
@@ -38,8 +37,9 @@ from ckptmatrix.plan.selection import Selection
 config = read_config(Path("matrix.toml"))
 selection = Selection("smoke", ("{accelerate}",), ("{stack}",), ("nothing",))
 selected = Selected(config, selection, "", make_plan(config, selection))
-job = Job(Site.of(config, Device.CPU), selected, Expectations(()), jobs=1)
-print(json.dumps(measure_cells(job, job.plan.cells)))
+job = Job(Site.of(config), selected, Expectations(()), jobs=1)
+faults = measure_cells(job, job.plan.cells)
+print(json.dumps({{cell: fault.message for cell, fault in faults.items()}}))
 """
 
 

@@ -20,7 +20,7 @@ from tests.support.places import NEWEST
 
 @pytest.fixture(scope="module")
 def remedying(project: Config) -> Iterator[Lab]:
-    with Lab(Site.of(project, Device.CPU), remedies=True) as lab:
+    with Lab(Site.of(project), remedies=(Device.CPU,)) as lab:
         yield lab
 
 

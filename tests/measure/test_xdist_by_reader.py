@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from ckptmatrix.measure.pytest_driver import _arguments
-from ckptmatrix.model import Device
 from ckptmatrix.plan.config import Config
 from ckptmatrix.plan.selection import Selection
 from tests.support.places import NEWEST
@@ -34,7 +33,7 @@ def test_each_reader_starts_in_one_process_only(
     releases = ("999.1", "999.2", "999.3")
     selection = Selection("smoke", releases, (NEWEST.stack,), remedies=False)
     spread = ["-n", "2", "--dist", "loadgroup"]
-    pytest.main(_arguments(project, selection, Device.CPU, spread), plugins=[places])
+    pytest.main(_arguments(project, selection, spread), plugins=[places])
     assert places.cells == 9
     assert len(places.of_reader) == 3
     assert all(len(processes) == 1 for processes in places.of_reader.values())

@@ -48,11 +48,17 @@ def test_releases_come_in_their_own_order(config: Config) -> None:
 
 
 def test_the_full_tier_takes_what_the_index_has(config: Config) -> None:
-    selection = Selection("full", stacks=("torch2.13-np2",))
+    selection = Selection("full", stacks=("torch2.15-np2",))
     assert needs_index(config, selection)
     released = ("0.1.0", "0.10.0", "1.0.1", "1.16.0rc1", "1.16.0")
     plan = make_plan(config, selection, released)
     assert [e.accelerate for e in plan.environments] == ["0.10.0", "1.0.1", "1.16.0"]
+
+
+def test_what_has_a_tier_of_its_own_is_not_in_all(config: Config) -> None:
+    assert "fsdp-2" not in make_plan(config, Selection("eras")).scenarios
+    assert make_plan(config, Selection("eras", scenarios=("fsdp-2",))).scenarios == ("fsdp-2",)
+    assert "fsdp-2" in make_plan(config, Selection("sharded")).scenarios
 
 
 def test_a_narrowed_plan_needs_only_its_ends(config: Config) -> None:

@@ -104,8 +104,8 @@ def test_what_is_no_shard_is_told(wrong: str) -> None:
 
 
 def test_the_digest_tells_plans_apart(eras: Plan) -> None:
-    other = replace(CONFIG.stacks["torch2.13-np2"], packages=("torch==2.13.0", "numpy==2.4.0"))
-    changed = replace(CONFIG, stacks={**CONFIG.stacks, "torch2.13-np2": other})
+    other = replace(CONFIG.stacks["torch2.15-np2"], packages=("torch==2.15.0", "numpy==2.4.0"))
+    changed = replace(CONFIG, stacks={**CONFIG.stacks, "torch2.15-np2": other})
     plans = [
         eras,
         make_plan(CONFIG, Selection("smoke", scenarios=("basic",))),
@@ -151,7 +151,7 @@ def test_another_process_deals_alike(eras: Plan) -> None:
 
 
 def test_pytest_takes_the_ends_of_cells() -> None:
-    named = ["--matrix-reader=1.15.0+torch2.13-np2", "--matrix-writer=0.33.0+torch2.4-np1,1.15.0"]
+    named = ["--matrix-reader=1.15.0+torch2.15-np2", "--matrix-writer=0.33.0+torch2.4-np1,1.15.0"]
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "tests/matrix", "--co", "-q", "-n0", *named],
         cwd=ROOT,
@@ -161,4 +161,4 @@ def test_pytest_takes_the_ends_of_cells() -> None:
     )
     cells = [line for line in ended.stdout.splitlines() if "saved-" in line]
     assert len(cells) == 1
-    assert "basic/saved-0.33.0+torch2.4-np1/loaded-1.15.0+torch2.13-np2" in cells[0]
+    assert "basic/saved-0.33.0+torch2.4-np1/loaded-1.15.0+torch2.15-np2" in cells[0]

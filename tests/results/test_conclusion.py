@@ -7,6 +7,7 @@ import pytest
 
 from ckptmatrix.model import ControlsResult, Matrix, Problem, ProblemKind
 from ckptmatrix.results.conclusion import concluded
+from ckptmatrix.results.report.page import page_of
 from tests.support import synthetic
 
 MATRIX = synthetic.matrix(["1.15.0"])
@@ -16,7 +17,7 @@ UNEXPECTED = replace(MATRIX, cells=(replace(MATRIX.cells[0], expected=False), *M
 def exit_code(matrix: Matrix, *kinds: ProblemKind) -> int:
     # The words are those of another kind: nothing may hang on them.
     problems = tuple(Problem(kind, "ckptmatrix failed, expired and stale") for kind in kinds)
-    return concluded(replace(matrix, problems=problems), Path("page")).exit_code
+    return concluded(page_of(replace(matrix, problems=problems)), Path("page")).exit_code
 
 
 @pytest.mark.parametrize(
@@ -44,5 +45,15 @@ def test_a_failed_control_exits_with_3() -> None:
 
 def test_every_problem_is_said_in_its_own_words() -> None:
     problem = Problem(ProblemKind.HARNESS_FAILED, "no worker came up for basic")
-    conclusion = concluded(replace(MATRIX, problems=(problem,)), Path("page"))
+    conclusion = concluded(page_of(replace(MATRIX, problems=(problem,))), Path("page"))
     assert conclusion.wrong == ("problem: no worker came up for basic",)
+
+
+def test_loads_that_turned_alike_are_said_together() -> None:
+    odd = tuple(replace(cell, expected=False) for cell in MATRIX.cells)
+    said = concluded(page_of(replace(MATRIX, cells=odd)), Path("page")).wrong
+    heads = [line for line in said if not line.startswith(" ")]
+    assert [head.partition(":")[0] for head in heads] == ["unexpected"] * len(heads)
+    assert len(heads) < len(odd) / 2
+    assert sum(int(head.split()[-2]) for head in heads) == len(odd)
+    assert any(line.startswith("  again: `ckptmatrix run --accelerate 1.15.0") for line in said)

@@ -31,9 +31,10 @@ from ckptmatrix.plan.planning import make_plan
 from ckptmatrix.plan.selection import Selection
 from ckptmatrix.plan.shards import deal
 from ckptmatrix.results.assemble import with_causes
+from ckptmatrix.results.matrix_file import compact, expanded
+from ckptmatrix.results.matrix_file.reading import read_matrix
 from ckptmatrix.results.merge_shards import merge
-from ckptmatrix.results.report import read_matrix, write_reports
-from ckptmatrix.results.report.jsonfile import encode
+from ckptmatrix.results.report import write_reports
 from tests.support.places import BASIC_RUN, ROOT
 
 PLAN = make_plan(read_config(ROOT / "matrix.toml"), Selection("eras", scenarios=("basic",)))
@@ -192,7 +193,7 @@ def test_shards_of_different_plans_are_refused(
     assert told in refused(found)
 
 
-NEWEST = Environment("1.15.0", "torch2.13-np2").id
+NEWEST = Environment("1.15.0", "torch2.15-np2").id
 PACKAGES = RUN.environments[NEWEST].packages
 
 
@@ -277,9 +278,9 @@ def shards(tmp_path: Path) -> list[str]:
     found = [shard_of(tier="eras")(one) for one in apart(3).values()]
     folder, packed, plain = (tmp_path / name for name in ("one", "two.json.gz", "three.json"))
     folder.mkdir()
-    (folder / "matrix.json").write_bytes(encode(found[0]))
-    packed.write_bytes(gzip.compress(encode(found[1])))
-    plain.write_bytes(encode(found[2]))
+    (folder / "matrix.json.gz").write_bytes(compact.encode(found[0]))
+    packed.write_bytes(gzip.compress(expanded.encode(found[1])))
+    plain.write_bytes(expanded.encode(found[2]))
     return [str(folder), str(packed), str(plain)]
 
 
@@ -329,7 +330,7 @@ def test_a_failed_control_ends_with_3(shards: list[str], tmp_path: Path) -> None
     path = Path(shards[2])
     failed = replace(RUN.controls[0], passed=False)
     one = run_of(controls=ControlsResult.FAILED)(replace(read_matrix(path), controls=(failed,)))
-    path.write_bytes(encode(one))
+    path.write_bytes(expanded.encode(one))
     assert command(shards, tmp_path).exit_code == 3
 
 

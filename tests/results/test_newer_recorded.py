@@ -10,7 +10,7 @@ import pytest
 
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import RunRecord
-from ckptmatrix.results.report import read_matrix
+from ckptmatrix.results.matrix_file.reading import read_matrix
 from tests.support.index import ask_only, serving
 from tests.support.places import NEWEST, ROOT
 

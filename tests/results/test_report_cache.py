@@ -20,7 +20,7 @@ from ckptmatrix.plan.selected import Selected
 from ckptmatrix.plan.selection import Selection
 from ckptmatrix.results.assemble import inputs_digest
 from ckptmatrix.results.conclusion import Conclusion
-from ckptmatrix.results.report import FORMATS
+from ckptmatrix.results.report import DEFAULT, FORMATS
 from ckptmatrix.results.report_cache import ReportCache
 from ckptmatrix.util.home import Home
 from tests.support.places import NEWEST, ROOT
@@ -33,8 +33,8 @@ def standing(tmp_path: Path) -> ReportCache:
     """A report that has just been written and remembered."""
     for place in ("reports", "sample"):
         (tmp_path / place).mkdir()
-    for one in FORMATS:
-        (tmp_path / "reports" / one.FILENAME).write_text("a report")
+    for name in DEFAULT:
+        (tmp_path / "reports" / FORMATS[name].FILENAME).write_text("a report")
     (tmp_path / "expectations.toml").write_text("what is expected")
     (tmp_path / "sample" / "matrix.json").write_text("an earlier run")
     inputs = (tmp_path / "expectations.toml", tmp_path / "sample")
@@ -51,7 +51,7 @@ def test_a_report_stands_as_long_as_nothing_has_changed(standing: ReportCache) -
     "change",
     [
         lambda place: (place / "reports" / "index.html").unlink(),
-        lambda place: (place / "reports" / "matrix.json").write_text("another report"),
+        lambda place: (place / "reports" / "matrix.json.gz").write_text("another report"),
         lambda place: (place / "expectations.toml").write_text("something else"),
         lambda place: (place / "expectations.toml").unlink(),
         lambda place: (place / "sample" / "matrix.json").write_text("another run"),
@@ -76,7 +76,7 @@ def test_another_directory_has_no_report(standing: ReportCache, tmp_path: Path) 
 
 def run(reports: Path, *more: str) -> tuple[int, dict[str, object], str]:
     """Exit code, counts, and what was said, of a run of one cell."""
-    one = ["--accelerate", "1.15.0", "--stack", "torch2.13-np2", "--scenario", "basic"]
+    one = ["--accelerate", "1.15.0", "--stack", "torch2.15-np2", "--scenario", "basic"]
     options = [*one, "--json", "--reports", str(reports), *more]
     ended = subprocess.run(
         [sys.executable, "-m", "ckptmatrix", "run", *options],
@@ -92,11 +92,12 @@ def run(reports: Path, *more: str) -> tuple[int, dict[str, object], str]:
 @pytest.mark.environments
 def test_it_falls_with_the_remedies(lab: Lab) -> None:
     """Whether they are measured may be changed in `matrix.toml`; the plain loads stay the same."""
-    selection = Selection("eras", ("1.15.0",), ("torch2.13-np2",), ("basic",))
+    selection = Selection("eras", ("1.15.0",), ("torch2.15-np2",), ("basic",))
     plan = make_plan(lab.site.config, selection)
     selected = Selected(lab.site.config, selection, "", plan)
     job = Job(lab.site, selected, Expectations((), "eras"))
-    other = replace(job, selected=replace(selected, plan=replace(plan, remedies=not plan.remedies)))
+    assert plan.remedies
+    other = replace(job, selected=replace(selected, plan=replace(plan, remedies=())))
     one, another = (inputs_digest(MeasuredRun(asked, lab, (), {}, "")) for asked in (job, other))
     assert one != another
 
@@ -108,12 +109,12 @@ def test_it_stands_whatever_other_runs_measure(lab: Lab) -> None:
     own = lab.outcome(cell)
     before = lab.times([cell])
     assert list(before) == [lab.key(cell)]
-    lab.store.put("of another run", own)
+    lab.store.put("of another run", own, {})
     assert lab.times([cell]) == before
     lab.store.forget(["of another run"])
-    lab.store.put(lab.key(cell), replace(own, measured="2000-01-01T00:00:00Z"))
+    lab.store.put(lab.key(cell), replace(own, measured="2000-01-01T00:00:00Z"), {})
     assert lab.times([cell]) != before
-    lab.store.put(lab.key(cell), own)
+    lab.store.put(lab.key(cell), own, {})
 
 
 @pytest.mark.environments

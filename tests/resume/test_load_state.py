@@ -21,8 +21,8 @@ Loaded = dict[tuple[str, str], Any]
 
 ENVIRONMENTS = {
     "0.24.1": "torch2.4-np1",  # .bin alone, no step; torch without numpy's other name
-    "0.33.0": "torch2.13-np1",  # raises KeyError: 'step' on its own files
-    "1.15.0": "torch2.13-np2",  # drops what the other numpy wrote
+    "0.33.0": "torch2.15-np1",  # raises KeyError: 'step' on its own files
+    "1.15.0": "torch2.15-np2",  # drops what the other numpy wrote
 }
 STATES = ("kohya", "tied", "custom", "seedable")
 PAIRS = [(writer, reader) for writer in ENVIRONMENTS for reader in ENVIRONMENTS]

@@ -23,3 +23,8 @@ def ending(answer: Answer[A]) -> Ending:
 def crashed(detail: str) -> NotReturned:
     """The answer of a process that died."""
     return NotReturned(Ending.CRASHED, detail)
+
+
+def killed() -> NotReturned:
+    """The answer of a process that somebody killed."""
+    return NotReturned(Ending.KILLED, "killed by SIGKILL")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ckptmatrix.environments import building
 from ckptmatrix.environments.site import Site
-from ckptmatrix.model import Device, Environment
+from ckptmatrix.model import Environment
 from ckptmatrix.plan.config import read_config
 from tests.support.places import ROOT
 
@@ -15,6 +15,6 @@ def python_of(accelerate: str, stack: str) -> Path:
     """Interpreter of an environment, built if need be."""
     environment = Environment(accelerate, stack)
     config = read_config(ROOT / "matrix.toml")
-    built = building.build(environment, Site.of(config, Device.CPU))
+    built = building.build(environment, Site.of(config))
     assert built.ready, built.record.reason
     return built.python

@@ -11,6 +11,8 @@ SAMPLE = ROOT / "reports" / "sample"
 """A real run of the default tier."""
 BASIC_RUN = ROOT / "tests" / "data" / "runs" / "basic.json.gz"
 """The scenario `basic` out of the sample."""
+SHARDED_RUN = ROOT / "reports" / "sharded"
+"""A real run of fully sharded training."""
 BY_TRAINING_STACK = ROOT / "tests" / "data" / "checkpoints-by-training-stack"
 """Checkpoints as kohya's scripts and plain accelerate leave them."""
 LORA = BY_TRAINING_STACK / "lora-000030-state"
@@ -20,9 +22,9 @@ TO_REPAIR = ROOT / "tests" / "data" / "checkpoints-to-repair"
 FIXTURES = ROOT / "fixtures" / "checkpoints"
 MANIFESTS = sorted(FIXTURES.glob("*/*/manifest.json"))
 FOUNDING = FIXTURES / "kohya-lora" / "0.33.0+torch2.4-np1" / "name-000030-state"
-NEWEST_BASIC = FIXTURES / "basic" / "1.15.0+torch2.13-np2" / "checkpoint"
+NEWEST_BASIC = FIXTURES / "basic" / "1.15.0+torch2.15-np2" / "checkpoint"
 
-NEWEST = Environment("1.15.0", "torch2.13-np2")
+NEWEST = Environment("1.15.0", "torch2.15-np2")
 """The environment that most tests of the worker run in."""
 
 

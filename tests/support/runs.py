@@ -12,7 +12,7 @@ from ckptmatrix.model import (
 )
 
 RELEASES = ("0.24.1", "0.31.0", "0.33.0", "1.0.1", "1.15.0")
-STACKS = ("torch2.4-np1", "torch2.13-np1", "torch2.13-np2")
+STACKS = ("torch2.4-np1", "torch2.15-np1", "torch2.15-np2")
 ENVIRONMENTS = {
     environment.id: environment
     for stack in STACKS

@@ -45,8 +45,8 @@ FULL = (
 ).split()
 STACKS = {
     "torch2.4-np1": ("2.4.1+cpu", "1.26.4"),
-    "torch2.13-np1": ("2.13.0+cpu", "1.26.4"),
-    "torch2.13-np2": ("2.13.0+cpu", "2.4.1"),
+    "torch2.15-np1": ("2.15.0", "1.26.4"),
+    "torch2.15-np2": ("2.15.0", "2.4.6"),
 }
 SCENARIOS = (
     "basic accumulation tied-weights numpy-in-custom two-models fp16-scaler seedable-sampler "

@@ -1,8 +1,10 @@
 """The directory that the project was founded on: what was measured of it, and what each tool says.
 
 Written by scenario `kohya-lora` with accelerate 0.33.0 on torch 2.4.1, read with 0.33.0 on
-torch 2.13; the committed fixture is the same writer's.
+a newer torch with numpy 1; the committed fixture is the same writer's.
 """
+
+import re
 
 import pytest
 
@@ -14,13 +16,17 @@ from tests.support.places import FIXTURES
 from tests.truth.measured import RUN, Cell
 from tests.truth.test_explained import as_traceback
 
-WRITER, READER = "accelerate-0.33.0+torch2.4-np1", "accelerate-0.33.0+torch2.13-np1"
+WRITER, READERS = (
+    "accelerate-0.33.0+torch2.4-np1",
+    re.compile(r"accelerate-0\.33\.0\+torch2\.1\d-np1"),
+)
 DIRECTORY = FIXTURES / "kohya-lora" / "0.33.0+torch2.4-np1" / "name-000030-state"
 
 
 def _cell(loader: str, treatment: str) -> Cell:
     for cell in RUN.cells(loader, treatment):
-        if (cell.scenario, cell.writer, cell.reader) == ("kohya-lora", WRITER, READER):
+        ours = (cell.scenario, cell.writer) == ("kohya-lora", WRITER)
+        if ours and READERS.fullmatch(cell.reader):
             return cell
     pytest.skip("this run has no such cell")
 
@@ -57,7 +63,10 @@ def test_inspect_predicts_it() -> None:
 def test_each_remedy_makes_it_resume_bit_for_bit(remedy: tuple[str, str]) -> None:
     cell = _cell(*remedy)
     assert cell.status is Status.EXACT
-    assert {v for v in cell.components.values() if v != "absent"} == {"restored"}
+    told = {name: v for name, v in cell.components.items() if v != "absent"}
+    # It saves when a round has just ended, so that `step` is 0, as before the load.
+    assert told.pop("step") == "not told apart"
+    assert set(told.values()) == {"restored"}
     assert cell.resume is not None
     assert cell.resume.exact
     assert cell.resume.steps > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
 import time
 from pathlib import Path
@@ -33,6 +34,30 @@ class Raising(Basic):
     def load(self, training: Training, directory: str, load_state: Any) -> None:
         load_state(training.accelerator, directory)
         raise LookupError(f"nothing at {directory}")
+
+
+class Listing(Basic):
+    """What was saved as a tuple comes back as a list of equal values."""
+
+    betas = (0.9, 0.999)
+
+    def load(self, training: Training, directory: str, load_state: Any) -> None:
+        load_state(training.accelerator, directory)
+        training.optimizers[0].param_groups[0]["betas"] = list(self.betas)
+
+
+class ListingRaised(Listing):
+    """The same, and then the load raises."""
+
+    def load(self, training: Training, directory: str, load_state: Any) -> None:
+        super().load(training, directory, load_state)
+        raise LookupError(f"nothing at {directory}")
+
+
+class MislistingRaised(ListingRaised):
+    """A value in the list is another."""
+
+    betas = (0.9, 0.99)
 
 
 class Noisy(Basic):
@@ -71,6 +96,13 @@ class Straying(Basic):
     def step(self, training: Training, batch: Any) -> dict[str, Any]:
         if hasattr(training.extra, "strays") and len(training.recorded) == 2:
             random.random()
+        return super().step(training, batch)
+
+
+class StrayingOn(Straying):
+    """The same; more is recorded than comes by itself."""
+
+    def step(self, training: Training, batch: Any) -> dict[str, Any]:
         record = super().step(training, batch)
         record["later"] = "added when it had been recorded"
         return record
@@ -131,3 +163,45 @@ class Unsavable(Basic):
 
     def save(self, training: Training, parent: str) -> str:
         raise OSError("disk full")
+
+
+class Killed(Basic):
+    """Somebody kills a process while it works.
+
+    Args:
+        when: `VICTIM,METHOD,FLAG`: `worker` or `child`, while it saves or loads; once, after which
+            the file FLAG is there, or each time where that is empty.
+    """
+
+    def __init__(self, when: str) -> None:
+        self.victim, self.method, self.flag = when.split(",")
+
+    def save(self, training: Training, parent: str) -> str:
+        saved = super().save(training, parent)
+        if self.method == "save" and not Path(self.flag).exists():
+            Path(parent, "half").touch()  # a part of it is there already
+        self._killed("save")
+        return saved
+
+    def load(self, training: Training, directory: str, load_state: Any) -> None:
+        self._killed("load")
+        super().load(training, directory, load_state)
+
+    def _killed(self, method: str) -> None:
+        if method != self.method or (self.flag and Path(self.flag).exists()):
+            return
+        if self.flag:
+            Path(self.flag).touch()
+        os.kill(worker_above() if self.victim == "worker" else os.getpid(), signal.SIGKILL)
+        time.sleep(3600)
+
+
+def worker_above() -> int:
+    """The worker's process, of which this is a child or a child's child."""
+    found = os.getpid()
+    parent = os.getppid()
+    while b"ckptmatrix.worker" in Path(f"/proc/{parent}/cmdline").read_bytes():
+        found = parent
+        fields = Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()
+        parent = int(fields[1])
+    return found

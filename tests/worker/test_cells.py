@@ -10,9 +10,9 @@ import pytest
 from ckptmatrix.environments.building import find_installation
 from ckptmatrix.environments.stamp import read_stamp, write_stamp
 from ckptmatrix.environments.worker_process import WorkerError
-from ckptmatrix.measure.judge import HarnessError
+from ckptmatrix.measure.faults import HarnessError
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell, CellRecord, Device, Status, Verdict
+from ckptmatrix.model import Cell, CellRecord, Environment, Status, Verdict
 from ckptmatrix.util.home import Home
 from ckptmatrix.worker import words
 from ckptmatrix.worker.protocol import Request, Unsupported
@@ -34,13 +34,16 @@ def test_a_sound_checkpoint_comes_back_exactly(lab: Lab) -> None:
     assert {"model", "optimizer", "scheduler", "rng.numpy", "step", "custom"} <= restored
 
 
-def test_training_ends_with_the_first_step_that_differs(lab: Lab) -> None:
-    record = measured(lab, "straying")
+@pytest.mark.parametrize(("scenario", "steps"), [("straying", 3), ("strayingon", 6)])
+def test_training_ends_with_the_first_step_that_differs(
+    lab: Lab, scenario: str, steps: int
+) -> None:
+    record = measured(lab, scenario)
     assert record.status == Status.DEGRADED
     assert record.resume is not None
     assert record.resume.first_difference is not None
     found = record.resume.first_difference
-    assert (found.step, found.quantity, record.resume.steps) == (3, "rng.python", 3)
+    assert (found.step, found.quantity, record.resume.steps) == (3, "rng.python", steps)
 
 
 def test_a_crash_is_that_cells_outcome_alone(lab: Lab) -> None:
@@ -68,20 +71,34 @@ def test_what_was_loaded_before_an_exception_is_told(lab: Lab) -> None:
     assert record.resume is None
 
 
+@pytest.mark.parametrize(
+    ("scenario", "status", "optimizer"),
+    [
+        ("listing", Status.EXACT, Verdict.RESTORED),
+        ("listingraised", Status.FAILED, Verdict.RESTORED),
+        ("mislistingraised", Status.FAILED, Verdict.WRONG),
+    ],
+)
+def test_a_list_that_came_back_for_a_tuple_is_no_loss_a_value_in_it_is(
+    lab: Lab, scenario: str, status: Status, optimizer: Verdict
+) -> None:
+    record = measured(lab, scenario)
+    assert (record.status, record.components["optimizer"]) == (status, optimizer)
+    assert ("optimizer" in record.differences) == (optimizer is Verdict.WRONG)
+
+
 def test_what_a_library_prints_is_no_answer(lab: Lab) -> None:
     assert measured(lab, "noisy").status == Status.EXACT
 
 
-@pytest.mark.parametrize(
-    ("scenario", "told"),
-    [
-        ("constant", "custom is the same before the load as after a perfect one"),
-        ("stepless", "no steps"),
-    ],
-)
-def test_a_comparison_that_compares_nothing_is_an_error(lab: Lab, scenario: str, told: str) -> None:
-    with pytest.raises(HarnessError, match=told):
-        measured(lab, scenario)
+def test_a_comparison_that_compares_nothing_is_an_error(lab: Lab) -> None:
+    with pytest.raises(HarnessError, match="no steps"):
+        measured(lab, "stepless")
+
+
+def test_a_component_that_is_always_the_same_is_not_told_apart(lab: Lab) -> None:
+    record = measured(lab, "constant")
+    assert (record.components["custom"], record.status) == (Verdict.NOT_TOLD_APART, Status.EXACT)
 
 
 def test_what_no_release_can_do_is_unsupported_with_the_reason(lab: Lab) -> None:
@@ -89,15 +106,25 @@ def test_what_no_release_can_do_is_unsupported_with_the_reason(lab: Lab) -> None
     assert (record.status, record.reason) == (Status.UNSUPPORTED, "no release can do this")
 
 
-@pytest.mark.parametrize(
-    ("scenario", "told"), [("misbuilt", "got another"), ("unsavable", "disk full")]
-)
-def test_a_checkpoint_that_could_not_be_written_is_not_run(
-    lab: Lab, scenario: str, told: str
-) -> None:
-    record = measured(lab, scenario)
+def test_a_save_that_raises_is_an_outcome_of_the_release(lab: Lab) -> None:
+    record = measured(lab, "unsavable")
     assert record.status == Status.NOT_RUN
-    assert told in record.reason
+    assert "disk full" in record.reason
+    assert lab.fault(Cell(NEWEST, NEWEST, "unsavable")) is None
+
+
+def test_a_script_that_raises_is_a_fault_with_its_place(lab: Lab) -> None:
+    record = measured(lab, "misbuilt")
+    assert record.status == Status.NOT_RUN
+    assert "ckptmatrix failed on it: verify: RuntimeError: " in record.reason
+    fault = lab.fault(Cell(NEWEST, NEWEST, "misbuilt"))
+    assert fault is not None
+    assert (fault.phase, fault.type) == ("verify", "RuntimeError")
+    assert "got another" in fault.message
+    source = Path(fault.file).read_text("utf-8").splitlines()
+    assert "raise RuntimeError" in source[fault.line - 1]
+    assert "in verify" in fault.traceback
+    assert Path(fault.log).exists()
 
 
 def test_an_outcome_is_measured_once(lab: Lab) -> None:
@@ -117,7 +144,8 @@ def test_an_environment_is_reused_only_while_it_is_what_it_was(lab: Lab, tmp_pat
     copy = site.home.environments / built.directory.name
     shutil.copytree(built.directory, copy, copy_function=os.link, symlinks=True)
     assert find_installation(NEWEST, site) == replace(built, directory=copy)
-    assert find_installation(NEWEST, replace(site, device=Device.CUDA)) is None
+    on_gpu = Environment(NEWEST.accelerate, f"{NEWEST.stack}+cuda")
+    assert find_installation(on_gpu, site) is None
     (package,) = copy.glob("lib/python*/site-packages/safetensors-*.dist-info")
     package.rename(package.with_name("safetensors-9.9.9.dist-info"))
     assert find_installation(NEWEST, site) is None

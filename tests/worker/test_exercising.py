@@ -9,7 +9,7 @@ import pytest
 
 from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell, Device
+from ckptmatrix.model import Cell
 from ckptmatrix.plan.config import Config
 from tests.support.places import NEWEST, ROOT
 
@@ -65,6 +65,6 @@ def test_the_first_load_and_those_after_it_agree(project: Config, scenario: str)
     must be what it was before.
     """
     cell = Cell(NEWEST, NEWEST, scenario)
-    with Lab(Site.of(project, Device.CPU)) as lab:
+    with Lab(Site.of(project)) as lab:
         records = [replace(lab.measured(cell), seconds=0.0, measured="") for _ in range(3)]
     assert records[0] == records[1] == records[2]

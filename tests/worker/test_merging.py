@@ -2,15 +2,9 @@
 
 from dataclasses import replace
 
+from ckptmatrix.worker.measured import FirstDifference, Measured, Raised, Resume
 from ckptmatrix.worker.merging import merge_measured, merge_traces, merge_written, only_rank
-from ckptmatrix.worker.protocol import (
-    FirstDifference,
-    Measured,
-    Raised,
-    Resume,
-    Saved,
-    SaveFailed,
-)
+from ckptmatrix.worker.protocol import Saved, SaveFailed
 from ckptmatrix.worker.words import Verdict
 
 PLAIN = Measured(

@@ -9,7 +9,7 @@ import pytest
 from ckptmatrix.environments.site import Site
 from ckptmatrix.environments.worker_process import WorkerError
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Cell, Device, Status
+from ckptmatrix.model import Cell, Status
 from ckptmatrix.plan.config import Config
 from tests.support.places import NEWEST
 
@@ -26,7 +26,7 @@ def lab(project: Config, tmp_path: Path) -> Iterator[Lab]:
         "restive": f"{STATES}:Restive",
     }
     config = replace(project, scenarios={**project.scenarios, **more})
-    with Lab(Site.of(config, Device.CPU)) as lab:
+    with Lab(Site.of(config)) as lab:
         yield lab
 
 

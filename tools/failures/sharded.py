@@ -91,3 +91,50 @@ def adapter_alone(path: str) -> None:
     engine.module.first.weight.requires_grad = False
     engine.save_checkpoint(path, exclude_frozen_parameters=True)
     engine.load_checkpoint(path)
+
+
+def _gathered_fsdp2(path: str, rank: int) -> None:
+    """Saved and loaded by two processes on the CPU, of which this is one; they wait ten seconds."""
+    import tempfile
+    from datetime import timedelta
+
+    from accelerate import Accelerator, FullyShardedDataParallelPlugin
+    from accelerate.state import PartialState
+    from accelerate.utils import DistributedType
+
+    folder = tempfile.mkdtemp(dir=str(Path(path).parent))
+    other = os.fork()
+    rank = rank if other else 1 - rank
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", LOCAL_WORLD_SIZE="2")
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="29572")
+    try:
+        torch.distributed.init_process_group(
+            "gloo", f"file://{folder}/store", timedelta(seconds=10), rank=rank, world_size=2
+        )
+        PartialState(cpu=True)
+        shared: dict[str, Any] = PartialState._shared_state
+        shared.update(distributed_type=DistributedType.MULTI_GPU, device=torch.device("cpu"))
+        plugin = FullyShardedDataParallelPlugin(
+            fsdp_version=2,
+            state_dict_type="FULL_STATE_DICT",
+            sync_module_states=False,
+            cpu_ram_efficient_loading=False,
+        )
+        accelerator = Accelerator(cpu=True, fsdp_plugin=plugin)
+        model = torch.nn.Linear(4, 4)
+        model, _ = accelerator.prepare(model, torch.optim.Adam(model.parameters()))
+        accelerator.save_state(path)
+        accelerator.load_state(path)
+    finally:
+        if not other:
+            os._exit(1)
+
+
+def fsdp2_first_waits(path: str) -> None:
+    """accelerate 1.7.0 to 1.8.1: the first process sends, and nobody takes part."""
+    _gathered_fsdp2(path, 0)
+
+
+def fsdp2_others_wait(path: str) -> None:
+    """The same seen by the second process, which is at the optimizer already."""
+    _gathered_fsdp2(path, 1)

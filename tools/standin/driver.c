@@ -7,6 +7,7 @@
  *   CUDA_STAND_IN_NAME        what they are called (CUDA stand-in)
  *   CUDA_STAND_IN_CAPABILITY  what they can do, as 10 * major + minor (80)
  *   CUDA_STAND_IN_DRIVER      the driver's version as CUDA counts: 1000 * major + 10 * minor (12040)
+ *   CUDA_STAND_IN_FREE        bytes that are free on each (8 GB)
  *   CUDA_STAND_IN_INIT        what cuInit answers instead of 0; `hang` for never (0)
  */
 #include <stdio.h>
@@ -74,6 +75,26 @@ int standin_capability(void) { return setting("CUDA_STAND_IN_CAPABILITY", 80); }
 const char *standin_name(void) {
     const char *name = getenv("CUDA_STAND_IN_NAME");
     return name ? name : "CUDA stand-in";
+}
+
+/* What the harness asks of each GPU before it measures. */
+int cuDeviceGetName(char *name, int size, int device) {
+    snprintf(name, size, "%s", standin_name());
+    return DONE;
+}
+int cuDeviceGetAttribute(int *value, int attribute, int device) {
+    *value = attribute == 75 ? standin_capability() / 10 : attribute == 76 ? standin_capability() % 10 : 0;
+    return DONE;
+}
+int cuDevicePrimaryCtxRetain(void **context, int device) {
+    *context = &owner;
+    return DONE;
+}
+int cuCtxSetCurrent(void *context) { return DONE; }
+int cuMemGetInfo_v2(size_t *unused, size_t *all) {
+    const char *value = getenv("CUDA_STAND_IN_FREE");
+    *unused = *all = value && *value ? strtoull(value, NULL, 10) : 8ull << 30;
+    return DONE;
 }
 
 /* torch asks whether a device has a context before it looks at its memory (hasPrimaryContext). */

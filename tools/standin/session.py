@@ -1,9 +1,10 @@
 """`nox -s standin`: the command line from nothing to the report, with a GPU that computes nothing.
 
-Two releases are installed and tried on the CPU, then given the CUDA stand-in and run with
-`--device cuda`, as on a machine with a GPU. What came of it is checked where it hangs on no number:
-that the run ends, that no forked child is refused, that what moves between host and device is told
-apart bit by bit, and that nobody can take the run for a measurement.
+Two releases are installed and tried on the CPU, then given the CUDA stand-in and run as where there
+is a GPU: a small tier on the cores and, beside it, tier `gpu` narrowed to a few scenarios on the
+GPU and between both. What came of it is checked where it hangs on no number: that the run ends,
+that no forked child is refused, that what moves between host and device is told apart bit by bit,
+and that nobody can take the run for a measurement.
 
     session.py [--why-not]
 
@@ -16,19 +17,22 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import build
+import tomlkit
 
 from ckptmatrix.environments import building
 from ckptmatrix.environments.installation import Installation
 from ckptmatrix.environments.site import Site
 from ckptmatrix.environments.stamp import read_stamp, write_stamp
-from ckptmatrix.model import BAD, MEASURED, Device, Environment, Matrix
+from ckptmatrix.model import BAD, MEASURED, CellRecord, Device, Environment, Matrix, Status
 from ckptmatrix.plan.config import read_config
-from ckptmatrix.results.report import read_matrix
+from ckptmatrix.results.matrix_file.reading import read_matrix
 from ckptmatrix.util.home import Home
 
 ROOT = Path(__file__).parents[2]
@@ -38,8 +42,11 @@ REPORT = HOME.root / "report"
 
 STACK = "torch2.4-np1"
 """The stack whose torch is a CUDA 12 build on every index."""
+ON_GPU = f"{STACK}+cuda"
 RELEASES = ("0.33.0", "1.15.0")
 SCENARIOS = ("basic", "kohya-lora", "gpu-written", "fp16-scaler")
+"""Of tier `gpu`; `smoke`, which is made to name that tier here, has the first alone."""
+TIER = "smoke"
 
 OF_NUMBERS = ("GPU computes", "reference is the uninterrupted run")
 """Controls that hang on what kernels compute; every other one must pass."""
@@ -53,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--why-not", action="store_true")
     only_ask = parser.parse_args().why_not
-    site = Site(read_config(ROOT / "matrix.toml"), HOME, Device.CPU)
+    site = Site(read_config(ROOT / "matrix.toml"), HOME)
     wanted = [Environment(release, STACK) for release in RELEASES]
     installed = list(building.build_all(wanted, site).values())
     reason = why_not(installed)
@@ -109,7 +116,7 @@ def _forget(installed: Iterable[Installation]) -> None:
     for one in installed:
         stamp = read_stamp(one.directory)
         assert stamp is not None, f"{one.directory} was there just now"
-        of_cpu = {Device.CPU: stamp.trials[Device.CPU]}
+        of_cpu = {"cpu": stamp.trials["cpu"]}
         write_stamp(one.directory, replace(stamp, trials=of_cpu))
 
 
@@ -129,9 +136,8 @@ def _made(one: Installation) -> int:
 
 def _run(variables: dict[str, str]) -> tuple[int, str]:
     """Run the real command line; its exit code, and what it said."""
-    chosen = ["--accelerate", ",".join(RELEASES), "--stack", STACK]
-    chosen += ["--scenario", ",".join(SCENARIOS), "--no-remedies"]
-    command = [sys.executable, "-m", "ckptmatrix", "run", "--device", "cuda", *chosen]
+    chosen = ["--tier", TIER, "--accelerate", ",".join(RELEASES), "--stack", STACK, "--no-remedies"]
+    command = [sys.executable, "-m", "ckptmatrix", "run", "--config", str(_declared()), *chosen]
     ended = subprocess.run(
         [*command, "--reports", str(REPORT)],
         cwd=ROOT,
@@ -143,6 +149,19 @@ def _run(variables: dict[str, str]) -> tuple[int, str]:
         check=False,
     )
     return ended.returncode, ended.stdout
+
+
+def _declared() -> Path:
+    """The declared matrix, with a small tier that names a narrow tier `gpu`."""
+    text = (ROOT / "matrix.toml").read_text("utf-8")
+    document = tomlkit.parse(text)
+    tiers: Any = document["tiers"]
+    tiers[TIER]["with_gpu"] = "gpu"
+    tiers[TIER]["scenarios"] = list(SCENARIOS[:1])
+    tiers["gpu"]["scenarios"] = list(SCENARIOS)
+    path = HOME.root / "matrix.toml"
+    path.write_text(tomlkit.dumps(document), "utf-8")
+    return path
 
 
 def _of_report(matrix: Matrix) -> Iterator[str]:
@@ -159,16 +178,36 @@ def _of_report(matrix: Matrix) -> Iterator[str]:
 
 def _of_cells(matrix: Matrix) -> Iterator[str]:
     """Each is measured, and no component is lost or wrong."""
-    if len(matrix.cells) != len(RELEASES) ** 2 * len(SCENARIOS):
-        yield f"there are {len(matrix.cells)} cells"
+    ways = Counter(_way(matrix, cell) for cell in matrix.cells)
+    pairs = len(RELEASES) ** 2
+    wanted = {
+        ("cpu", "cpu"): pairs,
+        ("cpu", "cuda"): pairs * len(SCENARIOS),
+        ("cuda", "cpu"): pairs * len(SCENARIOS),
+        ("cuda", "cuda"): pairs * len(SCENARIOS),
+    }
+    if ways != wanted:
+        yield f"there are cells from device to device {dict(ways)}, not {wanted}"
     for cell in matrix.cells:
         name = f"{cell.scenario}, {cell.writer} to {cell.reader}"
+        if cell.scenario == "fp16-scaler" and "cpu" in _way(matrix, cell):
+            if cell.status is not Status.UNSUPPORTED:
+                yield f"{name}: {cell.status}, though there is no scaler on the CPU"
+            continue
         if cell.status not in MEASURED or cell.error:
             yield f"{name}: {cell.status}: {cell.error or cell.reason}"
             continue
         bad = [one for one, verdict in cell.components.items() if verdict in BAD]
-        if bad or cell.components.get("rng.cuda") != "restored":
-            yield f"{name}: {bad}, rng.cuda {cell.components.get('rng.cuda')}"
+        found = cell.components.get("rng.cuda")
+        rightly = "restored" if _way(matrix, cell) == ("cuda", "cuda") else "absent"
+        if bad or found != rightly:
+            yield f"{name}: {bad}, rng.cuda {found}, not {rightly}"
+
+
+def _way(matrix: Matrix, cell: CellRecord) -> tuple[str, str]:
+    """From which device to which."""
+    writer, reader = (str(matrix.environments[end].device) for end in (cell.writer, cell.reader))
+    return writer, reader
 
 
 def _of_controls(matrix: Matrix) -> Iterator[str]:
@@ -179,7 +218,8 @@ def _of_controls(matrix: Matrix) -> Iterator[str]:
         if control.passed and control.name == "GPU computes":
             yield "the stand-in passes for a GPU that computes"
     for name in ("null loader", "perfect loader", "twice the same", "altered rng.cuda"):
-        made = {control.scenario for control in matrix.controls if control.name == name}
+        on_gpu = [control for control in matrix.controls if control.environment.endswith(ON_GPU)]
+        made = {control.scenario for control in on_gpu if control.name == name}
         if made != set(SCENARIOS):
             yield f"control {name} was made of {sorted(made)} only"
 

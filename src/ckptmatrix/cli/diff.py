@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from ckptmatrix.results.findings.comparison import ChangeKind, compare
-from ckptmatrix.results.report import read_matrix
+from ckptmatrix.results.matrix_file.reading import read_matrix
 from ckptmatrix.results.report.changes import changes_markdown
 
 
@@ -16,7 +16,7 @@ from ckptmatrix.results.report.changes import changes_markdown
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Give every change as JSON.")
 def command(old: Path, new: Path, as_json: bool) -> None:
-    """Compare two runs, OLD and NEW (each a matrix.json or a directory with one), cell by cell.
+    """Compare two runs, OLD and NEW (each a matrix.json.gz or a directory with one), cell by cell.
 
     regressed: was exact and no longer is, or now raises, or loses more. fixed: is exact now.
     changed: not exact in both, but otherwise. new, gone: measured only in NEW, only in OLD.
@@ -24,7 +24,7 @@ def command(old: Path, new: Path, as_json: bool) -> None:
 
     \b
     Examples:
-      ckptmatrix diff reports/sample/matrix.json reports/matrix.json
+      ckptmatrix diff reports/sample reports
       ckptmatrix diff old/ new/ --json
 
     \b
@@ -36,5 +36,5 @@ def command(old: Path, new: Path, as_json: bool) -> None:
         answer = {"counts": diff.counts, "compared": diff.compared, "changes": diff.changes}
         click.echo(msgspec.json.format(msgspec.json.encode(answer)))
     else:
-        click.echo(changes_markdown(diff))
+        click.echo(changes_markdown(after, diff))
     sys.exit(1 if diff.of(ChangeKind.REGRESSED) else 0)

@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -11,7 +12,6 @@ from rich.console import Console
 
 from ckptmatrix.checkpoint.format.safety import Rating
 from ckptmatrix.checkpoint.inspect.console import (
-    clean,
     newest_first,
     outcome_text,
     show,
@@ -19,8 +19,10 @@ from ckptmatrix.checkpoint.inspect.console import (
 )
 from ckptmatrix.checkpoint.inspect.gathering import looks_like_checkpoint
 from ckptmatrix.checkpoint.inspect.inspection import Inspection, as_json, inspect, oddities
-from ckptmatrix.checkpoint.inspect.prediction import Prediction, predict
+from ckptmatrix.checkpoint.inspect.prediction import Prediction, predictions
+from ckptmatrix.checkpoint.inspect.telling_fsdp import Fsdp
 from ckptmatrix.errors import UsageError
+from ckptmatrix.util.terminal_text import clean, clean_value
 
 
 @click.command()
@@ -29,7 +31,7 @@ from ckptmatrix.errors import UsageError
 @click.option(
     "--reader",
     metavar="PINS",
-    help="Answer for one environment only: 'accelerate==0.33.0 torch==2.13.0 numpy==1.26.4'.",
+    help="Answer for one environment only: 'accelerate==0.33.0 torch==2.15.0 numpy==1.26.4'.",
 )
 def command(directories: tuple[Path, ...], json_: bool, reader: str | None) -> None:
     """Say what a checkpoint directory is and what will happen when it is loaded.
@@ -43,31 +45,41 @@ def command(directories: tuple[Path, ...], json_: bool, reader: str | None) -> N
       ckptmatrix inspect outputs/lora-000030-state
       ckptmatrix inspect outputs                      all states in and below a folder
       ckptmatrix inspect outputs/*-state --json
-      ckptmatrix inspect DIR --reader 'accelerate==0.33.0 torch==2.13.0 numpy==1.26.4'
+      ckptmatrix inspect DIR --reader 'accelerate==0.33.0 torch==2.15.0 numpy==1.26.4'
 
     \b
     Exit codes
       0  nothing wrong was seen (with --reader: it will resume exactly)
-      1  missing, damaged or dangerous files, or no checkpoint (with --reader: it will not)
+      1  missing, damaged, unread or dangerous files, names that are on no list, or no
+         checkpoint (with --reader: it will not)
       2  wrong use, such as a directory that does not exist
     """
     found = [inspect(directory) for directory in _expand(directories)]
     if reader is not None:
-        outcomes = [(one, predict(one.facts, *_pins(reader))) for one in found]
+        outcomes = [
+            (one, fsdp, outcome)
+            for one in found
+            for fsdp, outcome in predictions(one.facts, *_pins(reader)).items()
+        ]
         _print_outcomes(outcomes, json_)
-        sys.exit(0 if all(outcome.status == "exact" for _, outcome in outcomes) else 1)
+        sys.exit(0 if all(outcome.status == "exact" for *_, outcome in outcomes) else 1)
     console = _console()
     if json_:
         odd = oddities(found)
         values = [
             {**as_json(one), "odd": odd.get(one.facts.directory, "")} for one in newest_first(found)
         ]
-        click.echo(msgspec.json.format(msgspec.json.encode({"checkpoints": values}), indent=2))
+        click.echo(_json({"checkpoints": values}))
     elif len(found) == 1:
         show(found[0], console)
     else:
         show_table(found, console)
     sys.exit(1 if any(_wrong(one) for one in found) else 0)
+
+
+def _json(value: Any) -> bytes:
+    encoded = msgspec.json.encode(clean_value(msgspec.to_builtins(value)))
+    return bytes(msgspec.json.format(encoded, indent=2))
 
 
 def _console() -> Console:
@@ -76,7 +88,8 @@ def _console() -> Console:
 
 
 def _wrong(one: Inspection) -> bool:
-    return bool(one.problems or one.globals[Rating.DANGEROUS] or not one.is_checkpoint)
+    known = not one.dangerous and not one.globals[Rating.UNKNOWN]
+    return bool(one.problems or not known or not one.is_checkpoint)
 
 
 def _expand(directories: tuple[Path, ...]) -> list[Path]:
@@ -113,7 +126,7 @@ def _pins(text: str) -> tuple[str, str, str]:
     if missing:
         raise UsageError(
             f"--reader does not say which {' and '.join(missing)}.",
-            "Write it as pip freeze does: 'accelerate==0.33.0 torch==2.13.0 numpy==1.26.4'.",
+            "Write it as pip freeze does: 'accelerate==0.33.0 torch==2.15.0 numpy==1.26.4'.",
         )
     for name, version in pins.items():
         try:
@@ -125,16 +138,20 @@ def _pins(text: str) -> tuple[str, str, str]:
     return pins["accelerate"], pins["torch"], pins["numpy"]
 
 
-def _print_outcomes(outcomes: list[tuple[Inspection, Prediction]], json_: bool) -> None:
+def _print_outcomes(
+    outcomes: list[tuple[Inspection, Fsdp | None, Prediction]], json_: bool
+) -> None:
+    """One outcome for each directory; for each FSDP of one, where that matters and is not told."""
     if json_:
         values = [
-            {"directory": one.facts.directory, **msgspec.to_builtins(outcome)}
-            for one, outcome in outcomes
+            {"directory": one.facts.directory, "fsdp": fsdp or "", **msgspec.to_builtins(outcome)}
+            for one, fsdp, outcome in outcomes
         ]
-        click.echo(msgspec.json.format(msgspec.json.encode(values), indent=2))
+        click.echo(_json(values))
         return
     console = _console()
-    for one, outcome in outcomes:
-        console.print(outcome_text(outcome), clean(one.facts.directory), markup=False)
+    for one, fsdp, outcome in outcomes:
+        said = (f"if the script uses {fsdp}:",) if fsdp else ()
+        console.print(*said, outcome_text(outcome), clean(one.facts.directory), markup=False)
         if outcome.reason:
             console.print(f"  {clean(outcome.reason)}", markup=False)

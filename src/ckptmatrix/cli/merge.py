@@ -9,9 +9,13 @@ import click
 from ckptmatrix.cli.options import config_option
 from ckptmatrix.cli.run_end import say_conclusion, update_expectations
 from ckptmatrix.errors import UsageError
-from ckptmatrix.knowledge.expectations import judged_by_expectations, read_expectations
+from ckptmatrix.knowledge.expectations import (
+    expectations_file,
+    judged_by_expectations,
+    read_expectations,
+)
+from ckptmatrix.results.matrix_file.reading import read_matrix
 from ckptmatrix.results.merge_shards import merge
-from ckptmatrix.results.report import read_matrix
 from ckptmatrix.results.run_report import RunReport
 from ckptmatrix.results.which_matrix import baseline_of
 
@@ -32,7 +36,7 @@ from ckptmatrix.results.which_matrix import baseline_of
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A matrix.json to compare with; the committed sample by default.",
+    help="A matrix.json.gz to compare with; the committed sample by default.",
 )
 @click.option(
     "--update-expectations",
@@ -51,13 +55,13 @@ def command(
 ) -> None:
     """Put the SHARDs of a run together and report, as if it had run on one machine.
 
-    Each SHARD is a matrix.json that `ckptmatrix run --shard I/N` wrote, or its directory. Shards
+    Each SHARD is a matrix.json.gz that `ckptmatrix run --shard I/N` wrote, or its directory. Shards
     that leave a hole, overlap, or are of different plans are refused.
 
     \b
     Examples:
       ckptmatrix merge shards/*
-      ckptmatrix merge shard-1/matrix.json shard-2/matrix.json -o reports
+      ckptmatrix merge shard-1 shard-2 -o reports
 
     \b
     Exit codes:
@@ -72,12 +76,12 @@ def command(
     found = {str(path): read_matrix(path) for path in paths}
     shard = next(iter(found.values())).run.shard
     root = config.parent
-    report = RunReport(output, root / "expectations.toml", baseline or baseline_of(root))
     tier = shard.tier if shard else ""
+    report = RunReport(output, expectations_file(root, tier), baseline or baseline_of(root))
     expectations = read_expectations(report.expectations)
     merged = judged_by_expectations(merge(found), expectations, tier, datetime.now(UTC).date())
     conclusion = report.write(merged)
     say_conclusion(conclusion, as_json)
     if rewrite:
-        update_expectations(report.expectations, merged, tier)
+        update_expectations(report.expectations, merged, tier, bool(tier))
     sys.exit(conclusion.exit_code)

@@ -7,13 +7,16 @@ from typing import Any
 
 import click
 
+from ckptmatrix.environments.device import CHOICES
 from ckptmatrix.environments.index import released
 from ckptmatrix.measure.pytest_driver import matching
-from ckptmatrix.plan.config import read_config
+from ckptmatrix.model import Device
+from ckptmatrix.plan.narrowings import NARROWINGS
 from ckptmatrix.plan.planning import make_plan, needs_index
 from ckptmatrix.plan.selected import Selected
-from ckptmatrix.plan.selection import DEFAULT_TIER, NARROWINGS, Selection
+from ckptmatrix.plan.selection import Selection
 from ckptmatrix.plan.shards import Shard
+from ckptmatrix.plan.shipped_matrix import any_config
 
 Command = Callable[..., Any]
 
@@ -27,18 +30,18 @@ config_option = click.option(
 
 tier_option = click.option(
     "--tier",
-    default=DEFAULT_TIER,
-    show_default=True,
+    metavar="NAME",
     help="Which releases meet: smoke (minutes), eras (each side of every format change), full "
-    "(every release), or one of your own.",
+    "(every release), or one of your own. By default eras, or the first in matrix.toml.",
 )
 
 device_option = click.option(
     "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
+    type=click.Choice(CHOICES),
     default="auto",
     show_default=True,
-    help="Where writers train and readers resume; auto takes a GPU where there is one.",
+    help="Where writers train and readers resume. both: the tier on the CPU and, beside it, on "
+    "GPUs the one that it names. auto: both where there is a GPU, else cpu.",
 )
 
 jobs_option = click.option(
@@ -94,20 +97,21 @@ def selection_options(command: Command) -> Command:
 
 
 def select(
-    config: Path,
-    tier: str,
+    config: Path | None,
+    tier: str | None,
     remedies: bool | None = None,
     expression: str = "",
+    devices: tuple[Device, ...] = (Device.CPU,),
     **named: tuple[str, ...],
 ) -> Selected:
-    """Turn the options of `selection_options` into a plan.
+    """Turn the options of `selection_options` into a plan; with no `config` of any matrix.
 
     Raises:
         UsageError: the configuration or the selection is wrong.
         CkptmatrixError: the index is needed and could not be asked.
     """
-    declared = read_config(config)
-    selection = Selection.of(tier, named, remedies)
+    declared = any_config(config)
+    selection = Selection.of(tier or declared.default_tier(), named, remedies, devices)
     index = released("accelerate") if needs_index(declared, selection) else ()
     plan = make_plan(declared, selection, index)
     if expression:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ckptmatrix.cli.options import device_option, select, selection_options, shard_option
-from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.device import find_machine
 from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.remaining import remaining
 from ckptmatrix.plan.estimate import Work, in_words
@@ -40,8 +40,9 @@ def command(shard: Shard | None, device: str, cells: bool, as_json: bool, **opti
       2  wrong use or configuration
       3  the package index is needed and could not be asked
     """
-    selected = sharded(select(**options), shard)
-    work = remaining(selected.plan, Site.of(selected.config, find_device(device)))
+    machine = find_machine(device)
+    selected = sharded(select(devices=machine.devices, **options), shard)
+    work = remaining(selected.plan, Site.of(selected.config, machine.gpus))
     if as_json:
         click.echo(json.dumps(_as_json(selected, work), indent=2))
         return

@@ -9,6 +9,7 @@ import msgspec
 from ckptmatrix.checkpoint.repair import RepairOptions, Report, repair
 from ckptmatrix.checkpoint.repair.limits import Limit
 from ckptmatrix.checkpoint.repair.weight_files import WantedWeights, tied_pairs
+from ckptmatrix.util.terminal_text import clean_lines, clean_value
 
 EPILOG = """\b
 Examples:
@@ -21,7 +22,8 @@ Examples:
 Exit codes:
   0  DST is there, every component equal to SRC's
   2  wrong use: DST exists, SRC is no accelerate checkpoint, an option does not fit
-  3  SRC can't be repaired: damaged, or something is missing that can't be made up
+  3  SRC can't be repaired: damaged, or something is missing that can't be made up; or a file
+     of its state names what runs code, or was not read to its end
 """
 
 
@@ -59,8 +61,8 @@ def command(
 ) -> None:
     """Write DST, a copy of the checkpoint SRC that every accelerate from 0.15.0 on can load.
 
-    Random states are freed of numpy and given `step` (from the file, else from train_state.json
-    or --step), the weights are put into the formats that each release looks for. SRC is only
+    Random states are freed of numpy and given `step` (--step, else as in the file, else 0), the
+    weights are put into the formats that each release looks for. SRC is only
     read, nothing in it is run, and DST appears whole and verified, or not at all. What some
     readers still won't restore is said.
     """
@@ -68,9 +70,10 @@ def command(
     options = RepairOptions(formats, step, scheduler_step, pairs)
     report = repair(source, destination, options)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(report)).decode())
+        value = clean_value(msgspec.to_builtins(report))
+        click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
     else:
-        click.echo(_text(report))
+        click.echo(clean_lines(_text(report)))
 
 
 def _text(report: Report) -> str:

@@ -1,11 +1,12 @@
-"""`ckptmatrix report`: render again from `matrix.json` alone."""
+"""`ckptmatrix report`: render again from `matrix.json.gz` alone."""
 
 from pathlib import Path
 
 import click
 
 from ckptmatrix.errors import UsageError
-from ckptmatrix.results.report import read_matrix, write_reports
+from ckptmatrix.results.matrix_file.reading import read_matrix
+from ckptmatrix.results.report import DEFAULT, FORMATS, write_reports
 from ckptmatrix.results.which_matrix import LAST_RUN
 
 
@@ -20,28 +21,39 @@ from ckptmatrix.results.which_matrix import LAST_RUN
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path),
-    help="An earlier matrix.json; the report then says what changed since.",
+    help="An earlier matrix.json.gz; the report then says what changed since.",
 )
-def command(path: Path, output: Path | None, baseline: Path | None) -> None:
-    """Write the report of a finished run again, from its MATRIX (reports/matrix.json) alone.
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(list(FORMATS)),
+    multiple=True,
+    help="Only this one; repeatable. json is matrix.json with every cell written out, for other "
+    "programs; it is written only where it is asked for.",
+)
+def command(
+    path: Path, output: Path | None, baseline: Path | None, formats: tuple[str, ...]
+) -> None:
+    """Write the report of a finished run again, from its MATRIX (reports/matrix.json.gz) alone.
 
-    Nothing is measured. Writes matrix.json (and the same packed), index.html, matrix.md and
-    junit.xml, each atomically.
+    Nothing is measured. Writes matrix.json.gz, index.html, matrix.md and junit.xml, each
+    atomically.
 
     \b
     Examples:
       ckptmatrix report
-      ckptmatrix report downloaded/matrix.json -o /tmp/report
-      ckptmatrix report --baseline reports/sample/matrix.json
+      ckptmatrix report downloaded/matrix.json.gz -o /tmp/report
+      ckptmatrix report --format json -o /tmp/expanded
+      ckptmatrix report --baseline reports/sample
 
     \b
-    Exit codes: 0 written, 2 not a matrix.json or one of another schema.
+    Exit codes: 0 written, 2 no matrix.json or one of another schema.
     """
     matrix = read_matrix(path)
     before = read_matrix(baseline) if baseline is not None else None
     directory = output or (path if path.is_dir() else path.parent)
     try:
-        for written in write_reports(matrix, directory, before):
+        for written in write_reports(matrix, directory, before, formats or DEFAULT):
             click.echo(written)
     except OSError as error:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""`ckptmatrix run`: the main job."""
+"""`ckptmatrix run`: the main job: install, write, load, judge, report."""
 
 import sys
 from pathlib import Path
@@ -15,10 +15,11 @@ from ckptmatrix.cli.options import (
     shard_option,
 )
 from ckptmatrix.cli.run_end import say_conclusion, update_expectations
-from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.device import find_machine
 from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import UsageError
-from ckptmatrix.knowledge.expectations import read_expectations
+from ckptmatrix.knowledge.expectations import expectations_file, read_expectations
+from ckptmatrix.measure.by_stack import measured_by_stack
 from ckptmatrix.measure.job import Job
 from ckptmatrix.measure.pipeline import measured
 from ckptmatrix.measure.remaining import remaining
@@ -40,6 +41,12 @@ from ckptmatrix.results.which_matrix import baseline_of
     help="Load what `ckptmatrix write` packed, instead of writing it here.",
 )
 @device_option
+@click.option(
+    "--give-up",
+    is_flag=True,
+    help="For a small disk: install one stack at a time, and give it up, downloads included, when "
+    "nothing is left to do in it. Each is downloaded twice.",
+)
 @click.option("--fresh", is_flag=True, help="Measure again what is known from earlier runs.")
 @click.option(
     "--update-expectations",
@@ -58,7 +65,7 @@ from ckptmatrix.results.which_matrix import baseline_of
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A matrix.json to compare with; the committed sample by default.",
+    help="A matrix.json.gz to compare with; the committed sample by default.",
 )
 @jobs_option
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
@@ -66,6 +73,7 @@ def command(
     shard: Shard | None,
     checkpoints: Path | None,
     device: str,
+    give_up: bool,
     fresh: bool,
     rewrite: bool,
     reports: Path,
@@ -89,25 +97,29 @@ def command(
       0  every outcome is as expected
       1  some are not, or an expectation no longer holds
       2  wrong use or configuration
-      3  a control failed, or nothing could be run
+      3  a control, a scenario's script or ckptmatrix itself failed, or nothing could be run
     """
     if shard and rewrite:
         raise UsageError(
             "--update-expectations would drop what other shards show",
             "give it to `ckptmatrix merge`",
         )
-    whole = select(**options)
-    site = Site.of(whole.config, find_device(device))
+    if shard and give_up:
+        raise UsageError("--give-up is for a whole run", "leave it out of a shard's")
+    machine = find_machine(device)
+    whole = select(devices=machine.devices, **options)
+    site = Site.of(whole.config, machine.gpus)
     if checkpoints:
         unpack(checkpoints, whole, site)
     root = site.config.root
-    report = RunReport(reports, root / "expectations.toml", baseline or baseline_of(root))
+    judged_by = expectations_file(root, whole.selection.tier)
+    report = RunReport(reports, judged_by, baseline or baseline_of(root))
     expected = read_expectations(report.expectations)
     record = shard_record(whole, shard) if shard else None
     job = Job(site, sharded(whole, shard), expected, fresh, jobs, record)
     say = Console(stderr=True).print
     say(_intention(job))
-    with measured(job) as found:
+    with (measured_by_stack if give_up else measured)(job) as found:
         conclusion = None if rewrite else report.standing(found)
         if conclusion:
             since = f"nothing has changed since {conclusion.finished}: its report stands"
@@ -116,8 +128,8 @@ def command(
             conclusion, matrix = report.make(found)
     say_conclusion(conclusion, as_json)
     if rewrite:
-        tier = "" if job.narrowed else job.selected.selection.tier
-        update_expectations(report.expectations, matrix, tier)
+        tier = job.selected.selection.tier
+        update_expectations(report.expectations, matrix, tier, not job.narrowed)
     sys.exit(conclusion.exit_code)
 
 
@@ -125,8 +137,9 @@ def _intention(job: Job) -> str:
     plan, shard = job.plan, job.shard
     part = f", shard {shard.name}" if shard else ""
     estimate = in_words(remaining(plan, job.site, job.fresh).seconds(job.jobs))
+    devices = " and ".join(plan.devices)
     return (
-        f"ckptmatrix: tier {job.selected.selection.describe()}{part} on {job.site.device}: "
+        f"ckptmatrix: tier {job.selected.selection.describe()}{part} on {devices}: "
         f"{len(plan.readers)} readers, {len(plan.checkpoints)} checkpoints, "
         f"{len(plan.cells)} cells; about {estimate}"
     )

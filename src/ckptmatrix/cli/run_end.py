@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from ckptmatrix.knowledge.expectations.update import update
 from ckptmatrix.model import Matrix
 from ckptmatrix.results.conclusion import Conclusion
+from ckptmatrix.util.saying import say
 
 
 def say_conclusion(conclusion: Conclusion, as_json: bool) -> None:
@@ -16,26 +16,32 @@ def say_conclusion(conclusion: Conclusion, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**conclusion.counts, "report": conclusion.report}))
         return
-    console = Console()
     for line in conclusion.wrong:
-        console.print(line, markup=False, soft_wrap=True)
+        say(line)
     counts = dict(conclusion.counts)
     total, wrong = counts.pop("cells"), counts.pop("unexpected")
     listed = ", ".join(f"{count} {status}" for status, count in counts.items())
-    console.print(
+    say(
         f"{total} cells: {listed}; {wrong} unexpected; "
-        f"{conclusion.measured} measured in this run; controls {conclusion.controls}",
-        soft_wrap=True,
+        f"{conclusion.measured} measured in this run; controls {conclusion.controls}"
     )
     if conclusion.newer:
-        console.print(conclusion.newer, soft_wrap=True)
-    console.print(f"report: {conclusion.report}", soft_wrap=True)
+        say(conclusion.newer)
+    say(f"report: {conclusion.report}")
 
 
-def update_expectations(path: Path, matrix: Matrix, whole_tier: str) -> None:
-    """Rewrite `expectations.toml` from a run and say what became of it."""
-    done = update(path, matrix, whole_tier)
-    said = f"{path.name}: {done.kept} kept, {done.added} added, {done.dropped} dropped"
+def update_expectations(path: Path, matrix: Matrix, tier: str, whole: bool) -> None:
+    """Rewrite `expectations.toml` from a run and say what became of it.
+
+    Args:
+        path: the file.
+        matrix: the run.
+        tier: name of its tier.
+        whole: whether all of it was run.
+    """
+    done = update(path, matrix, tier, whole)
+    of = f"the tier {tier}" if whole else f"a part of the tier {tier}".rstrip()
+    said = f"{path.name}, from {of}: {done.kept} kept, {done.added} added, {done.dropped} dropped"
     if done.unexplained:
         said += (
             f"; {done.unexplained} cells have no known cause and stay unexpected: "

@@ -9,22 +9,23 @@ from rich.console import Console
 
 from ckptmatrix.checkpoint.repair.weight_files import tied_pairs
 from ckptmatrix.cli.options import (
-    config_option,
     device_option,
     narrowing_options,
     select,
     tier_option,
 )
-from ckptmatrix.environments.device import find_device
+from ckptmatrix.cli.project import any_config_option
+from ckptmatrix.environments.device import find_machine
 from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.directory.attempt import Wish
 from ckptmatrix.measure.directory.console import as_markdown, remedies, show, verdict
 from ckptmatrix.measure.directory.row import DirectoryRow, try_directory
+from ckptmatrix.util.terminal_text import clean_lines, clean_value
 
 EPILOG = """\b
 Examples:
   ckptmatrix try outputs/lora-000030-state
-  ckptmatrix try DIR --accelerate 0.33.0,1.15.0 --stack torch2.13-np1
+  ckptmatrix try DIR --accelerate 0.33.0,1.15.0 --stack torch2.15-np1
   ckptmatrix try DIR --tier smoke --loader ckptmatrix
   ckptmatrix try DIR --repaired              what `ckptmatrix repair` would bring
   ckptmatrix try DIR --markdown > row.md     for an issue
@@ -40,7 +41,7 @@ Exit codes:
 
 @click.command(epilog=EPILOG)
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@config_option
+@any_config_option
 @tier_option
 @narrowing_options("accelerate", "stack")
 @click.option("--loader", default="accelerate", show_default=True, help="What loads it.")
@@ -66,8 +67,8 @@ Exit codes:
 @click.option("--markdown", "in_markdown", is_flag=True, help="Print the row as Markdown.")
 def command(
     directory: Path,
-    config: Path,
-    tier: str,
+    config: Path | None,
+    tier: str | None,
     accelerate: tuple[str, ...],
     stack: tuple[str, ...],
     loader: str,
@@ -86,11 +87,15 @@ def command(
     DIR is only read. What cannot be known without your code is said below the row: the training
     that follows is one of it.
     """
-    selected = select(config, tier, accelerate=accelerate, stack=stack, loader=(loader,))
+    machine = find_machine(device)
+    devices = machine.devices[-1:]  # one row: on a GPU where there is one
+    selected = select(
+        config, tier, devices=devices, accelerate=accelerate, stack=stack, loader=(loader,)
+    )
     row = try_directory(
         Wish(
             directory,
-            Site.of(selected.config, find_device(device)),
+            Site.of(selected.config, machine.gpus),
             selected.plan.environments,
             loader,
             repaired,
@@ -98,12 +103,12 @@ def command(
             scheduler,
             tied_pairs(tied),
         ),
-        lambda said: click.echo(said, err=True),
+        lambda said: click.echo(clean_lines(said), err=True),
     )
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(_answer(row))).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(clean_value(_answer(row)))).decode())
     elif in_markdown:
-        click.echo(as_markdown(row))
+        click.echo(clean_lines(as_markdown(row)))
     else:
         width = None if sys.stdout.isatty() else 120
         show(row, Console(highlight=False, width=width))

@@ -57,7 +57,7 @@ _ALL = (*PACKAGES, PYTHON)
     "--matrix",
     "path",
     type=click.Path(path_type=Path),
-    help="A matrix.json or its directory; default: reports/matrix.json, else the shipped sample.",
+    help="A matrix.json.gz or its directory; default: that in reports, else the shipped sample.",
 )
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
@@ -81,7 +81,7 @@ def command(
       ckptmatrix versions --check 14                    for CI: fail on what is out two weeks
       ckptmatrix versions --check 14 --package accelerate --package torch
       ckptmatrix versions --add                         new accelerate releases into matrix.toml
-      ckptmatrix versions --matrix old/matrix.json --json
+      ckptmatrix versions --matrix old/matrix.json.gz --json
 
     \b
     Exit codes:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ckptmatrix.cli.options import device_option, jobs_option, select, selection_options
-from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.device import find_machine
 from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import UsageError
 from ckptmatrix.knowledge.expectations import Expectations
@@ -39,8 +39,9 @@ def command(path: Path, device: str, jobs: int, as_json: bool, **options: Any) -
       2  wrong use or configuration
       3  nothing could be written
     """
-    selected = select(**options)
-    site = Site.of(selected.config, find_device(device))
+    machine = find_machine(device)
+    selected = select(devices=machine.devices, **options)
+    site = Site.of(selected.config, machine.gpus)
     built = prepare(Job(site, selected, Expectations(()), jobs=jobs))
     try:
         manifest = pack(path, selected, site, built)

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
@@ -20,14 +21,19 @@ from ckptmatrix.environments.installation import (
     start_worker,
     unavailable,
 )
+from ckptmatrix.environments.intact import damaged, state_of
 from ckptmatrix.environments.site import Site
 from ckptmatrix.environments.stamp import STAMP, Stamp, Trial, read_stamp, write_stamp
-from ckptmatrix.environments.uv import InstallError, frozen, install
-from ckptmatrix.environments.worker_process import WorkerError
-from ckptmatrix.model import Environment, EnvironmentRecord, EnvironmentStatus
+from ckptmatrix.environments.uv import InstallError, NotNowError, frozen, install
+from ckptmatrix.environments.worker_process import Worker, WorkerError, WorkerKilledError
+from ckptmatrix.errors import NothingRanError
+from ckptmatrix.model import Device, Environment, EnvironmentRecord, EnvironmentStatus, Stack
 from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import digest
 from ckptmatrix.util.parallel import side_by_side
+from ckptmatrix.worker.protocol import GpuCost, Returned, Weigh
+
+_WEIGH_SECONDS = 120
 
 _RECIPE = 2
 """Raised when environments are made otherwise than before, so that old ones are not reused."""
@@ -39,17 +45,21 @@ def build_all(
     done: Callable[[Installation], None] = lambda built: None,
     jobs: int | None = None,
     pins: Mapping[Environment, tuple[str, ...]] | None = None,
+    cache: Path | None = None,
 ) -> dict[Environment, Installation]:
     """Build, or reuse, environments side by side.
 
     Args:
         environments: what to build.
-        site: where they lie, and the device on which each is tried once.
+        site: where they lie, and the GPUs on which some are tried.
         done: called with each as it is ready.
         jobs: how many at a time; as many as there are cores by default.
         pins: what to install of all that is not asked for by name, `name==version`.
+        cache: where uv keeps what it downloads; None for its usual place.
     """
     settings = {**os.environ, **uv_settings(os.environ)}
+    if cache:
+        settings["UV_CACHE_DIR"] = str(cache)
 
     def one(environment: Environment) -> Installation:
         pinned = (pins or {}).get(environment, ())
@@ -84,7 +94,7 @@ def build(
 
     Args:
         environment: what to build.
-        site: where it lies, and the device on which it is tried.
+        site: where it lies, and the GPUs on which it is tried if it is on one.
         settings: variables for uv; found out by default.
         retry: try again what could not be built, or not be used on this device, before.
         pins: versions to keep to, for an environment that another machine built already.
@@ -109,17 +119,22 @@ def _build(
 ) -> Installation:
     directory = _directory(environment, site)
     stamp = read_stamp(directory)
-    if stamp is None or (not stamp.started and site.device in stamp.trials):
+    if stamp is None or (not stamp.started and site.hardware(environment) in stamp.trials):
         try:
             stamp = _installed(environment, site, settings, pins)
         except InstallError as error:
             shutil.rmtree(directory, ignore_errors=True)
+            found = find_installation(environment, site)
+            if isinstance(error, NotNowError):
+                if found is None:
+                    raise _not_now(environment, error) from error
+                return found  # what kept it from being built before still holds
             write_atomically(_refusal(directory), str(error).encode())
-            return unavailable(environment, directory, str(error))
+            return unavailable(environment, directory, str(error), site.device(environment))
         _refusal(directory).unlink(missing_ok=True)
     stamp = _tried(environment, directory, stamp, site)
     write_stamp(directory, stamp)
-    found = as_stamped(environment, directory, stamp, site.device)
+    found = as_stamped(environment, directory, stamp, site)
     assert found is not None, "it was tried on this device just now"
     return found
 
@@ -139,26 +154,77 @@ def _installed(
     if settings is None:
         settings = {**os.environ, **uv_settings(os.environ)}
     shutil.rmtree(directory, ignore_errors=True)
-    added = install(environment, site.stack(environment), directory, settings, pins)
+    stack = site.stack(environment)
+    kept = (*stack.constraints, *pins)
+    added = install(environment, stack, directory, settings, kept)
     donor = _donor(environment, site)
     lent: tuple[str, ...] = ()
     if donor:
         borrow(directory, donor)
-        lent = _lent_by(donor, environment)
+        lent = _lent_by(donor, stack)
     record = EnvironmentRecord(
         environment.accelerate,
-        environment.stack,
+        stack.name,
         EnvironmentStatus.UNAVAILABLE,
         reason=added,
         packages=frozen(directory, settings),
     )
-    return Stamp(record, lent, rehearsed=not lent)
+    wrong = damaged(directory)
+    if wrong:
+        raise NotNowError(
+            f"uv installed {_told(wrong)} otherwise than packed, so its cache is damaged: "
+            "`uv cache clean`, or that of the package, makes it fetch it again."
+        )
+    return Stamp(record, lent, rehearsed=not lent, files=state_of(directory))
 
 
-def _lent_by(donor: Path, environment: Environment) -> tuple[str, ...]:
+def _not_now(environment: Environment, error: NotNowError) -> NothingRanError:
+    return NothingRanError(
+        f"{environment.id} cannot be built at present: {error}",
+        "settle that (network, index or disk) and run again: what was built and measured so far "
+        "is kept; or leave it out by --accelerate and --stack",
+    )
+
+
+def _told(wrong: tuple[str, ...]) -> str:
+    """Files in a few words."""
+    more = f" and {len(wrong) - 1} other files" if len(wrong) > 1 else ""
+    return f"{wrong[0]}{more}"
+
+
+def whole(found: Installation, site: Site) -> Installation:
+    """An environment whose files are what was installed: built anew where they are not.
+
+    Raises:
+        NothingRanError: it was damaged and cannot be built anew.
+    """
+    directory = found.directory
+    stamp = read_stamp(directory)
+    if stamp and stamp.files == state_of(directory):
+        return found
+    with lock_of(directory):
+        stamp = read_stamp(directory)
+        state = state_of(directory)
+        wrong = damaged(directory) if stamp is None or stamp.files != state else ()
+        if stamp and not wrong:
+            write_stamp(directory, replace(stamp, files=state))
+            return found
+        with (site.home.logs / f"{found.environment.short}.log").open("a") as log:
+            log.write(f"the environment is built anew: {_told(wrong or (STAMP,))} was damaged\n")
+        (directory / STAMP).unlink(missing_ok=True)
+        anew = _build(found.environment, site, None, found.record.packages)
+    if not anew.ready:
+        raise NothingRanError(
+            f"{found.environment.id} was damaged and cannot be built anew: {anew.record.reason}",
+            "settle that and run again: what was built and measured so far is kept",
+        )
+    return anew
+
+
+def _lent_by(donor: Path, stack: Stack) -> tuple[str, ...]:
     """The modules of another environment of the stack: most are torch's, and the same."""
     stamp = read_stamp(donor)
-    return stamp.warm if stamp and stamp.record.stack == environment.stack else ()
+    return stamp.warm if stamp and stamp.record.stack == stack.name else ()
 
 
 def find_installation(environment: Environment, site: Site) -> Installation | None:
@@ -166,17 +232,20 @@ def find_installation(environment: Environment, site: Site) -> Installation | No
     directory = _directory(environment, site)
     stamp = read_stamp(directory)
     if stamp is not None:
-        return as_stamped(environment, directory, stamp, site.device)
+        return as_stamped(environment, directory, stamp, site)
     if _refusal(directory).exists():
         reason = _refusal(directory).read_text(encoding="utf-8")
-        return unavailable(environment, directory, reason)
+        return unavailable(environment, directory, reason, site.device(environment))
     return None
 
 
 def _directory(environment: Environment, site: Site) -> Path:
     stack = site.stack(environment)
-    key = digest(_RECIPE, stack.python, stack.packages, environment.accelerate)
-    return site.home.environments / f"{environment.id}-{key[:8]}"
+    kept = (stack.constraints,) if stack.constraints else ()
+    key = digest(_RECIPE, stack.python, stack.packages, environment.accelerate, *kept)
+    # One folder for all devices, called as on the CPU.
+    shared = Environment(environment.accelerate, stack.name)
+    return site.home.environments / f"{shared.id}-{key[:8]}"
 
 
 def _donor(environment: Environment, site: Site) -> Path | None:
@@ -186,7 +255,7 @@ def _donor(environment: Environment, site: Site) -> Path | None:
     # Its bytecode is good where it has the same files: two stacks with one torch share most.
     return max(
         (stamp.parent for stamp in stamps),
-        key=lambda place: f"+{environment.stack}-" in place.name,
+        key=lambda place: f"+{site.stack(environment).name}-" in place.name,
         default=None,
     )
 
@@ -200,13 +269,23 @@ def _tried(environment: Environment, directory: Path, stamp: Stamp, site: Site) 
 
     Importing all that a cell does would take as long again, so what another environment lent is
     taken on trust until one is started for its work.
+
+    Raises:
+        WorkerKilledError: somebody killed it each time, which says nothing of the environment.
     """
+    hardware = site.hardware(environment)
+    on_gpu = site.device(environment) is not Device.CPU
+    # What is left of a GPU's memory shows what a process takes of it, so one trial at a time.
+    alone = lock_of(site.home.root / "gpus") if on_gpu else nullcontext()
     try:
-        with start_worker(environment, directory, site, (), bool(stamp.warm)) as worker:
+        with alone, start_worker(environment, directory, site, (), bool(stamp.warm)) as worker:
             found = worker.introduction
+            cost = _cost(worker)
+    except WorkerKilledError:
+        raise
     except WorkerError as error:
         reason = f"it was installed but does not start: {error.message}"
-        return stamp.with_trial(site.device, Trial(reason=reason))
+        return stamp.with_trial(hardware, Trial(reason=reason))
     if not stamp.started:
         record = replace(
             stamp.record,
@@ -219,7 +298,16 @@ def _tried(environment: Environment, directory: Path, stamp: Stamp, site: Site) 
         )
         stamp = replace(stamp, record=record, warm=stamp.warm or found.warm)
     if found.gpu is None:
-        return stamp.with_trial(site.device, Trial())
-    problem = found.gpu.problem
-    trial = Trial(found.gpu.name, found.gpu.text, str(problem or ""))
-    return stamp.with_trial(site.device, trial)
+        return stamp.with_trial(hardware, Trial())
+    gpu = found.gpu
+    trial = Trial(gpu.name, gpu.text, str(gpu.problem or ""), cost.bytes, cost.seconds)
+    return stamp.with_trial(hardware, trial)
+
+
+def _cost(worker: Worker) -> GpuCost:
+    """What a process of a worker costs on the GPU; nothing if it uses none."""
+    gpu = worker.introduction.gpu
+    if gpu is None or gpu.problem:
+        return GpuCost(0, 0.0)
+    answer = worker.ask(Weigh(), _WEIGH_SECONDS)
+    return answer.value if isinstance(answer, Returned) else GpuCost(0, 0.0)

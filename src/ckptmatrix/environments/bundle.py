@@ -7,13 +7,13 @@ own, apart from that of the rest.
 import ast
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from ckptmatrix.errors import UsageError
 from ckptmatrix.util.home import digest
+from ckptmatrix.util.unfinished import folder_in
 
 _PACKAGE = Path(__file__).parents[1]
 _APART = ("scenarios", "loaders")
@@ -30,16 +30,16 @@ def make_bundle(bundles: Path) -> Path:
     target = bundles / _digest([_PACKAGE / file for file in files])[:16]
     if target.exists():
         return target
-    bundles.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(dir=bundles))
-    for file in files:
-        copy = staged / "ckptmatrix" / file
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(_PACKAGE / file, copy)
-    try:
-        staged.rename(target)
-    except OSError:  # another process was first
-        shutil.rmtree(staged)
+    with folder_in(bundles) as staged:
+        for file in files:
+            copy = staged / "ckptmatrix" / file
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(_PACKAGE / file, copy)
+        try:
+            staged.rename(target)
+        except OSError:
+            if not target.exists():  # else another process was first
+                raise
     return target
 
 

@@ -1,15 +1,23 @@
-"""The device that writers train on and readers resume on."""
+"""On which devices to measure: the CPU, the GPUs of this machine if there are any, or both."""
 
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import msgspec
 
 from ckptmatrix.environments import asking_driver
 from ckptmatrix.environments.asking_driver import DriverAnswer
+from ckptmatrix.environments.starting import start
 from ckptmatrix.errors import UsageError
-from ckptmatrix.model import Device
+from ckptmatrix.model import Device, Gpus
+
+Asked = Literal["auto", "cpu", "cuda", "both"]
+"""What can be asked for: `auto` is `both` where there is a GPU, else `cpu`."""
+
+CHOICES: tuple[str, ...] = get_args(Asked)
 
 _SECONDS = 60.0
 """Time for the driver to answer; waking eight GPUs can take it half a minute."""
@@ -21,29 +29,44 @@ _HIDING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"
 """Variables that choose which GPUs a process sees."""
 
 
-def find_device(asked: str) -> Device:
+@dataclass(frozen=True)
+class Machine:
+    """Where to measure."""
+
+    devices: tuple[Device, ...]
+    """The devices, the CPU first."""
+    gpus: Gpus | None = None
+    """The GPUs; None if none is asked for."""
+
+    @property
+    def asked(self) -> str:
+        """What it has to be asked for as, so that another process finds the same."""
+        return "both" if len(self.devices) > 1 else str(self.devices[0])
+
+
+def find_machine(asked: str) -> Machine:
     """Decide where to measure.
 
     Args:
-        asked: `auto`, `cpu` or `cuda`; `auto` takes a GPU where there is one.
+        asked: one of `CHOICES`.
 
     Raises:
         UsageError: a GPU was asked for and there is none.
     """
     if asked == "cpu":
-        return Device.CPU
-    reason = why_no_gpu()
-    if not reason:
-        return Device.CUDA
-    if asked == "cuda":
+        return Machine((Device.CPU,))
+    gpus = find_gpus()
+    if isinstance(gpus, Gpus):
+        return Machine((Device.CUDA,) if asked == "cuda" else (Device.CPU, Device.CUDA), gpus)
+    if asked != "auto":
         raise UsageError(
-            f"--device cuda: {reason}", "run where there is a GPU, or take --device cpu"
+            f"--device {asked}: {gpus}", "run where there is a GPU, or take --device cpu"
         )
-    return Device.CPU
+    return Machine((Device.CPU,))
 
 
-def why_no_gpu(seconds: float = _SECONDS) -> str:
-    """Why no GPU can be used here, one clause; empty if one can.
+def find_gpus(seconds: float = _SECONDS) -> Gpus | str:
+    """The GPUs that can be used here; else why there is none, one clause.
 
     The driver is asked by its library, in a process of its own: the host has no torch to ask, and
     a container need not have the driver's tools. What hides GPUs from a process hides them here.
@@ -52,7 +75,7 @@ def why_no_gpu(seconds: float = _SECONDS) -> str:
         seconds: the time limit; a driver that hangs is left behind.
     """
     command = [sys.executable, "-I", "-S", asking_driver.__file__]
-    asking = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    asking = start(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         said, _ = asking.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -60,12 +83,14 @@ def why_no_gpu(seconds: float = _SECONDS) -> str:
         return f"the driver does not answer within {seconds:g} seconds"
     if asking.returncode:
         return f"asking the driver ended with status {asking.returncode}"
-    return _why_none(msgspec.json.decode(said, type=DriverAnswer))
+    answer = msgspec.json.decode(said, type=DriverAnswer)
+    if not answer.gpus:
+        return _why_none(answer)
+    free = answer.free if all(answer.free) else ()
+    return Gpus(answer.name or "GPU", answer.gpus, answer.capability, answer.driver, free)
 
 
 def _why_none(answer: DriverAnswer) -> str:
-    if answer.gpus:
-        return ""
     if not answer.library:
         return "no driver library is on this machine (libcuda.so.1, or libamdhip64.so)"
     if answer.error in (0, _NO_DEVICE):

@@ -7,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ckptmatrix.environments.bundle import make_bundle
+from ckptmatrix.environments.gpu_turns import GpuTurns
 from ckptmatrix.environments.site import Site
 from ckptmatrix.environments.stamp import Stamp, read_stamp, write_stamp
 from ckptmatrix.environments.worker_process import Worker, WorkerError
@@ -30,6 +31,12 @@ class Installation:
     """Name of the GPU it sees; empty on the CPU."""
     rehearsed: bool = True
     """Whether `warm` is its own; else it is another environment's, which comes near it."""
+    hardware: str = "cpu"
+    """The hardware that it runs on, as far as outcomes depend on it."""
+    process_bytes: int = 0
+    """What a process takes of the GPU's memory; 0 where that is not known."""
+    process_seconds: float = 0.0
+    """How long a process takes until the GPU has computed for it; 0 where that is not known."""
 
     @property
     def ready(self) -> bool:
@@ -52,7 +59,12 @@ class Installation:
         Raises:
             WorkerError: it does not start, or the GPU cannot be used any more.
         """
-        worker = start_worker(self.environment, self.directory, site, self.warm, self.rehearsed)
+        turns = None
+        if site.gpus and site.device(self.environment) is not Device.CPU:
+            turns = GpuTurns.of(site.home, site.gpus, self.process_bytes)
+        worker = start_worker(
+            self.environment, self.directory, site, self.warm, self.rehearsed, turns
+        )
         gpu = worker.introduction.gpu
         if gpu and gpu.problem:
             worker.close()
@@ -63,7 +75,12 @@ class Installation:
 
 
 def start_worker(
-    environment: Environment, directory: Path, site: Site, warm: tuple[str, ...], rehearsed: bool
+    environment: Environment,
+    directory: Path,
+    site: Site,
+    warm: tuple[str, ...],
+    rehearsed: bool,
+    turns: GpuTurns | None = None,
 ) -> Worker:
     """Start a worker in an environment's folder.
 
@@ -73,14 +90,15 @@ def start_worker(
         site: on which device, and where the project is.
         warm: modules to import.
         rehearsed: whether these are all; else it finds out what is missing.
+        turns: when it may use a GPU, and which; None if it is not asked to.
 
     Raises:
         WorkerError: it does not start.
     """
     log = site.home.logs / f"{environment.short}.log"
     bundle, paths = make_bundle(site.home.bundles), (site.config.root,)
-    python = directory / "bin" / "python"
-    return Worker(python, bundle, log, site.device, paths, warm, not rehearsed)
+    python, device = directory / "bin" / "python", site.device(environment)
+    return Worker(python, bundle, log, device, paths, warm, not rehearsed, turns)
 
 
 def _complete(directory: Path, warm: tuple[str, ...]) -> None:
@@ -97,19 +115,36 @@ def lock_of(directory: Path) -> FileLock:
 
 
 def as_stamped(
-    environment: Environment, directory: Path, stamp: Stamp, device: Device
+    environment: Environment, directory: Path, stamp: Stamp, site: Site
 ) -> Installation | None:
-    """The environment on a device, by its stamp; None if it was not tried there."""
-    record = stamp.on(device)
+    """The environment on the site's hardware, by its stamp; None if it was not tried there."""
+    hardware = site.hardware(environment)
+    record = stamp.on(hardware)
     if record is None:
         return None
-    name = stamp.trials[device].device_name
-    return Installation(environment, record, directory, stamp.warm, name, stamp.rehearsed)
+    trial, device = stamp.trials[hardware], site.device(environment)
+    return Installation(
+        environment,
+        replace(record, stack=environment.stack, device=device),
+        directory,
+        stamp.warm,
+        trial.device_name,
+        stamp.rehearsed,
+        hardware,
+        trial.process_bytes,
+        trial.process_seconds,
+    )
 
 
-def unavailable(environment: Environment, directory: Path, reason: str) -> Installation:
+def unavailable(
+    environment: Environment, directory: Path, reason: str, device: Device
+) -> Installation:
     """One that cannot be had on any device, and why."""
     record = EnvironmentRecord(
-        environment.accelerate, environment.stack, EnvironmentStatus.UNAVAILABLE, reason=reason
+        environment.accelerate,
+        environment.stack,
+        EnvironmentStatus.UNAVAILABLE,
+        reason=reason,
+        device=device,
     )
     return Installation(environment, record, directory)

@@ -27,17 +27,23 @@ class Recorded:
     """What was installed there, or why it could not be."""
     device_name: str = ""
     """Name of the GPU there; empty on the CPU."""
+    hardware: str = "cpu"
+    """What it ran on there, as far as outcomes depend on it."""
 
 
 def record_of(built: Installation) -> Recorded:
     """What to tell another machine of an environment."""
-    return Recorded(built.record, built.device_name)
+    return Recorded(built.record, built.device_name, built.hardware)
 
 
 def as_built(environment: Environment, recorded: Recorded) -> Installation:
     """The environment as another machine had it: good as a writer, it cannot be started."""
     return Installation(
-        environment, recorded.record, Path("nowhere"), device_name=recorded.device_name
+        environment,
+        recorded.record,
+        Path("nowhere"),
+        device_name=recorded.device_name,
+        hardware=recorded.hardware,
     )
 
 
@@ -93,5 +99,5 @@ def unlike(one: EnvironmentRecord, other: EnvironmentRecord) -> str:
 
 def _place(environment: Environment, site: Site) -> Path:
     stack = site.stack(environment)
-    key = digest(stack.python, stack.packages, site.device)
+    key = digest(stack.python, stack.packages, stack.constraints)
     return site.home.root / "recorded" / f"{environment.id}-{key[:8]}.json"

@@ -1,4 +1,4 @@
-"""The stamp in an environment: what was installed, and what came of trying it on each device.
+"""The stamp in an environment: what was installed, and what came of trying it on each hardware.
 
 The files are the same whatever a training in them runs on, so there is one folder for all devices.
 What fails on one of them says nothing of another.
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from ckptmatrix.model import Device, EnvironmentRecord, EnvironmentStatus
+from ckptmatrix.model import EnvironmentRecord, EnvironmentStatus
 from ckptmatrix.util.files import write_atomically
 
 STAMP = "ckptmatrix.json"
@@ -18,7 +18,7 @@ STAMP = "ckptmatrix.json"
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of starting a worker on a device."""
+    """What came of starting a worker on some hardware."""
 
     device_name: str = ""
     """Name of the GPU; empty on the CPU."""
@@ -26,6 +26,10 @@ class Trial:
     """Why it cannot be used there, one sentence; empty if it can."""
     gpu: str = ""
     """What keeps it from using the GPU, as `EnvironmentRecord.gpu`."""
+    process_bytes: int = 0
+    """What a process takes of the GPU's memory; 0 where that is not known."""
+    process_seconds: float = 0.0
+    """How long a process takes until the GPU has computed for it; 0 where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +42,27 @@ class Stamp:
     """Modules to import at a worker's start."""
     rehearsed: bool = True
     """Whether the modules are its own; else another environment lent them."""
-    trials: dict[Device, Trial] = field(default_factory=dict)
-    """Device -> what came of trying it there."""
+    trials: dict[str, Trial] = field(default_factory=dict)
+    """`Site.hardware` -> what came of trying it there."""
+    files: str = ""
+    """Their state (`intact.py`) when each was what its package says."""
 
     @property
     def started(self) -> bool:
         """Whether a worker has ever started in it."""
         return self.record.status == EnvironmentStatus.READY
 
-    def on(self, device: Device) -> EnvironmentRecord | None:
-        """The environment as it is on a device; None if it was not tried there."""
-        trial = self.trials.get(device)
+    def on(self, hardware: str) -> EnvironmentRecord | None:
+        """The environment as it is on some hardware; None if it was not tried there."""
+        trial = self.trials.get(hardware)
         if trial is None or not trial.reason:
             return self.record if trial else None
         status = EnvironmentStatus.UNAVAILABLE
         return replace(self.record, status=status, reason=trial.reason, gpu=trial.gpu)
 
-    def with_trial(self, device: Device, trial: Trial) -> "Stamp":
+    def with_trial(self, hardware: str, trial: Trial) -> "Stamp":
         """The stamp after a trial."""
-        return replace(self, trials={**self.trials, device: trial})
+        return replace(self, trials={**self.trials, hardware: trial})
 
 
 def write_stamp(directory: Path, stamp: Stamp) -> None:

@@ -6,9 +6,13 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
+from ckptmatrix.environments.starting import start
 from ckptmatrix.model import Environment, Stack
 
 _UV = find_uv_bin()  # not in the threads below: sysconfig, which it asks, is not safe there
+
+_REFUSED = 1
+"""uv's status where requirements cannot be met; 2 stands for an index or a disk that fails it."""
 
 _UNDECLARED = {
     # accelerate 0.16.0-0.20.3 import it without asking for it; setuptools 81 took it out.
@@ -19,6 +23,10 @@ _UNDECLARED = {
 
 class InstallError(Exception):
     """Why there is no such environment, one sentence."""
+
+
+class NotNowError(InstallError):
+    """Why it cannot be had at present: the index or the disk does not do its part, one sentence."""
 
 
 def install(
@@ -42,6 +50,7 @@ def install(
 
     Raises:
         InstallError: there is no such environment.
+        NotNowError: it cannot be told at present.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
     _create(stack.python, directory, settings)
@@ -110,12 +119,17 @@ def run_uv(arguments: list[str], settings: dict[str, str]) -> str:
 
     Raises:
         InstallError: with uv's reason in one sentence.
+        NotNowError: the same, where what was asked for is not the reason.
     """
     command = [_UV, "--no-progress", "--color", "never", *arguments]
-    ended = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
-    if ended.returncode != 0:
-        raise InstallError(one_sentence(ended.stderr))
-    return ended.stdout
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with start(command, env=settings, **pipes) as process:
+        said, complaint = process.communicate()
+    if process.returncode == _REFUSED:
+        raise InstallError(one_sentence(complaint))
+    if process.returncode:
+        raise NotNowError(one_sentence(complaint))
+    return said
 
 
 def one_sentence(complaint: str) -> str:

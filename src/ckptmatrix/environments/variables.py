@@ -36,6 +36,9 @@ def variables(host: Mapping[str, str], bundle: Path, device: Device) -> dict[str
         "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
+        # Else torch 2.4 starts processes that compile, and a thread that waits for them, as soon as
+        # a library imports its compiler; and a worker with threads may not be forked.
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }

@@ -85,6 +85,20 @@ class SeedableSampler(StrEnum):
     BY_REQUEST = "by request"
 
 
+class FullySharded(StrEnum):
+    """What becomes of weights and optimizer of fully sharded training."""
+
+    NONE = "none"
+    """The release has no such training, or does not save it so."""
+    NOT_MEASURED = "not measured"
+    RESTORED = "restored"
+    LOST = "lost"
+    """The weights come back; the optimizer's shards are read into one without state, so nothing
+    is, without a word."""
+    WAITS = "waits"
+    """The load never returns: processes wait for one that does not take part."""
+
+
 class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one accelerate release does."""
 
@@ -118,6 +132,18 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its own requirement on numpy; empty if there is none that matters."""
     torch_from: str
     """The oldest torch that it allows."""
+    fsdp1_gathered: FullySharded
+    """FSDP1 with `FULL_STATE_DICT`."""
+    fsdp1_shards: FullySharded
+    """FSDP1 with `SHARDED_STATE_DICT`."""
+    fsdp2_gathered: FullySharded
+    """FSDP2 with `FULL_STATE_DICT`."""
+    fsdp2_shards: FullySharded
+    """FSDP2 with `SHARDED_STATE_DICT`."""
+    deepspeed: FullySharded
+    """ZeRO of DeepSpeed."""
+    engine_schedules: bool
+    """Whether DeepSpeed is handed every scheduler of torch's, and keeps its state in its files."""
 
     @property
     def restores_step(self) -> bool:
@@ -146,8 +172,12 @@ class Torch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The youngest of the descriptive records that its archives hold; empty for the oldest kind."""
     cuda_state_bytes: int
     """Size of the state of one CUDA generator."""
+    newest_fsdp: int
+    """The newest FSDP that accelerate makes on it; 0 where none has been measured."""
     adam_decouples: bool
-    """Whether the groups of Adam's kin have `decoupled_weight_decay`."""
+    """Whether the groups of Adam and AdamW have `decoupled_weight_decay`."""
+    knows_strides: bool
+    """Whether shards are described with the strides of tensors; else such ones cannot be read."""
 
 
 class Numpy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -206,14 +236,18 @@ def device_key_since(key: str) -> Version | None:
     return Version(since) if since else None
 
 
-def torch_borders() -> tuple[str, ...]:
+def torch_borders(*, shards: bool = False) -> tuple[str, ...]:
     """Versions of torch from which on something loads otherwise; the first stands for all before.
 
     Those at which torch itself changes and those that accelerate's releases ask for.
+
+    Args:
+        shards: also those that concern fully sharded training alone.
     """
     asked = {ACCELERATE.at(str(start)).weights_only_from for start in ACCELERATE.starts}
     accepted = {entry.torch for entry in _TABLE.globals}
-    own = TORCH.starts_of("refuses_by_default", "new_schedulers")
+    sharded = ("newest_fsdp", "adam_decouples", "knows_strides") if shards else ()
+    own = TORCH.starts_of("refuses_by_default", "new_schedulers", *sharded)
     return tuple(sorted({*map(str, own), *asked, *accepted} - {""}, key=Version))
 
 

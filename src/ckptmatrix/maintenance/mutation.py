@@ -16,7 +16,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from ckptmatrix.measure.checkpoints import WRITE_SECONDS
-from ckptmatrix.measure.judge import HarnessError
+from ckptmatrix.measure.faults import HarnessError
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import Cell, CellRecord, Environment, Status, Verdict, summary
 from ckptmatrix.worker.protocol import Alteration, NotReturned, Returned, Saved, Write
@@ -30,7 +30,8 @@ class Fate(StrEnum):
     """What the judge made of an altered checkpoint."""
 
     NAMED = "named"
-    """It named exactly the components that the altered place belongs to."""
+    """It named exactly the components that the altered place belongs to; of those
+    that processes hold in slices, one at least and no other."""
     LOUD = "loud"
     """The load refused it: nobody could take it for whole."""
     SPREAD = "spread"
@@ -157,7 +158,7 @@ def score(
 def _other_run(lab: Lab, cell: Cell, place: Path) -> str:
     """A checkpoint of the same training from another start; its directory."""
     scenario = lab.site.config.scenarios[cell.scenario]
-    request = Write(scenario, Device(lab.site.device), str(place), OTHER_SEED)
+    request = Write(scenario, Device(lab.site.device(cell.writer)), str(place), OTHER_SEED)
     answer = lab.registry.worker(cell.writer).ask(request, WRITE_SECONDS)
     if not isinstance(answer, Returned) or not isinstance(answer.value, Saved):
         raise HarnessError(f"{cell.id}: no other run to compare with", str(answer))
@@ -188,6 +189,8 @@ def fate_of(
     if not turned - spoilt and not owned and (spoilt or record.resume == plain.resume):
         return Fate.MOOT, "it belongs to nothing that this reader has or gets back"
     if owned and turned - spoilt == owned:
+        return Fate.NAMED, said
+    if alteration.sliced and turned - spoilt and turned - spoilt < owned:
         return Fate.NAMED, said
     if turned:
         # What a load gives up on half-way, it says on rank 0 alone.
@@ -236,6 +239,18 @@ _EQUIVALENT = (
         "mode_worse",
         (_FLIP, _ZERO),
         "ReduceLROnPlateau works it out anew from its mode, whatever is read",
+    ),
+    (
+        "optimizer*.bin",
+        "param_groups/*/params/*",
+        (_FLIP,),
+        "set_optimizer_state_dict knows a group by any of its parameters, and the others are named",
+    ),
+    (
+        "*/.metadata",
+        "",
+        (AlterationKind.OTHER_RUN,),
+        "it says where the pieces of the shards lie, and another run's lie alike",
     ),
     (
         "*.index.json",

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ckptmatrix.cli import main
 from ckptmatrix.cli.options import device_option, jobs_option, select, selection_options
-from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.device import find_machine
 from ckptmatrix.environments.site import Site
 from ckptmatrix.errors import NothingRanError
 from ckptmatrix.maintenance.mutation import Fate, score, subject
@@ -59,8 +59,9 @@ def command(
       2  wrong use or configuration
       3  nothing could be scored
     """
-    selected = select(**options)
-    site = Site.of(selected.config, find_device(device))
+    machine = find_machine(device)
+    selected = select(devices=machine.devices[:1], **options)
+    site = Site.of(selected.config, machine.gpus)
     kept = _Scores(reports, fresh)
     wanted = list(dict.fromkeys((cell.scenario, cell.loader) for cell in selected.plan.cells))
     with progress("scenarios", len(wanted)) as advance:

@@ -18,7 +18,8 @@ def writers_elsewhere(plan: Plan, site: Site) -> dict[Environment, Installation]
         built = find_record(writer, site)
         scenarios = [scenario for one, scenario in plan.checkpoints if one == writer]
         if built and all(
-            not built.ready or find_written(site, built, scenario) for scenario in scenarios
+            not built.ready or find_written(site, built, scenario, faults=True)
+            for scenario in scenarios
         ):
             found[writer] = built
     return found

@@ -1,6 +1,7 @@
 """Environments for a run: built side by side, with progress, and refused where there is none."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from ckptmatrix.environments.building import build_all
 from ckptmatrix.environments.installation import Installation
@@ -15,6 +16,7 @@ def install(
     site: Site,
     jobs: int,
     pins: Mapping[Environment, tuple[str, ...]] | None = None,
+    cache: Path | None = None,
 ) -> dict[Environment, Installation]:
     """Build, or reuse, environments, and show how far it is.
 
@@ -23,10 +25,11 @@ def install(
         site: where.
         jobs: how many at a time.
         pins: what to install of all that is not asked for by name, `name==version`.
+        cache: where uv keeps what it downloads; None for its usual place.
     """
     needed = tuple(environments)
     with progress("environments", len(needed)) as advance:
-        return build_all(needed, site, lambda one: advance(one.environment.id), jobs, pins)
+        return build_all(needed, site, lambda one: advance(one.environment.id), jobs, pins, cache)
 
 
 def refuse_none(built: Mapping[Environment, Installation]) -> None:

@@ -26,6 +26,8 @@ class Job:
     """Processes at a time."""
     shard: ShardRecord | None = None
     """Which part of a plan it is; None if it is all of it."""
+    part: bool = False
+    """Whether it is what some readers do of a job."""
 
     @property
     def plan(self) -> Plan:
@@ -35,4 +37,4 @@ class Job:
     @property
     def narrowed(self) -> bool:
         """Whether the plan is less than the tier."""
-        return self.selected.narrowed or self.shard is not None
+        return self.selected.narrowed or self.part or self.shard is not None

@@ -6,8 +6,8 @@ from typing import TypeVar
 import msgspec
 
 from ckptmatrix.environments.installation import Installation
-from ckptmatrix.errors import CkptmatrixError
 from ckptmatrix.measure.checkpoints import Written
+from ckptmatrix.measure.faults import HarnessError, fault_of
 from ckptmatrix.model import (
     BAD,
     Cell,
@@ -23,10 +23,6 @@ from ckptmatrix.worker.protocol import Answer, LoadAnswer, NotReturned, Unsuppor
 from ckptmatrix.worker.words import Ending
 
 T = TypeVar("T")
-
-
-class HarnessError(CkptmatrixError):
-    """ckptmatrix itself failed on a cell: it has no outcome, and the run must not look whole."""
 
 
 def blank(cell: Cell, status: Status, reason: str) -> CellRecord:
@@ -56,19 +52,20 @@ def unmeasurable(
     return blank(cell, Status.NOT_RUN, f"no checkpoint: {written.record.reason}")
 
 
-def outcome(cell: Cell, answer: Answer[LoadAnswer], measured: str) -> CellRecord:
+def outcome(cell: Cell, answer: Answer[LoadAnswer], measured: str, log: str = "") -> CellRecord:
     """The outcome of a cell that was measured.
 
     Args:
         cell: the cell.
         answer: the reader's answer.
         measured: when, ISO 8601.
+        log: the reader's log.
 
     Raises:
         HarnessError: the answer says that the harness itself failed.
     """
     if isinstance(answer, NotReturned):
-        return _not_returned(cell, answer, measured)
+        return _not_returned(cell, answer, measured, log)
     found = answer.value
     if isinstance(found, Unsupported):
         return blank(cell, Status.UNSUPPORTED, found.reason)
@@ -92,11 +89,10 @@ def outcome(cell: Cell, answer: Answer[LoadAnswer], measured: str) -> CellRecord
     )
 
 
-def _not_returned(cell: Cell, answer: NotReturned, measured: str) -> CellRecord:
+def _not_returned(cell: Cell, answer: NotReturned, measured: str, log: str) -> CellRecord:
     if answer.how is Ending.RAISED:
-        last = answer.detail.strip().splitlines()[-1]
-        raise HarnessError(f"{cell.id}: {last}", f"this is a bug in ckptmatrix:\n{answer.detail}")
-    status = Status.CRASHED if answer.how is Ending.CRASHED else Status.TIMEOUT
+        raise HarnessError.of(fault_of(answer, cell.scenario, cell.reader.id, log))
+    status = Status.TIMEOUT if answer.how is Ending.TIMEOUT else Status.CRASHED
     error = ErrorRecord(status.value, answer.detail)
     return replace(blank(cell, status, ""), error=error, measured=measured)
 
@@ -107,7 +103,9 @@ def _as(record: type[T], found: object) -> T:
 
 
 def _status(components: dict[str, Verdict], resume: Resume | None) -> Status:
-    nothing = {Verdict.ABSENT} if resume else {Verdict.ABSENT, Verdict.UNSAVED}
+    nothing = {Verdict.ABSENT, Verdict.NOT_TOLD_APART}
+    if resume is None:
+        nothing.add(Verdict.UNSAVED)
     if nothing.issuperset(components.values()):
         raise HarnessError("a comparison that compared nothing", "give the scenario some state")
     if (resume is None or resume.exact) and not any(

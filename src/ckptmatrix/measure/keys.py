@@ -27,15 +27,17 @@ class Keys:
     def of(self, cell: Cell) -> str:
         """The key of a cell whose checkpoint is there."""
         content = self._registry.treated(cell).content
-        reader = self._registry.installed(cell.reader).frozen
-        return self._digest(content, reader, cell.scenario, cell.loader)
+        reader = self._registry.installed(cell.reader)
+        return self._digest(content, reader.frozen, reader.hardware, cell.scenario, cell.loader)
 
-    def _digested(self, content: str, reader: str, scenario: str, loader: str) -> str:
+    def _digested(
+        self, content: str, reader: str, hardware: str, scenario: str, loader: str
+    ) -> str:
         site = self._registry.site
         return digest(
             content,
             reader,
-            site.device,
+            hardware,
             core_digest(),
             self._source(site.config.scenarios[scenario]),
             self._source(site.config.loaders[loader]),

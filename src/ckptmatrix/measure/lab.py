@@ -15,9 +15,10 @@ from ckptmatrix.measure.loading import Loading
 from ckptmatrix.measure.outcome_store import Store
 from ckptmatrix.measure.registry import Registry
 from ckptmatrix.measure.remedies import remedies_of
-from ckptmatrix.model import Cell, CellRecord, Environment
+from ckptmatrix.measure.sources import project_at
+from ckptmatrix.model import Cell, CellRecord, Device, Environment, Fault, Status
+from ckptmatrix.worker import words
 from ckptmatrix.worker.protocol import Case
-from ckptmatrix.worker.words import Device
 
 
 class Lab:
@@ -26,20 +27,23 @@ class Lab:
     Args:
         site: where it is measured.
         installed: environments that are known to be there.
-        remedies: whether they are measured beside plain loads.
+        remedies: the devices between which they are measured beside plain loads.
+        prepared: every checkpoint was written just before, so what failed is not tried again.
     """
 
     def __init__(
         self,
         site: Site,
         installed: Mapping[Environment, Installation] | None = None,
-        remedies: bool = False,
+        remedies: tuple[Device, ...] = (),
+        prepared: bool = False,
     ) -> None:
         self.site = site
-        self.registry = Registry(site, installed or {})
-        self.store = Store(site.home.outcomes)
+        self.registry = Registry(site, installed or {}, prepared)
+        self.project = project_at(site.config.root)
+        self.store = Store(site.home.outcomes, self.project)
         self._keys = Keys(self.registry)
-        self._with_remedies = remedies
+        self._remedied = remedies
 
     def key(self, cell: Cell) -> str:
         """The key of a cell's outcome; empty if it cannot be measured."""
@@ -56,7 +60,7 @@ class Lab:
         def settled(key: str, cell: Cell) -> bool:
             if key not in statuses:
                 return False
-            beside = remedies_of(cell, statuses[key]) if self._with_remedies else ()
+            beside = self._beside(cell, statuses[key])
             return all(not key or key in statuses for key in map(self.key, beside))
 
         return tuple(reversed([cell for key, cell in first.items() if not settled(key, cell)]))
@@ -71,7 +75,7 @@ class Lab:
         found: dict[str, str] = {}
         for key, cell in {self.key(cell): cell for cell in cells}.items():
             if key in statuses:
-                beside = remedies_of(cell, statuses[key]) if self._with_remedies else ()
+                beside = self._beside(cell, statuses[key])
                 found |= {one: times.get(one, "") for one in (key, *map(self.key, beside)) if one}
         return found
 
@@ -88,8 +92,8 @@ class Lab:
         """The outcome of a cell: from the store, or measured now."""
         record = self.known(cell)
         if record is None:
-            record = self.measured(cell)
-            self.store.put(self.key(cell), record)
+            record, touched = self._measured(cell)
+            self.store.put(self.key(cell), record, self.project.named(touched))
         return record
 
     def known(self, cell: Cell) -> CellRecord | None:
@@ -108,21 +112,32 @@ class Lab:
             for remedy in self._remedies(cell, record):
                 yield remedy, self._recall(remedy, get)
 
+    def fault(self, cell: Cell) -> Fault | None:
+        """Why there is no outcome of a cell, if that is no release's doing but its writer's."""
+        built = self.registry.installed(cell.writer)
+        return self.registry.written(cell.writer, cell.scenario).fault if built.ready else None
+
     def measured(self, cell: Cell) -> CellRecord:
         """The outcome of a cell, measured now."""
+        return self._measured(cell)[0]
+
+    def _measured(self, cell: Cell) -> tuple[CellRecord, Mapping[str, str]]:
+        """The same, with the files that it hangs on."""
         known = self._unmeasurable(cell)
-        return known or self.loading(cell, self.registry.treated(cell)).outcome()
+        return (known, {}) if known else self.loading(cell, self.registry.treated(cell)).measured()
 
     def loading(self, cell: Cell, written: Written) -> Loading:
         """A checkpoint in front of a cell's reader."""
         config = self.site.config
         case = Case(
             scenario=config.scenarios[cell.scenario],
-            device=Device(self.site.device),
+            device=words.Device(self.site.device(cell.reader)),
             directory=str(written.directory),
             truth=str(written.truth),
             digest=written.digest,
             unsaved=written.record.unsaved,
+            trace=written.trace,
+            unreproduced=written.unreproduced,
         )
         return Loading(cell, self.registry.worker(cell.reader), case, config.loaders[cell.loader])
 
@@ -143,10 +158,15 @@ class Lab:
         )
 
     def _remedies_known(self, cell: Cell) -> tuple[Cell, ...]:
-        return self._remedies(cell, self.known(cell)) if self._with_remedies else ()
+        return self._remedies(cell, self.known(cell)) if self._remedied else ()
 
     def _remedies(self, cell: Cell, record: CellRecord | None) -> tuple[Cell, ...]:
-        return remedies_of(cell, record.status) if record and self._with_remedies else ()
+        return self._beside(cell, record.status) if record else ()
+
+    def _beside(self, cell: Cell, status: Status) -> tuple[Cell, ...]:
+        """The remedies to measure beside a cell that came out so."""
+        ends = {self.site.device(end) for end in (cell.writer, cell.reader)}
+        return remedies_of(cell, status) if ends.issubset(self._remedied) else ()
 
     def _unmeasurable(self, cell: Cell) -> CellRecord | None:
         writer, reader = map(self.registry.installed, (cell.writer, cell.reader))

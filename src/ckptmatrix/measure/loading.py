@@ -1,11 +1,15 @@
 """A checkpoint in front of a reader: the one place where a worker is asked to load."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ckptmatrix.environments.worker_process import Worker
 from ckptmatrix.measure import judge
 from ckptmatrix.measure.outcome_store import now
 from ckptmatrix.model import Cell, CellRecord
+from ckptmatrix.util.room import refuse_nearly_full
+from ckptmatrix.util.unfinished import temporary_folder
+from ckptmatrix.worker.measured import Trace
 from ckptmatrix.worker.protocol import (
     Alteration,
     Alterations,
@@ -15,9 +19,9 @@ from ckptmatrix.worker.protocol import (
     Load,
     LoadAltered,
     LoadAnswer,
+    NotReturned,
     Reference,
     Request,
-    Trace,
 )
 from ckptmatrix.worker.words import ControlKind
 
@@ -29,7 +33,7 @@ CELL_SECONDS = 60
 class Loading:
     """What can be asked about a checkpoint while its reader lives.
 
-    Outcomes raise `HarnessError` and `WorkerError`.
+    Outcomes raise `HarnessError` and `WorkerError`, and `OSError` where there is no room to load.
     """
 
     cell: Cell
@@ -45,7 +49,11 @@ class Loading:
 
     def outcome(self) -> CellRecord:
         """Load it."""
-        return self._judged(Load(self.case, self.loader))
+        return self.measured()[0]
+
+    def measured(self) -> tuple[CellRecord, Mapping[str, str]]:
+        """Load it; the outcome, and the files that it hangs on with their fingerprints."""
+        return self._answered(Load(self.case, self.loader))
 
     def control(self, kind: ControlKind) -> CellRecord:
         """Make a control of it."""
@@ -64,4 +72,11 @@ class Loading:
         return self.worker.ask(Reference(self.case), self.seconds)
 
     def _judged(self, request: Request[LoadAnswer]) -> CellRecord:
-        return judge.outcome(self.cell, self.worker.ask(request, self.seconds), now())
+        return self._answered(request)[0]
+
+    def _answered(self, request: Request[LoadAnswer]) -> tuple[CellRecord, Mapping[str, str]]:
+        answer = self.worker.ask(request, self.seconds)
+        if isinstance(answer, NotReturned) or getattr(answer.value, "error", None):
+            refuse_nearly_full(temporary_folder())
+        record = judge.outcome(self.cell, answer, now(), str(self.worker.log))
+        return record, answer.sources

@@ -6,7 +6,6 @@ frozen lists. No path in the file says where anything goes, and nothing in it is
 """
 
 import shutil
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,11 @@ from ckptmatrix.environments.other_machine import Recorded, record_of
 from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.checkpoints import place_of
 from ckptmatrix.measure.shard_record import measuring_digest
-from ckptmatrix.model import Device, Environment
+from ckptmatrix.model import Environment
 from ckptmatrix.plan.selected import Selected
 from ckptmatrix.plan.shards import plan_digest
 from ckptmatrix.util.files import sha256_of
+from ckptmatrix.util.unfinished import folder_in
 
 SCHEMA = "ckptmatrix.checkpoints/1"
 """The schema of the manifest; another one is refused."""
@@ -42,8 +42,8 @@ class Manifest:
     """Version of ckptmatrix that packed it."""
     tier: str
     """Tier, with what narrowed it, in words."""
-    device: Device
-    """Where they were written."""
+    device: str
+    """The devices that they are written and loaded on, in words."""
     plan: str
     """Digest of the whole plan."""
     sources: str
@@ -56,14 +56,12 @@ class Manifest:
     """Always `SCHEMA`."""
 
 
-def manifest_of(
-    selected: Selected, device: Device, built: dict[Environment, Installation]
-) -> Manifest:
+def manifest_of(selected: Selected, built: dict[Environment, Installation]) -> Manifest:
     """All of the manifest but the checkpoints; `selected` is the whole plan."""
     return Manifest(
         __version__,
         selected.selection.describe(),
-        device,
+        " and ".join(selected.plan.devices),
         plan_digest(selected.plan),
         measuring_digest(selected.plan, selected.config),
         {environment.id: record_of(one) for environment, one in built.items()},
@@ -85,10 +83,9 @@ def pack(
     Raises:
         OSError: the file cannot be written.
     """
-    manifest = manifest_of(selected, site.device, built)
+    manifest = manifest_of(selected, built)
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(dir=path.parent, prefix=".packing-"))
-    try:
+    with folder_in(path.parent) as staged:
         with zipfile.ZipFile(staged / path.name, "w", zipfile.ZIP_DEFLATED) as archive:
             for writer, scenario in selected.plan.checkpoints:
                 if built[writer].ready:
@@ -98,8 +95,6 @@ def pack(
                     )
             archive.writestr(_entry(MANIFEST), msgspec.json.encode(manifest))
         (staged / path.name).replace(path)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
     return manifest
 
 

@@ -1,13 +1,17 @@
 """The main job: plan, environments, write, load; one way through. Judging and reporting follow."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import partial
 
+from ckptmatrix.environments import building
 from ckptmatrix.environments.installation import Installation
 from ckptmatrix.environments.other_machine import pins, refuse_others
+from ckptmatrix.environments.sweeping import sweep_home
+from ckptmatrix.environments.worker_process import Worker
 from ckptmatrix.measure import checkpoints
 from ckptmatrix.measure.control_records import find_controls, keep_controls
-from ckptmatrix.measure.controls import run_controls
+from ckptmatrix.measure.controls import run_controls, was_made
 from ckptmatrix.measure.elsewhere import writers_elsewhere
 from ckptmatrix.measure.installing import install, refuse_none
 from ckptmatrix.measure.job import Job
@@ -15,6 +19,7 @@ from ckptmatrix.measure.lab import Lab
 from ckptmatrix.measure.measured_run import MeasuredRun
 from ckptmatrix.measure.outcome_store import now
 from ckptmatrix.measure.pytest_driver import measure_cells
+from ckptmatrix.measure.worker_pool import WorkerPool
 from ckptmatrix.model import ControlRecord, Environment
 from ckptmatrix.util.parallel import side_by_side
 from ckptmatrix.util.progress import progress
@@ -29,12 +34,14 @@ def measured(job: Job) -> Iterator[MeasuredRun]:
     """
     started = now()
     built = prepare(job)
-    with Lab(job.site, built, job.plan.remedies) as lab:
+    with Lab(job.site, built, job.plan.remedies, prepared=True) as lab:
         if job.fresh:
             lab.forget(job.plan.cells)
         unmeasured = lab.unmeasured(job.plan.cells)
-        controls = _controls(job, lab, built, bool(unmeasured))
-        yield MeasuredRun(job, lab, controls, measure_cells(job, unmeasured), started)
+        # Made anew whenever anything is measured; else those of the run that measured it stand.
+        kept = None if unmeasured else controls_of(job, lab, built, needed=False)
+        controls = controls_of(job, lab, built, needed=True) if kept is None else kept
+        yield MeasuredRun(job, lab, controls or (), measure_cells(job, unmeasured), started)
 
 
 def prepare(job: Job) -> dict[Environment, Installation]:
@@ -44,6 +51,7 @@ def prepare(job: Job) -> dict[Environment, Installation]:
         NothingRanError: no environment could be built.
         CkptmatrixError: one came out otherwise than where the checkpoints were written.
     """
+    sweep_home(job.site.home)
     elsewhere = writers_elsewhere(job.plan, job.site)
     needed = [one for one in job.plan.environments if one not in elsewhere]
     pinned = pins(job.plan.readers, job.site) if job.shard else None
@@ -54,41 +62,53 @@ def prepare(job: Job) -> dict[Environment, Installation]:
     else:
         refuse_none(built)
     built |= elsewhere
-    _write_checkpoints(job, built)
+    write_checkpoints(job, built)
     return built
 
 
-def _write_checkpoints(job: Job, built: dict[Environment, Installation]) -> None:
-    """Each writer writes what is missing, scenario by scenario, in one worker."""
+def write_checkpoints(job: Job, built: Mapping[Environment, Installation]) -> None:
+    """Let each of these writers write what is missing, scenario by scenario, in one worker."""
     todo: dict[Environment, list[str]] = {}
     for writer, scenario in job.plan.checkpoints:
-        if built[writer].ready and not checkpoints.find_written(job.site, built[writer], scenario):
+        one = built.get(writer)
+        if one and one.ready and not checkpoints.find_written(job.site, one, scenario):
             todo.setdefault(writer, []).append(scenario)
 
-    def one(writer: Environment) -> None:
-        with built[writer].start(job.site) as worker:
+    def started(writer: Environment) -> Worker:
+        return building.whole(built[writer], job.site).start(job.site)
+
+    def write(writer: Environment) -> None:
+        with closing(WorkerPool(started)) as pool:
             for scenario in todo[writer]:
-                checkpoints.write(job.site, built[writer], scenario, worker)
+                worker = partial(pool.worker, writer)
+                checkpoints.written_now(job.site, built[writer], scenario, worker)
                 advance(f"{writer.short} {scenario}")
 
     with progress("checkpoints", sum(map(len, todo.values()))) as advance:
-        side_by_side(one, todo, job.jobs)
+        side_by_side(write, todo, job.jobs)
 
 
-def _controls(
-    job: Job, lab: Lab, built: dict[Environment, Installation], needed: bool
-) -> tuple[ControlRecord, ...]:
-    """Made anew whenever anything is measured; else those of the run that measured it stand."""
+def controls_of(
+    job: Job, lab: Lab, built: Mapping[Environment, Installation], needed: bool
+) -> tuple[ControlRecord, ...] | None:
+    """Make the controls of a job, or find those of the run that measured its cells.
+
+    Args:
+        job: the whole, or a part.
+        lab: where its outcomes are found.
+        built: its environments.
+        needed: make them; else give those that are kept, None if there are none.
+    """
     keys = [lab.key(cell) for cell in job.plan.cells]
-    kept = None if needed else find_controls(job.site.home, keys)
-    if kept is not None:
-        return kept
-    with progress("controls", len(job.plan.stacks) * len(job.plan.scenarios)) as advance:
+    if not needed:
+        return find_controls(job.site.home, keys)
+    with progress("controls", sum(map(len, job.plan.controlled.values()))) as advance:
         controls = run_controls(
             job.plan,
-            lambda: Lab(job.site, built),
+            lambda: Lab(job.site, built, prepared=True),
             lambda stack, scenario: advance(f"{scenario} on {stack}"),
             job.jobs,
         )
-    keep_controls(job.site.home, keys, controls)
+    if all(map(was_made, controls)):
+        keep_controls(job.site.home, keys, controls)
     return controls

@@ -1,5 +1,6 @@
 """Cells as pytest items: what a `Grid` in a test module is collected into."""
 
+import os
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -7,29 +8,48 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from ckptmatrix.environments.device import find_device
+from ckptmatrix.environments.device import Machine, find_machine
 from ckptmatrix.environments.index import released
 from ckptmatrix.environments.site import Site
-from ckptmatrix.errors import CkptmatrixError
-from ckptmatrix.knowledge.causes import cause_of
+from ckptmatrix.errors import CkptmatrixError, machine_errors
+from ckptmatrix.knowledge.causes import CauseId, cause_of, known_causes
 from ckptmatrix.knowledge.evidence import Evidence
-from ckptmatrix.knowledge.expectations import Expectations, read_expectations
+from ckptmatrix.knowledge.expectations import (
+    Expectations,
+    expectations_file,
+    read_expectations,
+)
 from ckptmatrix.measure.elsewhere import writers_elsewhere
+from ckptmatrix.measure.faults import HarnessError, fault_of_host
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import MEASURED, Cell, CellRecord, summary
 from ckptmatrix.plan.config import Config, read_config
+from ckptmatrix.plan.narrowings import NARROWINGS
 from ckptmatrix.plan.planning import Plan, make_plan, needs_index
-from ckptmatrix.plan.selection import NARROWINGS, Selection, split_names
+from ckptmatrix.plan.selection import Selection, split_names
+from ckptmatrix.worker.orphans import end_with
+
+_MACHINE = pytest.StashKey[Machine]()
 
 
-def selection(config: pytest.Config) -> Selection:
-    """What the options select."""
+def _machine(config: pytest.Config) -> Machine:
+    """Where to measure; the driver is asked once."""
+    if _MACHINE not in config.stash:
+        config.stash[_MACHINE] = find_machine(config.getoption("--matrix-device"))
+    return config.stash[_MACHINE]
+
+
+def selection(config: pytest.Config, declared: Config) -> Selection:
+    """What the options select of what is declared."""
     remedies = config.getoption("--matrix-remedies")
     given = {one.option: _given(config, one.option) for one in NARROWINGS}
     chosen = None if remedies is None else remedies == "yes"
-    return Selection.of(config.getoption("--matrix-tier"), given, chosen)
+    devices = _machine(config).devices
+    tier = config.getoption("--matrix-tier") or declared.default_tier(quick=True)
+    return Selection.of(tier, given, chosen, devices)
 
 
 def _given(config: pytest.Config, option: str) -> tuple[str, ...]:
@@ -58,11 +78,14 @@ class GridCollector(pytest.Collector):
 
     def collect(self) -> Iterable["CellItem"]:
         """One item for each cell, reader by reader."""
-        config = read_config(self.config.rootpath / self.declared)
-        chosen = selection(self.config)
+        root = self.config.rootpath
+        config = read_config(
+            root / (self.config.getoption("--matrix-config") or self.declared), root
+        )
+        chosen = selection(self.config, config)
         index = released("accelerate") if needs_index(config, chosen) else ()
         plan = _between(make_plan(config, chosen, index), self.config)
-        bench = _bench(self.config, config, plan)
+        bench = _bench(self.config, config, chosen.tier, plan)
         cells: Iterable[Cell] = plan.cells
         if self.config.getoption("--matrix-unmeasured"):
             cells = bench.lab.unmeasured(plan.cells)
@@ -89,19 +112,21 @@ class _Bench:
 _BENCH = pytest.StashKey[_Bench]()
 
 
-def _bench(pytest_config: pytest.Config, config: Config, plan: Plan) -> _Bench:
+def _bench(pytest_config: pytest.Config, config: Config, tier: str, plan: Plan) -> _Bench:
     if _BENCH not in pytest_config.stash:
-        device = find_device(pytest_config.getoption("--matrix-device"))
-        site = Site.of(config, device)
-        lab = Lab(site, writers_elsewhere(plan, site), plan.remedies)
-        expectations = read_expectations(config.root / "expectations.toml")
+        if hasattr(pytest_config, "workerinput"):  # one of xdist's: it ends with the run
+            end_with(os.getppid())
+        site = Site.of(config, _machine(pytest_config).gpus)
+        prepared = bool(pytest_config.getoption("--matrix-unmeasured"))
+        lab = Lab(site, writers_elsewhere(plan, site), plan.remedies, prepared)
+        expectations = read_expectations(expectations_file(config.root, tier))
         pytest_config.stash[_BENCH] = _Bench(lab, expectations)
         pytest_config.add_cleanup(lab.close)
     return pytest_config.stash[_BENCH]
 
 
 HARNESS_FAILURE = "ckptmatrix-harness-failure"
-"""Property of an item without an outcome, for no fault of the cell's; its value says why."""
+"""Property of an item without an outcome, for no fault of the cell's; its value is a `Fault`."""
 
 
 class UnexpectedOutcomeError(Exception):
@@ -123,7 +148,11 @@ class CellItem(pytest.Item):
             UnexpectedOutcomeError: it came out otherwise than is known.
         """
         try:
-            records = self.bench.lab.outcomes(self.cell)
+            fault = self.bench.lab.fault(self.cell)
+            if fault:
+                raise HarnessError.of(fault)
+            with machine_errors():
+                records = self.bench.lab.outcomes(self.cell)
             today = datetime.now(UTC).date()
             writer, reader = self.cell.writer, self.cell.reader
             judged = [
@@ -131,7 +160,8 @@ class CellItem(pytest.Item):
                 for record in records
             ]
         except Exception as error:
-            self.user_properties.append((HARNESS_FAILURE, _in_words(error)))
+            fault = fault_of_host(error, self.cell.scenario, self.cell.reader.id)
+            self.user_properties.append((HARNESS_FAILURE, msgspec.json.encode(fault).decode()))
             raise
         if records[0].status not in MEASURED:
             pytest.skip(f"{records[0].status}: {records[0].reason}")
@@ -154,7 +184,16 @@ class CellItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the item is from, and what it is called in a report."""
-        return self.path, None, self.cell.id
+        return self.path, None, heading(self.cell)
+
+
+def heading(cell: Cell) -> str:
+    """What an item is called in a report; cell ids are asked for by it.
+
+    It is not the end of the item's node id: pytest would take that for a Python name and show its
+    versions as `1::15::0`.
+    """
+    return f"cell {cell.id}"
 
 
 def _in_words(error: BaseException) -> str:
@@ -169,8 +208,14 @@ def describe(record: CellRecord) -> str:
     lines = [f"by {record.loader}, {record.treatment}: {record.status}: {summary(record)}"]
     if record.expectation:
         lines.append(record.expectation)
+    known = known_causes().get(CauseId(record.cause)) if record.cause else None
+    if known:
+        lines += [f"cause: {known.cause.title}", f"remedy: {known.cause.remedy}"]
+    else:
+        lines.append("cause: none that is known; if it is right so, write an expectation for it")
     lines += [
-        f"  {name}: {gap.where} was saved as {gap.saved}, found {gap.found}"
+        f"  {': '.join(filter(None, (name, gap.where)))} was saved as {gap.saved}, "
+        f"found {gap.found}"
         for name, gap in record.differences.items()
     ]
     if record.error and record.error.traceback:

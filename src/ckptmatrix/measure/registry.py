@@ -1,9 +1,6 @@
 """Environments and checkpoints of a site, each made when it is first asked for."""
 
 from collections.abc import Mapping
-from pathlib import Path
-
-from filelock import FileLock
 
 from ckptmatrix.environments import building
 from ckptmatrix.environments.installation import Installation
@@ -22,14 +19,18 @@ class Registry:
     Args:
         site: where it lies.
         installed: environments that are known to be there.
+        prepared: everything was written just before, so what failed is not tried again.
     """
 
-    def __init__(self, site: Site, installed: Mapping[Environment, Installation]) -> None:
+    def __init__(
+        self, site: Site, installed: Mapping[Environment, Installation], prepared: bool = False
+    ) -> None:
         self.site = site
+        self._prepared = prepared
         self._installed = dict(installed)
         self._written: dict[tuple[Environment, str], Written] = {}
         self._treated: dict[tuple[Environment, str, Treatment], Written] = {}
-        self._pool = WorkerPool(lambda environment: self.installed(environment).start(site))
+        self._pool = WorkerPool(self._started)
 
     def installed(self, environment: Environment) -> Installation:
         """The environment, built if need be."""
@@ -42,10 +43,11 @@ class Registry:
         place = (environment, scenario)
         if place not in self._written:
             installed = self.installed(environment)
-            with self._lock(f"{environment.id}-{scenario}"):
-                self._written[place] = checkpoints.find_written(
-                    self.site, installed, scenario
-                ) or checkpoints.write(self.site, installed, scenario, self.worker(environment))
+            self._written[place] = checkpoints.find_written(
+                self.site, installed, scenario, faults=self._prepared
+            ) or checkpoints.written_now(
+                self.site, installed, scenario, lambda: self.worker(environment)
+            )
         return self._written[place]
 
     def treated(self, cell: Cell) -> Written:
@@ -60,11 +62,9 @@ class Registry:
         """A worker in this environment, started if need be."""
         return self._pool.worker(environment)
 
+    def _started(self, environment: Environment) -> Worker:
+        return building.whole(self.installed(environment), self.site).start(self.site)
+
     def close(self) -> None:
         """End the workers."""
         self._pool.close()
-
-    def _lock(self, name: str) -> FileLock:
-        folder: Path = self.site.home.root / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{name}.lock")

@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from filelock import FileLock
 
 from ckptmatrix.checkpoint.repair import RepairOptions, repair
 from ckptmatrix.environments.bundle import repair_digest
@@ -15,6 +15,7 @@ from ckptmatrix.measure.checkpoints import Written
 from ckptmatrix.model import CheckpointStatus, Treatment
 from ckptmatrix.util.files import sha256_of, write_atomically
 from ckptmatrix.util.home import Home, digest
+from ckptmatrix.util.unfinished import folder_in
 
 _STAMP = "repaired.json"
 
@@ -33,25 +34,30 @@ def treated(written: Written, treatment: Treatment, home: Home) -> Written:
     if treatment == Treatment.AS_SAVED or written.record.status != CheckpointStatus.WRITTEN:
         return written
     place = home.root / "repaired" / digest(written.content, written.tied, repair_digest())[:24]
-    stamp = _found(place) or _repaired(written, place)
+    stamp = _found(written, place)
+    if stamp is None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{place}.lock"):
+            stamp = _found(written, place) or _repaired(written, place)
     status = CheckpointStatus.FAILED if stamp.reason else CheckpointStatus.WRITTEN
     record = replace(written.record, status=status, reason=stamp.reason)
     return replace(written, record=record, place=place, hashes=stamp.hashes)
 
 
-def _found(place: Path) -> _RepairStamp | None:
+def _found(written: Written, place: Path) -> _RepairStamp | None:
+    """What was repaired before, if all of it still is what it was."""
     try:
-        return msgspec.json.decode((place / _STAMP).read_bytes(), type=_RepairStamp)
+        stamp = msgspec.json.decode((place / _STAMP).read_bytes(), type=_RepairStamp)
     except (OSError, msgspec.DecodeError):
         return None
+    treated = replace(written, place=place, hashes=stamp.hashes)
+    return stamp if stamp.reason or treated.intact else None
 
 
 def _repaired(written: Written, place: Path) -> _RepairStamp:
     """Repair it into its place, with all that lies beside the original; whole or not at all."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(dir=place.parent, prefix=".repairing-"))
-    target = staged / written.record.directory
-    try:
+    with folder_in(place.parent) as staged:
+        target = staged / written.record.directory
         shutil.copytree(
             written.place,
             staged,
@@ -66,14 +72,9 @@ def _repaired(written: Written, place: Path) -> _RepairStamp:
         except CkptmatrixError as error:
             reason = f"repair refuses it: {error.message}".replace(f"{written.directory}", "it")
         files = [path for path in sorted(target.rglob("*")) if path.is_file()]
-        stamp = _RepairStamp(
-            {str(path.relative_to(target)): sha256_of(path) for path in files}, reason
-        )
+        hashes = {str(path.relative_to(target)): sha256_of(path) for path in files}
+        stamp = _RepairStamp(hashes, reason)
         write_atomically(staged / _STAMP, msgspec.json.encode(stamp))
-        try:
-            staged.rename(place)
-        except OSError:  # another process was first
-            return _found(place) or stamp
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)  # it is not what it was
+        staged.rename(place)
     return stamp

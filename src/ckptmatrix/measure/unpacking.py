@@ -8,7 +8,6 @@ must be those that the writer hashed, and an archive of something else is refuse
 import hashlib
 import re
 import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ from ckptmatrix.model import Environment, EnvironmentStatus
 from ckptmatrix.plan.selected import Selected
 from ckptmatrix.util.files import sha256_of
 from ckptmatrix.util.home import Home
+from ckptmatrix.util.unfinished import folder_in
 
 _PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*", re.ASCII)
 _MOST_MANIFEST = 64 * 2**20
@@ -53,7 +53,7 @@ def unpack(path: Path, selected: Selected, site: Site) -> Manifest:
     """
     with _opened(path) as archive:
         manifest = _manifest(path, archive)
-        _refuse_other(path, manifest, manifest_of(selected, site.device, {}))
+        _refuse_other(path, manifest, manifest_of(selected, {}))
         _refuse_size(path, archive, manifest, site.home)
         for writer, scenario in selected.plan.checkpoints:
             recorded = _recorded(path, manifest, writer)
@@ -62,7 +62,7 @@ def unpack(path: Path, selected: Selected, site: Site) -> Manifest:
                 built = as_built(writer, recorded)
                 arguments = (site, built, scenario)
                 _unpack_one(path, archive, files, place_of(*arguments))
-                if not _whole(find_written(*arguments), files):
+                if not _whole(find_written(*arguments, faults=True), files):
                     shutil.rmtree(place_of(*arguments))
                     _damaged(path, f"the checkpoint {writer.id} / {scenario} is not whole")
         # Last, so that what was refused in the middle is not taken for what a run needs.
@@ -147,22 +147,19 @@ def _unpack_one(path: Path, archive: zipfile.ZipFile, files: dict[str, str], pla
     """
     if _there(place, files):
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(dir=place.parent, prefix=".unpacking-"))
-    try:
-        for name, sha256 in files.items():
-            if not _harmless(name):
-                _damaged(path, f"a file is to be called {name!r}")
-            target = staged / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as out:
-                _copy(path, archive, sha256, out)
-        shutil.rmtree(place, ignore_errors=True)
-        staged.rename(place)
-    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        _damaged(path, f"two files are to lie in one place: {error.filename}")
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    with folder_in(place.parent) as staged:
+        try:
+            for name, sha256 in files.items():
+                if not _harmless(name):
+                    _damaged(path, f"a file is to be called {name!r}")
+                target = staged / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as out:
+                    _copy(path, archive, sha256, out)
+            shutil.rmtree(place, ignore_errors=True)
+            staged.rename(place)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            _damaged(path, f"two files are to lie in one place: {error.filename}")
 
 
 def _whole(written: Written | None, files: dict[str, str]) -> bool:

@@ -1,16 +1,17 @@
 """The vocabulary of ckptmatrix as small frozen dataclasses and closed sets of words.
 
-`Matrix` and what it holds are the contract of `reports/matrix.json` (schema
-`ckptmatrix.matrix/1`): fields may be added, none is renamed without a new schema number.
+`Matrix` and what it holds are the contract of a run's file (docs/matrix-json.md): fields may be
+added, none is renamed without a new schema number.
 """
 
 from ckptmatrix.model.cell import Cell, Environment, Stack
+from ckptmatrix.model.gpus import Gpus
 from ckptmatrix.model.matrix import (
-    SCHEMA,
     Cause,
     CheckpointRecord,
     ControlRecord,
     EnvironmentRecord,
+    Fault,
     Matrix,
     Problem,
     RunRecord,
@@ -40,7 +41,6 @@ from ckptmatrix.model.words import (
 __all__ = [
     "BAD",
     "MEASURED",
-    "SCHEMA",
     "Cause",
     "Cell",
     "CellRecord",
@@ -54,7 +54,9 @@ __all__ = [
     "EnvironmentRecord",
     "EnvironmentStatus",
     "ErrorRecord",
+    "Fault",
     "FirstDifference",
+    "Gpus",
     "Matrix",
     "Problem",
     "ProblemKind",

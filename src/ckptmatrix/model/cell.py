@@ -2,19 +2,32 @@
 
 from dataclasses import dataclass, replace
 
-from ckptmatrix.model.words import Treatment
+from ckptmatrix.model.words import Device, Treatment
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A named set of pinned packages that is not accelerate."""
+    """A named set of pinned packages that is not accelerate, on a device."""
 
     name: str
-    """Name in `matrix.toml`, such as `torch2.13-np2`."""
+    """Name in `matrix.toml`, such as `torch2.15-np2`."""
     python: str
     """Python version that uv is asked for, such as `3.11`."""
     packages: tuple[str, ...]
-    """Pinned requirements, such as `torch==2.13.0`."""
+    """Pinned requirements, such as `torch==2.15.0`."""
+    device: Device = Device.CPU
+    """What its trainings run on."""
+    constraints: tuple[str, ...] = ()
+    """Versions to keep to of what is not asked for by name, should something need it."""
+
+    @property
+    def label(self) -> str:
+        """Its name everywhere but in `matrix.toml`: on a GPU `torch2.15-np2+cuda`."""
+        return self.name if self.device is Device.CPU else f"{self.name}+{self.device}"
+
+    def on(self, device: Device) -> "Stack":
+        """The same packages on a device."""
+        return replace(self, device=device)
 
 
 @dataclass(frozen=True)
@@ -24,11 +37,11 @@ class Environment:
     accelerate: str
     """The accelerate release, such as `0.33.0`."""
     stack: str
-    """Name of the stack."""
+    """Label of the stack: its name, and the device where that is not the CPU."""
 
     @property
     def id(self) -> str:
-        """Its id everywhere: `accelerate-0.33.0+torch2.13-np2`."""
+        """Its id everywhere: `accelerate-0.33.0+torch2.15-np2`."""
         return f"accelerate-{self.accelerate}+{self.stack}"
 
     @property

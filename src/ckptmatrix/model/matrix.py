@@ -1,5 +1,6 @@
 """Everything that a run found out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ckptmatrix.model.outcome import CellRecord
@@ -11,9 +12,6 @@ from ckptmatrix.model.words import (
     ProblemKind,
 )
 
-SCHEMA = "ckptmatrix.matrix/1"
-"""The schema of `matrix.json`; readers refuse any other."""
-
 
 @dataclass(frozen=True)
 class EnvironmentRecord:
@@ -22,7 +20,7 @@ class EnvironmentRecord:
     accelerate: str
     """Installed accelerate release."""
     stack: str
-    """Name of its stack."""
+    """Label of its stack."""
     status: EnvironmentStatus
     """Whether it can be used."""
     python: str = ""
@@ -40,6 +38,8 @@ class EnvironmentRecord:
     gpu: str = ""
     """What keeps it from using the GPU that was asked for, such as `driver too old`; `reason` says
     it in a sentence. Empty if nothing does, or none was asked for."""
+    device: Device = Device.CPU
+    """What its trainings run on; the label of the stack names it where it is not the CPU."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class CheckpointRecord:
     """Name of the checkpoint directory, such as `name-000030-state`."""
     key: str = ""
     """What the checkpoint depends on, as a digest."""
+    note: str = ""
+    """What is to be said of it and of each load of it, such as how it could be measured."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,38 @@ class ControlRecord:
     """Whether the judge answered as it must."""
     detail: str = ""
     """What it answered instead."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What went wrong in ckptmatrix or in a scenario's script, so that there is no outcome."""
+
+    scenario: str
+    """Name of the scenario."""
+    environment: str
+    """Id of the environment it ran in."""
+    phase: str
+    """The scenario's method that was running, such as `build`, or what else was done."""
+    type: str
+    """Class name of the exception; `crashed` or `timeout` where there is none."""
+    message: str
+    """Its text, without this machine's paths where they tell nothing."""
+    file: str = ""
+    """The script's own file that raised or called what raised; empty if it is not known."""
+    line: int = 0
+    """Line in it, from 1; 0 if it is not known."""
+    traceback: str = ""
+    """Its last frames, as Python prints them."""
+    log: str = ""
+    """Path of the worker's log."""
+
+    @property
+    def sentence(self) -> str:
+        """What happened and where, in one line."""
+        place = f" ({self.file}, line {self.line})" if self.file else ""
+        said = self.message.strip().splitlines()
+        told = f"{self.type}: {said[0]}" if said else self.type
+        return f"{self.phase or 'ckptmatrix'}: {told}{place}"
 
 
 @dataclass(frozen=True)
@@ -144,7 +178,7 @@ class RunRecord:
     finished: str
     """ISO 8601 in UTC."""
     device: Device
-    """Where writers trained and readers resumed."""
+    """`cuda` if any environment was on a GPU; each says its own."""
     platform: str
     """Operating system, machine and Python of the host."""
     tier: str
@@ -175,7 +209,7 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Everything that a run found out; the whole of `reports/matrix.json`."""
+    """Everything that a run found out."""
 
     run: RunRecord
     """The run itself."""
@@ -183,13 +217,11 @@ class Matrix:
     """Environment id -> record."""
     checkpoints: tuple[CheckpointRecord, ...]
     """One for each writer and scenario."""
-    cells: tuple[CellRecord, ...]
-    """One for each cell."""
+    cells: Sequence[CellRecord]
+    """One for each cell; a `CellTable` where they were read from a file."""
     causes: dict[str, Cause] = field(default_factory=dict)
     """Cause id -> explanation, for the causes that occur."""
     controls: tuple[ControlRecord, ...] = ()
     """Every control of the run."""
     problems: tuple[Problem, ...] = ()
     """What makes the run fail beside its cells, such as an expectation that nothing matched."""
-    schema: str = SCHEMA
-    """Always `SCHEMA`."""

@@ -53,6 +53,8 @@ class Verdict(StrEnum):
     """Neither what was saved nor what was there before."""
     UNSAVED = "unsaved"
     """The training had it; the writer never put it (or not all of it) into the checkpoint."""
+    NOT_TOLD_APART = "not told apart"
+    """As it was saved, but so it was before the load: whether it was loaded cannot be told."""
     ABSENT = "absent"
     """The scenario, or this release, has no such thing."""
 

@@ -13,7 +13,9 @@ _CELL = 0.05
 """CPU seconds of a load and the training after it, until this machine has measured its own."""
 _FORK = 0.015
 """CPU seconds that a load costs beside what its process itself can see."""
-_DISTINCT = 0.3
+GPU_SECONDS = 3.0
+"""Seconds until a GPU has computed for a process, until this machine has measured its own."""
+DISTINCT = 0.3
 """Loads for each cell: writers of one era leave the very same bytes, which are loaded once."""
 _REMEDIES = 1.2
 """Remedies for each cell: two where it is not exact, which three of five are."""
@@ -39,17 +41,25 @@ class Work:
     """Whether remedies are measured beside those that are not exact."""
     cell_seconds: float | None = None
     """Mean wall-clock seconds of the cells measured on this machine so far."""
+    on_gpu: int = 0
+    """Of the checkpoints and loads, those that are made on a GPU: each in a process of its own."""
+    gpu_seconds: float = GPU_SECONDS
+    """Seconds until a GPU has computed for a process."""
+    gpu_places: int = 1
+    """Processes that the GPUs hold at a time."""
 
     def seconds(self, cores: int | None = None) -> float:
         """Estimate of the wall-clock seconds, with everything in uv's cache."""
-        loads = self.loads + self.cells * _DISTINCT
+        loads = self.loads + self.cells * DISTINCT
         work = (
             self.environments * _ENVIRONMENT
             + (self.writers + self.readers) * _START
             + self.checkpoints * _CHECKPOINT
             + loads * (1 + _REMEDIES * self.remedies) * (_FORK + (self.cell_seconds or _CELL))
         )
-        return work / (cores or os.cpu_count() or 1)
+        cores = cores or os.cpu_count() or 1
+        waking = self.on_gpu * self.gpu_seconds / min(cores, self.gpu_places)
+        return work / cores + waking
 
 
 def reader_seconds(cells: int) -> float:

@@ -1,15 +1,17 @@
 """The plan: environments, checkpoints and cells, from what is declared. Pure, touches nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from ckptmatrix.errors import UsageError
-from ckptmatrix.model import Cell, Environment, Stack
+from ckptmatrix.model import Cell, Device, Environment, Stack
 from ckptmatrix.plan.config import ALL, Config, Tier
 from ckptmatrix.plan.selection import Selection
+from ckptmatrix.util.did_you_mean import did_you_mean
 
 FIRST_RELEASE = Version("0.10.0")
 """Older releases have `save_state` too (0.6.0, #255), but none of the features that matter here."""
@@ -20,15 +22,16 @@ class Plan:
     """What a run consists of."""
 
     stacks: dict[str, Stack]
-    """Name -> stack, for the stacks that take part."""
+    """Label -> stack, for the stacks that take part."""
     environments: tuple[Environment, ...]
     """Oldest release first, stack by stack."""
     scenarios: tuple[str, ...]
     """Names of the scenarios."""
     cells: tuple[Cell, ...]
     """Reader by reader."""
-    remedies: bool = False
-    """Whether the remedies of a plain load are measured beside it, where it is not exact."""
+    remedies: tuple[Device, ...] = ()
+    """The devices between which the remedies of a plain load are measured beside it, where it is
+    not exact."""
 
     @property
     def checkpoints(self) -> tuple[tuple[Environment, str], ...]:
@@ -39,6 +42,23 @@ class Plan:
     def readers(self) -> tuple[Environment, ...]:
         """The environments that load something."""
         return tuple(dict.fromkeys(cell.reader for cell in self.cells))
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """What trainings run on, the CPU first."""
+        found = {stack.device for stack in self.stacks.values()}
+        return tuple(device for device in Device if device in found)
+
+    @property
+    def controlled(self) -> dict[str, tuple[str, ...]]:
+        """Label of a stack -> the scenarios that are loaded in it, each of which has controls."""
+        found: dict[str, dict[str, None]] = {}
+        for cell in self.cells:
+            found.setdefault(cell.reader.stack, {})[cell.scenario] = None
+        order = {name: number for number, name in enumerate(self.scenarios)}
+        return {
+            stack: tuple(sorted(names, key=order.__getitem__)) for stack, names in found.items()
+        }
 
     def narrowed(self, cells: tuple[Cell, ...]) -> "Plan":
         """The same plan with only these cells and what they need."""
@@ -65,29 +85,106 @@ def make_plan(config: Config, selection: Selection, released: tuple[str, ...] = 
         UsageError: the selection names something that is not declared, or leaves nothing.
     """
     tier = config.tier(selection.tier)
-    stacks = _chosen("stack", selection.stacks, tier.stacks, config.stacks)
-    scenarios = _chosen("scenario", selection.scenarios, tier.scenarios, config.scenarios)
+    parts = [_part(config, tier, selection, released)]
+    if tier.with_gpu and len(selection.devices) > 1:
+        beside = config.tier(tier.with_gpu)
+        parts += [_part(config, beside, _within(config, beside, selection), released)]
+    parts = [part for part in parts if part.cells]
+    if not parts:
+        raise UsageError(
+            "the selection leaves nothing to run", "widen it, or see `ckptmatrix plan`"
+        )
+    order = {reader: number for number, reader in enumerate(_united(p.readers for p in parts))}
+    cells = sorted(_united(part.cells for part in parts), key=lambda cell: order[cell.reader])
+    return Plan(
+        {label: stack for part in parts for label, stack in part.stacks.items()},
+        _united(part.environments for part in parts),
+        _united(part.scenarios for part in parts),
+        tuple(cells),
+        _united(part.remedies for part in parts),
+    )
+
+
+_T = TypeVar("_T")
+
+
+def _united(found: Iterable[Iterable[_T]]) -> tuple[_T, ...]:
+    """Each once, in the order in which it comes first."""
+    return tuple(dict.fromkeys(one for some in found for one in some))
+
+
+def _part(config: Config, tier: Tier, selection: Selection, released: tuple[str, ...]) -> Plan:
+    """What one tier comes to, perhaps nothing."""
+    names = _chosen("stack", selection.stacks, tier.stacks, config.stacks)
+    meant = [name for name in config.scenarios if name not in tier.without]
+    shown = meant if tier.scenarios == [ALL] else tier.scenarios
+    scenarios = _chosen("scenario", selection.scenarios, shown, config.scenarios)
     loaders = _chosen("loader", selection.loaders, tier.loaders, config.loaders)
     releases = selection.accelerate or _releases(tier, released)
+    check_releases(config, releases)
+    if tier.gpu and Device.CUDA not in selection.devices:
+        raise UsageError(
+            "this tier is about what a GPU changes, and none is to be used",
+            "run it where there is a GPU, with --device auto, both or cuda",
+        )
+    devices = selection.devices if tier.gpu else selection.devices[:1]
+    stacks = [config.stacks[name].on(device) for device in devices for name in names]
     environments = tuple(
-        Environment(release, stack)
+        Environment(release, stack.label)
         for stack in stacks
         for release in sorted(dict.fromkeys(releases), key=Version)
     )
+    on_gpu = {stack.label for stack in stacks if stack.device is not Device.CPU}
     cells = tuple(
         Cell(writer, reader, scenario, loader)
         for reader in environments
         for scenario in scenarios
         for loader in loaders
         for writer in environments
+        if not tier.gpu or {writer.stack, reader.stack} & on_gpu
     )
-    if not cells:
-        raise UsageError(
-            "the selection leaves nothing to run", "widen it, or see `ckptmatrix plan`"
-        )
-    chosen = {name: config.stacks[name] for name in stacks}
-    remedies = tier.remedies if selection.remedies is None else selection.remedies
-    return Plan(chosen, environments, scenarios, cells, remedies)
+    wanted = tier.remedies if selection.remedies is None else selection.remedies
+    labelled = {stack.label: stack for stack in stacks}
+    return Plan(labelled, environments, scenarios, cells, devices if wanted else ())
+
+
+def _within(config: Config, tier: Tier, selection: Selection) -> Selection:
+    """What is left of a selection in a tier that is measured beside another one.
+
+    Releases are as selected; stacks, scenarios and loaders are those of the tier that are selected.
+    """
+
+    def common(
+        selected: tuple[str, ...] | None, declared: list[str], known: Mapping[str, object]
+    ) -> tuple[str, ...] | None:
+        if selected is None:
+            return None
+        every = known if ALL in declared else declared
+        return tuple(name for name in every if name in selected or ALL in selected)
+
+    return replace(
+        selection,
+        stacks=common(selection.stacks, tier.stacks, config.stacks),
+        scenarios=common(selection.scenarios, tier.scenarios, config.scenarios),
+        loaders=common(selection.loaders, tier.loaders, config.loaders),
+    )
+
+
+def check_releases(config: Config, releases: Iterable[str]) -> None:
+    """Refuse what is no version; one that no tier names may still be out.
+
+    Raises:
+        UsageError: one of them is no version.
+    """
+    for release in releases:
+        try:
+            Version(release)
+        except InvalidVersion:
+            known = sorted(config.releases, key=Version)
+            raise UsageError(
+                f"{release!r} is no version of accelerate",
+                f"{did_you_mean(release, known)}the tiers have {', '.join(known)}",
+            ) from None
 
 
 def needs_index(config: Config, selection: Selection) -> bool:
@@ -111,8 +208,11 @@ def _releases(tier: Tier, released: tuple[str, ...]) -> tuple[str, ...]:
 def _chosen(
     kind: str, selected: tuple[str, ...] | None, declared: list[str], known: Mapping[str, object]
 ) -> tuple[str, ...]:
-    names = selected or tuple(declared)
+    names = tuple(declared) if selected is None else selected
     for name in names:
         if name != ALL and name not in known:
-            raise UsageError(f"there is no {kind} '{name}'", f"there are {', '.join(known)}")
+            raise UsageError(
+                f"there is no {kind} '{name}'",
+                f"{did_you_mean(name, known)}there are {', '.join(known)}",
+            )
     return tuple(known) if ALL in names else tuple(dict.fromkeys(names))

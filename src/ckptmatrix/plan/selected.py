@@ -23,4 +23,4 @@ class Selected:
     @property
     def narrowed(self) -> bool:
         """Whether it is less, or other, than the whole tier."""
-        return bool(self.expression) or self.selection != Selection(self.selection.tier)
+        return bool(self.expression) or not self.selection.whole

@@ -1,30 +1,10 @@
-"""What narrows or widens a tier: one table, from which commands and the plugin have options."""
+"""What is measured of a tier: all of it as declared, or what options narrow or widen it to."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-DEFAULT_TIER = "eras"
-"""The tier of every command; the pytest plugin takes a smaller one."""
-
-
-@dataclass(frozen=True)
-class Narrowing:
-    """A part of a tier that can be replaced by names."""
-
-    option: str
-    """What it is called where one is given: `--stack`, `--matrix-stack`."""
-    field: str
-    """The field of `Selection` that holds it."""
-    help: str
-    """What `--help` says of it."""
-
-
-NARROWINGS = (
-    Narrowing("accelerate", "accelerate", "Releases instead of the tier's, such as 0.33.0,1.15.0."),
-    Narrowing("stack", "stacks", "Names of stacks instead of the tier's."),
-    Narrowing("scenario", "scenarios", "Names of scenarios instead of the tier's."),
-    Narrowing("loader", "loaders", "Names of loaders instead of the tier's."),
-)
+from ckptmatrix.model import Device
+from ckptmatrix.plan.narrowings import DEFAULT_TIER, NARROWINGS, Narrowing
 
 
 @dataclass(frozen=True)
@@ -43,10 +23,16 @@ class Selection:
     """Names of loaders instead of the tier's."""
     remedies: bool | None = None
     """Whether remedies are measured too, instead of what the tier says."""
+    devices: tuple[Device, ...] = (Device.CPU,)
+    """What trainings run on: the CPU, GPUs, or the tier on the CPU and, on GPUs, what it names."""
 
     @classmethod
     def of(
-        cls, tier: str, texts: Mapping[str, Iterable[str] | None], remedies: bool | None = None
+        cls,
+        tier: str,
+        texts: Mapping[str, Iterable[str] | None],
+        remedies: bool | None = None,
+        devices: tuple[Device, ...] = (Device.CPU,),
     ) -> "Selection":
         """Read what options say.
 
@@ -54,9 +40,10 @@ class Selection:
             tier: name of the tier.
             texts: `Narrowing.option` -> what was given for it, each a list with commas.
             remedies: whether remedies are measured too; None as the tier says.
+            devices: what trainings run on.
         """
         named = {one.field: split_names(texts.get(one.option) or ()) for one in NARROWINGS}
-        return cls(tier, remedies=remedies, **named)
+        return cls(tier, remedies=remedies, devices=devices, **named)
 
     def narrowings(self) -> Iterator[tuple[Narrowing, tuple[str, ...]]]:
         """Give what is replaced, each with the names that replace it."""
@@ -70,7 +57,15 @@ class Selection:
         parts = [f"{one.field} {', '.join(names)}" for one, names in self.narrowings()]
         if self.remedies is not None:
             parts.append("with remedies" if self.remedies else "without remedies")
+        if self.devices != (Device.CPU,):
+            parts.append(f"on {' and '.join(self.devices)}")
         return f"{self.tier} ({'; '.join(parts)})" if parts else self.tier
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all of the tier on the CPU; what is measured on GPUs comes beside it."""
+        plain = (self.accelerate, self.stacks, self.scenarios, self.loaders, self.remedies)
+        return plain == (None,) * 5 and Device.CPU in self.devices
 
 
 def split_names(values: Iterable[str]) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ from ckptmatrix.environments.variables import of_gpus
 from ckptmatrix.errors import NothingRanError
 from ckptmatrix.knowledge.causes import explained
 from ckptmatrix.knowledge.expectations import judged_by_expectations
+from ckptmatrix.measure.faults import problems_of
 from ckptmatrix.measure.judge import blank
 from ckptmatrix.measure.measured_run import MeasuredRun
 from ckptmatrix.measure.outcome_store import now
@@ -21,9 +22,8 @@ from ckptmatrix.model import (
     MEASURED,
     CheckpointRecord,
     ControlsResult,
+    Fault,
     Matrix,
-    Problem,
-    ProblemKind,
     RunRecord,
     Status,
 )
@@ -37,7 +37,7 @@ def inputs_digest(measured: MeasuredRun) -> str:
     return digest(
         package_digest(),
         job.selected.selection.describe(),
-        job.site.device,
+        job.site.gpus.identity if job.site.gpus else "",
         job.narrowed,
         asdict(job.shard) if job.shard else None,
         [
@@ -49,7 +49,7 @@ def inputs_digest(measured: MeasuredRun) -> str:
         [(cell.id, lab.key(cell)) for cell in job.plan.cells],
         lab.times(job.plan.cells),
         [asdict(control) for control in measured.controls],
-        measured.failures,
+        [asdict(fault) for fault in measured.faults()],
         _newer(measured),
     )
 
@@ -69,16 +69,22 @@ def judged_matrix(measured: MeasuredRun) -> Matrix:
 def _assembled(measured: MeasuredRun) -> Matrix:
     job, lab = measured.job, measured.lab
     cells = []
-    problems = []
+    faults = list(measured.faults())
     for cell, record in lab.recalled(job.plan.cells):
         if record is None:
-            failure = measured.failures.get(cell.id, "it was never measured")
-            said = f"ckptmatrix failed on {cell.id}: {failure}"
-            problems.append(Problem(ProblemKind.HARNESS_FAILED, said))
-            record = blank(cell, Status.NOT_RUN, f"ckptmatrix failed on it: {failure}")
+            never = Fault(cell.scenario, cell.reader.id, "", "never measured", cell.id)
+            fault = measured.failures.get(cell.id, never)
+            faults.append(fault)
+            record = blank(cell, Status.NOT_RUN, f"ckptmatrix failed on it: {fault.sentence}")
         cells.append(record)
+    problems = problems_of(faults)
     loaded = [record for record in cells if record.status in MEASURED]
     if not loaded and not job.shard:
+        if faults:
+            raise NothingRanError(
+                "\n".join(("no cell could be measured", *(one.text for one in problems))),
+                "mend what raised and run again",
+            )
         reasons = Counter(record.reason for record in cells).most_common(1)
         raise NothingRanError(f"no cell could be measured: {reasons[0][0]}", "widen the selection")
     built = [lab.registry.installed(environment) for environment in job.plan.environments]
@@ -91,14 +97,14 @@ def _assembled(measured: MeasuredRun) -> Matrix:
             tool_version=__version__,
             started=measured.started,
             finished=now(),
-            device=job.site.device,
+            device=job.plan.devices[-1],
             platform=f"{platform.system()} {platform.machine()}, "
             f"Python {platform.python_version()}",
             tier=job.selected.selection.describe(),
             controls=ControlsResult.of(passed),
             measured=sum(record.measured >= measured.started for record in loaded),
             device_name=next((one.device_name for one in built if one.device_name), ""),
-            variables=of_gpus(os.environ, job.site.device),
+            variables=of_gpus(os.environ, job.plan.devices[-1]),
             processes=max(map(_processes, checkpoints), default=1),
             newer=newer.get(ACCELERATE, ()),
             newer_packages={name: newer[name] for name in newer if name != ACCELERATE},
@@ -108,7 +114,7 @@ def _assembled(measured: MeasuredRun) -> Matrix:
         checkpoints,
         tuple(cells),
         controls=measured.controls,
-        problems=tuple(problems),
+        problems=problems,
     )
     return with_causes(matrix)
 

@@ -5,17 +5,17 @@ shows at the next one, also where each hop on its own is exact.
 """
 
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from ckptmatrix.environments import building
 from ckptmatrix.environments.site import Site
 from ckptmatrix.measure.checkpoints import Written
-from ckptmatrix.measure.judge import HarnessError
+from ckptmatrix.measure.faults import HarnessError
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import Cell, CheckpointStatus, Environment, Matrix, Status, summary
 from ckptmatrix.results.findings.detours import Detour, Verify
+from ckptmatrix.util.unfinished import folder_in, temporary_folder
 
 AGAIN = "ckptmatrix.worker.loaders._again:load_and_save"
 """Loads and saves again beside the checkpoint."""
@@ -56,9 +56,9 @@ def _travel(lab: Lab, places: list[Environment], scenario: str) -> str:
         return ""
     if written.record.status != CheckpointStatus.WRITTEN:
         return f"{first.short} wrote no checkpoint: {written.record.reason}"
-    with tempfile.TemporaryDirectory(prefix="ckptmatrix-hops-") as folder:
+    with folder_in(temporary_folder()) as folder:
         # The kept checkpoint stays as it is: what is saved again goes beside a copy.
-        directory = Path(folder) / written.directory.name
+        directory = folder / written.directory.name
         shutil.copytree(written.directory, directory)
         for stop in between:
             wrong = _load(lab, first, stop, scenario, written, directory, AGAIN)
@@ -93,7 +93,7 @@ def _load(
 
 
 def _is_there(place: Environment, site: Site) -> bool:
-    if place.stack not in site.config.stacks:
+    if site.config.stack(place.stack) is None:
         return False
     found = building.find_installation(place, site)
     return bool(found and found.ready)

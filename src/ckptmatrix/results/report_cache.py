@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ckptmatrix.results.conclusion import Conclusion
-from ckptmatrix.results.report import FORMATS
+from ckptmatrix.results.report import DEFAULT, FORMATS
 from ckptmatrix.util.files import write_atomically
 from ckptmatrix.util.home import Home, digest
 
@@ -57,7 +57,7 @@ class ReportCache:
         write_atomically(self._place, msgspec.json.encode(kept))
 
     def _key(self, outcomes: str) -> str:
-        written = [self.reports / one.FILENAME for one in FORMATS]
+        written = [self.reports / FORMATS[name].FILENAME for name in DEFAULT]
         # An expectation may expire: what holds today need not hold tomorrow.
         today = datetime.now(UTC).date().isoformat()
         return digest(outcomes, today, [_state(path) for path in (*written, *self.inputs)])

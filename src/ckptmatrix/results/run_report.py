@@ -9,7 +9,9 @@ from ckptmatrix.model import Matrix
 from ckptmatrix.results.assemble import inputs_digest, judged_matrix
 from ckptmatrix.results.conclusion import Conclusion, concluded
 from ckptmatrix.results.findings.comparison import on_common_ground
-from ckptmatrix.results.report import read_matrix, write_reports
+from ckptmatrix.results.matrix_file.reading import read_matrix
+from ckptmatrix.results.report import write_page
+from ckptmatrix.results.report.page import page_of
 from ckptmatrix.results.report_cache import ReportCache
 
 
@@ -48,14 +50,15 @@ class RunReport:
             UsageError: the directory cannot be written to.
         """
         before = on_common_ground(read_matrix(self.baseline), matrix) if self.baseline else None
+        page = page_of(matrix, before)
         try:
-            files = write_reports(matrix, self.directory, before)
+            files = write_page(page, self.directory)
         except OSError as error:
             raise UsageError(
                 f"{self.directory} cannot be written to: {error.strerror}",
                 "name another directory; what was measured is kept",
             ) from error
-        return concluded(matrix, next(file for file in files if file.suffix == ".html"))
+        return concluded(page, next(file for file in files if file.suffix == ".html"))
 
     def _cache(self, measured: MeasuredRun) -> ReportCache:
         inputs = (self.expectations, *((self.baseline,) if self.baseline else ()))

@@ -17,8 +17,12 @@ gc.disable()  # what is imported stays: looking for garbage among it takes a fif
 
 from ckptmatrix.worker.protocol import read_question  # noqa: E402 - warnings go first
 from ckptmatrix.worker.serving import Server  # noqa: E402
+from ckptmatrix.worker.touched import TOUCHED  # noqa: E402
 
 gc.enable()
+
+_HOME = os.path.abspath(os.path.join(__file__, *[os.pardir] * 5))
+"""Where `bundles/NAME/ckptmatrix/worker/__main__.py` lies, beside checkpoints and environments."""
 
 
 def main() -> None:
@@ -29,6 +33,7 @@ def main() -> None:
     for line in sys.stdin:
         question = read_question(line)
         sys.path[:0] = [path for path in question.paths if path not in sys.path]
+        TOUCHED.listen(roots=question.paths, apart=(_HOME,))
         gc.freeze()  # keeps the collector of every child off the pages it shares with this process
         answers.write(server.answer(question) + "\n")
         answers.flush()
@@ -37,5 +42,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-    sys.stderr.flush()
-    os._exit(0)  # the interpreter would take torch apart piece by piece, for half a second
+    try:
+        sys.stderr.flush()
+    finally:
+        os._exit(0)  # the interpreter would take torch apart piece by piece, for half a second

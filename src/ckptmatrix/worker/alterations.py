@@ -13,6 +13,8 @@ import pickle
 import shutil
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +22,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from ckptmatrix.worker.layout import RANDOM_KEYS
+from ckptmatrix.worker.composites import is_composite, put_together, take_apart
+from ckptmatrix.worker.layout import RANDOM_KEYS, key_in
 from ckptmatrix.worker.neutral import Neutral
-from ckptmatrix.worker.ownership import owners
+from ckptmatrix.worker.ownership import owners, sliced
 from ckptmatrix.worker.protocol import Alteration
+from ckptmatrix.worker.shards import SHARD, pieces
+from ckptmatrix.worker.shards import store as store_pieces
 from ckptmatrix.worker.stored import is_safetensors, read, read_weights
 from ckptmatrix.worker.words import AlterationKind, Part
 
@@ -63,7 +68,7 @@ def alterations(scenario: Scenario, directory: str, other: str) -> list[Alterati
             found.append(Alteration(file, (), _OTHER_RUN, turned, size, constant))
         if isinstance(tree, (dict, list)):
             found += _within(scenario, file, tree, foreign)
-    return found
+    return [replace(one, sliced=sliced(scenario, one.owners)) for one in found]
 
 
 def apply(alteration: Alteration, directory: str, other: str) -> None:
@@ -107,6 +112,8 @@ def load(path: str) -> Any:
     """What a file holds; the bytes themselves where its format is not known here."""
     if path.endswith(".safetensors") and is_safetensors(path):
         return read_weights(path)
+    if path.endswith(SHARD):
+        return pieces(path)
     if path.endswith((".bin", ".pkl", ".pt", ".safetensors")):
         return read(path)
     with open(path, "rb") as file:
@@ -120,6 +127,8 @@ def store(tree: Any, path: str) -> None:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
         save_file({name: tensor.contiguous() for name, tensor in tree.items()}, path, metadata)
+    elif path.endswith(SHARD):
+        store_pieces(tree, path)
     elif path.endswith(".json"):
         with open(path, "w", encoding="utf-8") as file:
             json.dump(tree, file)
@@ -140,7 +149,7 @@ def _within(scenario: Scenario, file: str, tree: Any, foreign: Any) -> Iterator[
     for path, value in _nodes(tree):
         theirs = _at(foreign, path)
         constant = _same(value, theirs)
-        mine = owners(scenario, file, path[0])
+        mine = owners(scenario, file, key_in(file, path))
         size = _size(value)
         kinds = [_DROP] if type(_at(tree, path[:-1])) in (dict, list, tuple) else []
         if path in leaves:
@@ -151,7 +160,7 @@ def _within(scenario: Scenario, file: str, tree: Any, foreign: Any) -> Iterator[
             yield Alteration(file, path, kind, mine, size, constant)
         partner = _partner(path, leaves.items()) if path in leaves else None
         if partner:
-            both = tuple(sorted({*mine, *owners(scenario, file, partner[0])}))
+            both = tuple(sorted({*mine, *owners(scenario, file, key_in(file, partner))}))
             yield Alteration(file, path, _SWAP, both, size, constant)
 
 
@@ -167,12 +176,14 @@ def _partner(path: Place, leaves: Iterable[tuple[Place, Any]]) -> Place | None:
 
 
 def _shape(value: Any) -> tuple[Any, ...]:
-    sizes = tuple(getattr(value, "shape", ())) or (len(value) if _is_long(value) else 0,)
+    sizes = tuple(value.shape) if hasattr(value, "shape") else (_is_long(value) and len(value),)
     return type(value), str(getattr(value, "dtype", "")), sizes
 
 
 def _size(value: Any) -> int:
-    if isinstance(value, (torch.Tensor, np.ndarray)):
+    if isinstance(value, torch.Tensor):
+        return int(value.nelement() * value.element_size())  # torch 2.0 has no `nbytes`
+    if isinstance(value, np.ndarray):
         return int(value.nbytes)
     return 8 * len(value) if _is_long(value) else 8
 
@@ -189,6 +200,8 @@ def _items(tree: Any) -> list[tuple[Any, Any]]:
     """Keys and values of a container; of anything else nothing."""
     if isinstance(tree, dict):
         return list(tree.items())
+    if is_composite(tree):
+        return list(take_apart(tree).attributes.items())
     if isinstance(tree, (list, tuple)) and not _is_long(tree):
         return list(enumerate(tree))
     return []
@@ -213,17 +226,21 @@ _NOWHERE = object()
 def _at(tree: Any, path: Place) -> Any:
     for key in path:
         try:
-            tree = tree[key]
+            tree = _child(tree, key)
         except (KeyError, IndexError, TypeError):
             return _NOWHERE
     return tree
+
+
+def _child(tree: Any, key: Any) -> Any:
+    return take_apart(tree).attributes[key] if is_composite(tree) else tree[key]
 
 
 def _changed(tree: Any, path: Place, change: Callable[[Any, Any], Any]) -> Any:
     """A copy of `tree` in which `change(container, key)` stands for the container at the path."""
     if len(path) == 1:
         return change(tree, path[0])
-    return _with(tree, path[0], _changed(tree[path[0]], path[1:], change))
+    return _with(tree, path[0], _changed(_child(tree, path[0]), path[1:], change))
 
 
 def _replaced(tree: Any, path: Place, value: Any) -> Any:
@@ -246,10 +263,14 @@ def _with(container: Any, key: Any, value: Any) -> Any:
 
 
 def _editable(container: Any) -> Any:
+    if is_composite(container):
+        return take_apart(container).attributes
     return copy.copy(container) if isinstance(container, dict) else list(container)
 
 
 def _as_it_was(container: Any, items: Any) -> Any:
+    if is_composite(container):
+        return put_together(take_apart(container)._replace(attributes=items))
     return items if isinstance(container, dict) else type(container)(items)
 
 
@@ -268,7 +289,8 @@ def zeroed(value: Any) -> Any:
         return value * 0
     if _is_long(value):
         return type(value)(zeroed(item) for item in value)
-    return type(value)() if isinstance(value, (bool, int, float, str)) else value
+    plain = isinstance(value, (bool, int, float, str)) and not isinstance(value, Enum)
+    return type(value)() if plain else value
 
 
 def flipped(value: Any, byte: int | None = None) -> Any:
@@ -290,6 +312,8 @@ def flipped(value: Any, byte: int | None = None) -> Any:
         items = list(value)
         items[len(items) // 2] = flipped(items[len(items) // 2])
         return type(value)(items)
+    if isinstance(value, Enum):
+        return value
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):

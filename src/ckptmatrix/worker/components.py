@@ -35,6 +35,9 @@ class Component:
     name: str = ""
     of_each = False
     """Whether every process of a training has its own, rather than all of them the same."""
+    sliced = False
+    """Whether what is saved for all is held by each process in part, so that one value in the files
+    may be of one process alone."""
 
     def capture(self, training: Training) -> Any:
         """Its live value as tensors, arrays and plain Python values, or `ABSENT`."""

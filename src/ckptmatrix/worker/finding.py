@@ -6,19 +6,29 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from ckptmatrix.worker.script import Script
 from ckptmatrix.worker.training import Scenario
 
 
 def find_scenario(source: str) -> Scenario:
-    """The scenario named by `module:object` (a class, or an instance of one).
+    """The scenario named by `module:object`: a class, an instance of one, or a script's function.
 
     What follows an `@` is handed to the class: `module:class@argument`.
     """
     source, _, argument = source.partition("@")
     found: Any = _find(source)
-    made = found(argument) if argument else found() if isinstance(found, type) else found
-    scenario: Scenario = made
-    return scenario
+    if isinstance(found, type):
+        if not issubclass(found, Scenario):
+            raise TypeError(
+                f"{source} is no scenario: name a function that yields at its saves, or a class "
+                "derived from ckptmatrix.worker.training.Scenario"
+            )
+        return found(argument) if argument else found()  # type: ignore[call-arg]  # what it takes
+    if isinstance(found, Scenario):
+        return found
+    if not callable(found):
+        raise TypeError(f"{source} is neither a scenario nor a function that yields at its saves")
+    return Script(found)
 
 
 def find_loader(source: str) -> Callable[[Any, str], object]:

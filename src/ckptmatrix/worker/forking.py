@@ -11,12 +11,14 @@ import select
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from typing import Generic, NoReturn, TypeVar
 
 from ckptmatrix.worker.forkable import unforkable
+from ckptmatrix.worker.orphans import end_with
 from ckptmatrix.worker.protocol import Answer, NotReturned, Returned
+from ckptmatrix.worker.raising import raised
+from ckptmatrix.worker.touched import TOUCHED
 from ckptmatrix.worker.words import Ending
 
 A = TypeVar("A")
@@ -38,8 +40,8 @@ def run_together(functions: list[Callable[[], A]], seconds: float) -> Answer[lis
     As soon as one ends otherwise than by returning, the others are killed: they would wait for it.
 
     Returns:
-        The list of what they returned, or how the one ended that did not; a crash goes before the
-        exceptions that it leads to in the others.
+        The list of what they returned, or how the one ended that did not; a kill goes before the
+        crashes, and a crash before the exceptions, that it leads to in the others.
     """
     reason = unforkable()
     if reason:
@@ -59,20 +61,26 @@ def run_together(functions: list[Callable[[], A]], seconds: float) -> Answer[lis
                 waiting[pipe].receive()
             failed = [c.ended for c in children if isinstance(c.ended, NotReturned)]
             if failed:
-                return min(failed, key=lambda ended: ended.how is not Ending.CRASHED)
+                return min(failed, key=_rank)
         return Returned([c.ended.value for c in children if isinstance(c.ended, Returned)])
     finally:
         for child in children:
             child.close()
 
 
+def _rank(ended: NotReturned) -> int:
+    """What led to the other."""
+    first = (Ending.KILLED, Ending.CRASHED)
+    return first.index(ended.how) if ended.how in first else len(first)
+
+
 def how_it_died(status: int) -> NotReturned:
     """The end of a process that gave no answer, by what `waitpid` says of it."""
-    if os.WIFSIGNALED(status):
-        detail = f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
-    else:
-        detail = f"exited with status {os.WEXITSTATUS(status)}"
-    return NotReturned(Ending.CRASHED, detail)
+    if not os.WIFSIGNALED(status):
+        return NotReturned(Ending.CRASHED, f"exited with status {os.WEXITSTATUS(status)}")
+    number = os.WTERMSIG(status)
+    how = Ending.KILLED if number == signal.SIGKILL else Ending.CRASHED
+    return NotReturned(how, f"killed by {signal.Signals(number).name}")
 
 
 class _Child(Generic[A]):
@@ -82,8 +90,10 @@ class _Child(Generic[A]):
         self.ended: Answer[A] | None = None
         self.parts: list[bytes] = []
         self.pipe, sending = os.pipe()
+        parent = os.getpid()
         self.process = os.fork()
         if self.process == 0:
+            end_with(parent)
             os.close(self.pipe)
             _call(function, sending)
         os.close(sending)
@@ -97,7 +107,11 @@ class _Child(Generic[A]):
         _, status = os.waitpid(self.process, 0)
         answer = b"".join(self.parts)
         whole = status == 0 and answer
-        self.ended = pickle.loads(answer) if whole else how_it_died(status)
+        if whole:
+            self.ended, news = pickle.loads(answer)
+            TOUCHED.learn(news)
+        else:
+            self.ended = how_it_died(status)
 
     def close(self) -> None:
         """End it if it still runs."""
@@ -114,12 +128,14 @@ def _call(function: Callable[[], A], sending: int) -> NoReturn:
         answer: Answer[A]
         try:
             answer = Returned(function())
-        except BaseException:  # noqa: BLE001 - a child that leaves this frame would be a second parent
-            answer = NotReturned(Ending.RAISED, traceback.format_exc())
-        payload = pickle.dumps(answer)
+        except BaseException as error:  # noqa: BLE001 - a child that leaves this frame would be a second parent
+            answer = raised(error)
+        payload = pickle.dumps((answer, TOUCHED.told()))
         with os.fdopen(sending, "wb") as pipe:
             pipe.write(payload)
         status = 0
     finally:
-        sys.stderr.flush()
-        os._exit(status)
+        try:
+            sys.stderr.flush()
+        finally:  # the log may lie on a full disk
+            os._exit(status)

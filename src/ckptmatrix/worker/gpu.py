@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import signal
+import time
 
 import torch
 
-from ckptmatrix.worker.protocol import Gpu
+from ckptmatrix.worker.protocol import Gpu, GpuCost
 from ckptmatrix.worker.words import STAND_IN_GPU, Device, GpuProblem
 
 
@@ -30,6 +33,45 @@ def look(device: Device) -> Gpu | None:
     if found != [1, 4, 7, 10] and name != STAND_IN_GPU:
         return Gpu(name, GpuProblem.COMPUTES_WRONGLY, f"{name} computed {found}, not [1, 4, 7, 10]")
     return Gpu(name)
+
+
+def weigh() -> GpuCost:
+    """Return what a process costs that computes on the first GPU, by letting another one do it.
+
+    For a process that has not touched a GPU yet, and is thrown away.
+    """
+    ready_here, ready_there = os.pipe()
+    wait_there, go_here = os.pipe()
+    other = os.fork()
+    if not other:
+        os.read(wait_there, 1)
+        try:
+            os.write(ready_there, str(_computing()).encode())
+            os.read(wait_there, 1)  # it keeps its memory until it is killed
+        finally:
+            os._exit(0)
+    os.close(ready_there)
+    try:
+        torch.zeros(1, device="cuda")
+        before = torch.cuda.mem_get_info(0)[0]
+        os.write(go_here, b".")
+        seconds = os.read(ready_here, 64)
+        taken = before - torch.cuda.mem_get_info(0)[0]
+    finally:
+        os.kill(other, signal.SIGKILL)
+        os.waitpid(other, 0)
+    return GpuCost(max(0, taken), float(seconds or b"0"))
+
+
+def _computing() -> float:
+    """Train a step on the first GPU; the seconds that it takes from nothing."""
+    started = time.perf_counter()
+    model = torch.nn.Linear(8, 8).to("cuda")
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.zeros(4, 8, device="cuda")).sum().backward()
+    optimizer.step()
+    torch.cuda.synchronize()
+    return time.perf_counter() - started
 
 
 def _why(error: Exception) -> tuple[GpuProblem, str]:

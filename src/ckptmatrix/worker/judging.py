@@ -1,20 +1,14 @@
-"""Verdicts: every component leaf by leaf, and the training that followed step by step. Pure."""
+"""Verdicts: every component leaf by leaf. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping
 
+from ckptmatrix.worker.measured import Difference
 from ckptmatrix.worker.neutral import Leaves, show
-from ckptmatrix.worker.protocol import Difference, FirstDifference, Step
 from ckptmatrix.worker.words import Verdict
 
-BROKE_DOWN = "raised"
-"""The quantity that holds what a step of the training raised."""
-
-
-class NothingComparedError(Exception):
-    """A comparison that could not have told right from wrong."""
+_SEQUENCES = ("list", "tuple")
 
 
 def judge(
@@ -27,22 +21,18 @@ def judge(
 
     Args:
         expected: component -> leaves as they must be after the load.
-        before: the same before the load; it must differ from `expected` somewhere in each
-            component, or a load that did nothing would pass.
+        before: the same before the load; where it is as expected already, a load that did nothing
+            would pass as well.
         found: the same after the load.
         unsaved: component -> paths that the writer did not put into the checkpoint.
-
-    Raises:
-        NothingComparedError: a component is the same before the load as after a perfect one.
     """
     verdicts: dict[str, Verdict] = {}
     differences: dict[str, Difference] = {}
-    for name, wanted in expected.items():
-        if not wanted or before.get(name) == wanted:
-            raise NothingComparedError(f"{name} is the same before the load as after a perfect one")
-        got = found.get(name, {})
+    for name, leaves in expected.items():
+        wanted = _values(leaves)
+        was, got = _values(before.get(name, {})), _values(found.get(name, {}))
         paths = [path for path in {**wanted, **got} if wanted.get(path) != got.get(path)]
-        verdicts[name] = _verdict(paths, got == before.get(name), unsaved.get(name, ()))
+        verdicts[name] = _verdict(paths, got == was, unsaved.get(name, ()))
         if paths:
             first = paths[0]
             differences[name] = Difference(
@@ -57,37 +47,18 @@ def judge(
 
 def _verdict(paths: list[str], untouched: bool, unsaved: Collection[str]) -> Verdict:
     if not paths:
-        return Verdict.RESTORED
+        return Verdict.NOT_TOLD_APART if untouched else Verdict.RESTORED
     if set(paths) <= set(unsaved):
         return Verdict.UNSAVED
     return Verdict.LOST if untouched else Verdict.WRONG
 
 
-def compare_traces(expected: Sequence[Step], found: Sequence[Step]) -> FirstDifference | None:
-    """The first step and quantity in which two traces differ; None if they are equal.
+def _values(leaves: Leaves) -> Leaves:
+    """The leaves as they are compared: a list and a tuple of equal values are one.
 
-    A record of `BROKE_DOWN` alone stands for a step that the training did not survive.
-
-    Raises:
-        NothingComparedError: there is no step to compare.
+    No value differs between them; what else it does, the training that follows shows.
     """
-    if not expected:
-        raise NothingComparedError("the training after the load has no steps")
-    for step, (want, got) in enumerate(zip(expected, found), start=1):
-        for quantity in [BROKE_DOWN] if BROKE_DOWN in got else {**want, **got}:
-            if want.get(quantity) != got.get(quantity):
-                values = readable(want.get(quantity)), readable(got.get(quantity))
-                return FirstDifference(step, quantity, *values)
-    if len(expected) != len(found):
-        last = min(len(expected), len(found))
-        return FirstDifference(last + 1, "steps", str(len(expected)), str(len(found)))
-    return None
-
-
-def readable(value: Any) -> str:
-    """A recorded quantity for people: hexadecimal floats become decimal ones."""
-    if isinstance(value, list):
-        return "[" + ", ".join(readable(item) for item in value[:8]) + "]"
-    if isinstance(value, str) and value.lstrip("-").startswith("0x"):
-        return repr(float.fromhex(value))
-    return str(value)
+    return {
+        path: ("sequence", *leaf[1:]) if leaf[0] in _SEQUENCES else leaf
+        for path, leaf in leaves.items()
+    }

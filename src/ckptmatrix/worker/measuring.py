@@ -12,21 +12,25 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+import torch
+
 from ckptmatrix.worker.finding import find_loader, find_scenario
-from ckptmatrix.worker.judging import BROKE_DOWN, compare_traces, judge
+from ckptmatrix.worker.judging import judge
 from ckptmatrix.worker.launching import Ranks
+from ckptmatrix.worker.measured import Measured, Raised, Resume, Step
 from ckptmatrix.worker.merging import only_rank
 from ckptmatrix.worker.neutral import ABSENT, Leaves, Neutral
-from ckptmatrix.worker.protocol import Case, Measured, Raised, Resume, Step
+from ckptmatrix.worker.protocol import Case
 from ckptmatrix.worker.release import unusable_on
+from ckptmatrix.worker.traces import BROKE_DOWN, compare_traces, earlier, standard
 from ckptmatrix.worker.training import Scenario, Training, UnsupportedError, seed_everything
-from ckptmatrix.worker.words import Device, Verdict
-from ckptmatrix.worker.writing import build, capture
+from ckptmatrix.worker.words import Device, Part, Verdict
+from ckptmatrix.worker.writing import build, capture, of_the_library
 
 READER_SEED = 22
 REFERENCE_SEED = 33
@@ -46,7 +50,11 @@ class Reference(NamedTuple):
     expected: dict[str, Leaves]
     """Component -> leaves after the truth was put in."""
     trace: list[Step]
-    """The training that followed."""
+    """The training that followed, as the scenario returned it."""
+    recorded: list[Step]
+    """The same as it was recorded, before the scenario added to it or left steps out."""
+    own_order: bool = False
+    """Whether the writer's dataloader kept its order to itself: seed and epoch, or a generator."""
     unsupported: str = ""
     """Why this release cannot build the scenario on this device; empty if it can."""
 
@@ -81,27 +89,42 @@ def truth_for(scenario: Scenario, truths: list[Neutral], rank: int) -> Neutral:
     return truths[0].without(part.name for part in scenario.components if part.of_each)
 
 
-def _train_on(scenario: Scenario, training: Training, ranks: Ranks) -> list[Step]:
-    """The training that follows; a rank that the writer did not have starts it at a fixed seed."""
+def _train_on(
+    scenario: Scenario, training: Training, ranks: Ranks, known: Collection[str]
+) -> list[Step]:
+    """The training that follows; a generator that the writer did not have starts at a fixed seed:
+    all those of a rank that it did not have, the GPU's where it had none.
+
+    `known` are the names of the components that have a truth.
+    """
     if ranks.rank >= scenario.processes[0]:
         seed_everything(_NEWCOMER_SEED + ranks.rank)
+    elif training.device == Device.CUDA and Part.CUDA_RANDOM not in known:
+        torch.cuda.manual_seed_all(_NEWCOMER_SEED)
     training.recorded.clear()
     return scenario.after(training) if scenario.trains_on else []
 
 
 def make_reference(
-    scenario: Scenario, device: Device, truths: list[Neutral], ranks: Ranks
+    scenario: Scenario, device: Device, truths: list[Neutral], ranks: Ranks, reads: bool = True
 ) -> Reference:
     """Run the reference.
+
+    Args:
+        scenario: what is trained.
+        device: where.
+        truths: the captured state of each of the writer's processes.
+        ranks: the processes of the training.
+        reads: whether in the reader's objects, or in such as the writer had.
 
     Raises:
         InjectionError: a component does not hold what was put in.
     """
     truth = truth_for(scenario, truths, ranks.rank)
     try:
-        training = build(scenario, device, REFERENCE_SEED, ranks, reads=True)
+        training = build(scenario, device, REFERENCE_SEED, ranks, reads)
     except UnsupportedError as error:
-        return Reference({}, [], str(error))
+        return Reference({}, [], [], unsupported=str(error))
     shared = inject(scenario, training, truth)
     now = capture(scenario, training)
     expected = {name: now.leaves(name) for name in shared}
@@ -109,7 +132,10 @@ def make_reference(
         missing = [p for p, leaf in truth.leaves(name).items() if leaves.get(p) != leaf]
         if missing:
             raise InjectionError(f"{name} does not hold what was put in: {missing[:3]}")
-    return Reference(expected, _train_on(scenario, training, ranks))
+    training.recorded = recorded = _Recorded()
+    trace = _train_on(scenario, training, ranks, expected)
+    own_order = truth.trees.get(Part.DATALOADER, ABSENT) != ABSENT
+    return Reference(expected, list(trace), recorded.steps, own_order)
 
 
 class Prepared(NamedTuple):
@@ -124,15 +150,14 @@ class Prepared(NamedTuple):
     """Hears what accelerate only logs."""
 
 
-def prepare(source: str, device: Device, ranks: Ranks) -> Prepared:
+def prepare(scenario: Scenario, device: Device, ranks: Ranks) -> Prepared:
     """Build what a load goes into, in one process.
 
     Args:
-        source: the scenario, `module:object`.
+        scenario: what is built.
         device: where to train.
         ranks: the processes of the training.
     """
-    scenario = find_scenario(source)
     training = build(scenario, device, READER_SEED, ranks, reads=True)
     before = capture(scenario, training).all_leaves()
     return Prepared(scenario, training, ranks, before, _listen())
@@ -148,7 +173,7 @@ def measure(prepared: Prepared, case: Case, load: LoadFunction, reference: Refer
         reference: what a perfect load leads to.
 
     Raises:
-        NothingComparedError: the comparison could not have told right from wrong.
+        NothingComparedError: there is no step of training to compare.
     """
     started = time.perf_counter()
     scenario, training, ranks, before, listener = prepared
@@ -156,7 +181,9 @@ def measure(prepared: Prepared, case: Case, load: LoadFunction, reference: Refer
     error = None
     try:
         load(scenario, training, case.directory)
-    except Exception as raised:  # noqa: BLE001 - whatever a load raises is the outcome
+    except BaseException as raised:  # whatever a load raises is the outcome
+        if not of_the_library(raised):
+            raise
         error = describe_error(raised, case.directory)
     swallowed = tuple(listener.heard)
     found = capture(scenario, training).all_leaves()
@@ -169,18 +196,33 @@ def measure(prepared: Prepared, case: Case, load: LoadFunction, reference: Refer
         verdicts.setdefault(part.name, Verdict.UNSAVED if whole else Verdict.ABSENT)
     resume = None
     if scenario.trains_on and not ranks.any(error is not None):
-        if ranks.count == 1:  # where there are more, the others wait for this one at every step
-            training.recorded = _Followed(reference.trace)
-        try:
-            trace = _train_on(scenario, training, ranks)
-        except _DiffersError:
-            trace = training.recorded
-        except Exception as raised:  # noqa: BLE001 - a load may leave behind what cannot train on
-            trace = [*training.recorded, {BROKE_DOWN: f"{type(raised).__name__}: {raised}"}]
-        first = compare_traces(reference.trace, trace)
-        resume = Resume(exact=first is None, first_difference=first, steps=len(trace))
+        resume = _resumed(prepared, case, reference)
     seconds = round(time.perf_counter() - started, 4)
     return Measured(verdicts, differences, resume, error, swallowed, seconds)
+
+
+def _resumed(prepared: Prepared, case: Case, reference: Reference) -> Resume:
+    """Train on after a load, and compare."""
+    scenario, training, ranks = prepared[:3]
+    writers, readers = scenario.processes
+    known = case.trace if writers == readers else ()  # another number sees other samples
+    mine = [only_rank(step, ranks.rank) for step in known]
+    expected = standard(reference.trace, mine, reference.own_order)
+    # Once a step differs, nothing more is said of the training. That can be told as it is recorded
+    # only where the scenario adds nothing to its records and returns all of them; and where there
+    # are more processes, the others wait for this one at every step.
+    follow = ranks.count == 1 and reference.trace == reference.recorded
+    training.recorded = recorded = _Followed(expected) if follow else _Recorded()
+    try:
+        trace = _train_on(scenario, training, ranks, reference.expected)
+    except _DiffersError:
+        trace = recorded.steps
+    except Exception as raised:  # noqa: BLE001 - a load may leave behind what cannot train on
+        trace = [*recorded.steps, {BROKE_DOWN: f"{type(raised).__name__}: {raised}"}]
+        expected = expected if follow else reference.recorded
+    first = compare_traces(expected, trace)
+    first = earlier(first, None if ranks.rank else case.unreproduced)
+    return Resume(exact=first is None, first_difference=first, steps=len(trace))
 
 
 def cannot(case: Case) -> str:
@@ -214,7 +256,9 @@ def describe_error(error: BaseException, directory: str) -> Raised:
         for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     ]
     message = str(error).replace(directory, "CHECKPOINT")
-    message = re.sub(re.escape(tempfile.gettempdir()) + r"/tmp\w+", "TEMPORARY", message)[:_MESSAGE]
+    message = re.sub(re.escape(tempfile.gettempdir()) + r"/tmp\w+", "TEMPORARY", message)
+    # torch's CheckpointException holds the tracebacks of all processes.
+    message = re.sub(r'File "[^"]*/site-packages/', 'File "', message)[:_MESSAGE]
     return Raised(name, message, "\n".join(frames))
 
 
@@ -229,8 +273,20 @@ class _DiffersError(BaseException):
     """A step differs; no scenario's `except Exception` is meant to see it."""
 
 
-class _Followed(list[Step]):
-    """Steps as they are recorded: the training ends with the first that cannot be as expected."""
+class _Recorded(list[Step]):
+    """Steps as they are recorded; `steps` stays so when a scenario adds to them afterwards."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[Step] = []
+
+    def append(self, record: Step) -> None:
+        super().append(record)
+        self.steps.append(dict(record))
+
+
+class _Followed(_Recorded):
+    """The same; the training ends with the first that is not as expected."""
 
     def __init__(self, expected: Sequence[Step]) -> None:
         super().__init__()
@@ -239,9 +295,7 @@ class _Followed(list[Step]):
     def append(self, record: Step) -> None:
         """Keep it and compare it: all that is said of a trace is its first difference."""
         super().append(record)
-        # A scenario may add quantities later; those that are there stay as they are.
-        wanted = self._expected[len(self) - 1] if len(self) <= len(self._expected) else {}
-        if any(wanted.get(name) != value for name, value in record.items()):
+        if self._expected[len(self) - 1 : len(self)] != [record]:
             raise _DiffersError
 
 

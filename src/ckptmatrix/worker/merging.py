@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from ckptmatrix.worker.protocol import Measured, Resume, Saved, Step, Trace, WriteAnswer
+from ckptmatrix.worker.measured import Measured, Resume, Step, Trace
+from ckptmatrix.worker.protocol import Saved, WriteAnswer
 from ckptmatrix.worker.words import Verdict
 
 V = TypeVar("V")

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
+from ckptmatrix.worker.composites import Apart, is_composite, put_together, take_apart
+
 ABSENT = {"~": "absent"}
 """Neutral form of a component that the scenario or the release does not have."""
 
@@ -96,6 +98,8 @@ class Neutral:
             return int(value)
         if isinstance(value, float):
             return {"~": "float", "hex": value.hex()}
+        if is_composite(value):
+            return {"~": "composite", **self._encode_apart(take_apart(value))}
         if isinstance(value, torch.Tensor):
             flat = value.detach().cpu().contiguous().reshape(-1)
             raw = flat.view(torch.uint8) if flat.numel() else torch.empty(0, dtype=torch.uint8)
@@ -120,6 +124,11 @@ class Neutral:
         if callable(value) and hasattr(value, "__qualname__"):
             return {"~": "named", "name": f"{value.__module__}.{value.__qualname__}"}
         raise TypeError(f"{type(value).__module__}.{type(value).__qualname__} has no neutral form")
+
+    def _encode_apart(self, apart: Apart) -> dict[str, Any]:
+        form = {"dtype": str(apart.dtype).replace("torch.", ""), "shape": list(apart.shape)}
+        parts = {"stride": list(apart.stride), "attributes": self._encode(apart.attributes)}
+        return {"class": apart.kind, **form, **parts}
 
     def _encode_sequence(self, value: Any) -> Any:
         kind = "tuple" if isinstance(value, tuple) else "list"
@@ -156,6 +165,11 @@ class Neutral:
             return raw.view(np.dtype(tree["dtype"])).reshape(tree["shape"])
         if tag == "scalar":
             return self.arrays[tree["key"]].copy().view(np.dtype(tree["dtype"]))[0]
+        if tag == "composite":
+            form = getattr(torch, tree["dtype"]), tuple(tree["shape"]), tuple(tree["stride"])
+            return put_together(Apart(tree["class"], *form, self._decode(tree["attributes"])))
+        if tag == "named" and isinstance(_dtype(tree["name"]), torch.dtype):
+            return _dtype(tree["name"])
         raise TypeError(f"a {tag} cannot be made live again")
 
     def _flatten(self, tree: Any, path: str, found: Leaves) -> None:
@@ -167,6 +181,9 @@ class Neutral:
         elif isinstance(tree, dict) and tree["~"] == "dict":
             for key, item in tree["items"]:
                 self._flatten(item, f"{path}/{key if isinstance(key, str) else show(key)}", found)
+        elif isinstance(tree, dict) and tree["~"] == "composite":
+            found[path] = ("composite", tree["class"], tree["dtype"], tuple(tree["shape"]))
+            self._flatten(tree["attributes"], path, found)
         elif isinstance(tree, dict) and "key" in tree:
             shape = tuple(tree.get("shape", ()))
             dtype = tree.get("dtype", "<i8")
@@ -175,6 +192,12 @@ class Neutral:
             found[path] = (tree["~"], *(tree[key] for key in sorted(tree) if key != "~"))
         else:
             found[path] = (type(tree).__name__, tree)
+
+
+def _dtype(name: str) -> Any:
+    """The element type of a name such as `torch.float32`; None if it names something else."""
+    found = getattr(torch, name.rpartition(".")[2], None)
+    return found if str(found) == name else None
 
 
 def show(leaf: Any, limit: int = 60) -> str:

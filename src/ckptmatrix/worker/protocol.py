@@ -5,9 +5,10 @@ use this file, so a misspelt field is a type error, or refused as it is read. St
 alone, Python 3.9; annotations are evaluated, hence `Optional` and `Union`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Optional, TypeVar, Union, cast, get_args
 
+from ckptmatrix.worker.measured import FirstDifference, Measured, Trace
 from ckptmatrix.worker.wire import decode, encode
 from ckptmatrix.worker.words import (
     AlterationKind,
@@ -15,7 +16,6 @@ from ckptmatrix.worker.words import (
     Device,
     Ending,
     GpuProblem,
-    Verdict,
 )
 
 A = TypeVar("A")
@@ -27,6 +27,24 @@ class Returned(Generic[A]):
 
     value: A
     """What was asked for."""
+    sources: dict[str, str] = field(default_factory=dict, compare=False)
+    """File that no release brings and the answer hangs on -> its fingerprint (`touched.py`)."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where code of ckptmatrix or of a scenario raised."""
+
+    phase: str
+    """The scenario's method that was running, such as `build`, or what else was done."""
+    type: str
+    """Class name of the exception, with its module unless it is built in."""
+    message: str
+    """Its text, shortened."""
+    file: str
+    """The script's own file that raised or called what raised; empty if there is none."""
+    line: int
+    """Line in it, from 1."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +55,10 @@ class NotReturned:
     """How it ended."""
     detail: str
     """One line; for `raised` the traceback."""
+    origin: Optional[Origin] = None
+    """For `raised`: where."""
+    sources: dict[str, str] = field(default_factory=dict, compare=False)
+    """As of what was returned."""
 
 
 Answer = Union[Returned[A], NotReturned]
@@ -98,13 +120,19 @@ class Hello(Request[Introduction]):
     """Whether to find out by a rehearsal what else a cell imports, and import that as well."""
 
 
-Step = dict[str, Any]
-"""What was recorded of one step of training: quantity -> value, all of it JSON.
+@dataclass(frozen=True)
+class GpuCost:
+    """What a process costs that trains on a GPU."""
 
-The scenario chooses the quantities; floats are hexadecimal."""
+    bytes: int
+    """Of the GPU's memory; 0 if it could not be told."""
+    seconds: float
+    """Until the GPU has computed for it."""
 
-Trace = tuple[Step, ...]
-"""Training, step by step."""
+
+@dataclass(frozen=True)
+class Weigh(Request[GpuCost]):
+    """Find out what a process costs on the GPU."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +155,11 @@ class Saved:
     """SHA-256 of the neutral state."""
     trace: Trace
     """The training after the save."""
+    note: str = ""
+    """What is to be said of it and of each load of it."""
+    unreproduced: Optional[FirstDifference] = None
+    """Where the neutral state, put into new objects of the writer's own environment, leads
+    elsewhere: no component captures what is missing. None if it leads to the same."""
 
 
 @dataclass(frozen=True)
@@ -170,80 +203,10 @@ class Case:
     """Digest of the neutral state: cases that share it share their references."""
     unsaved: dict[str, tuple[str, ...]]
     """Component -> paths that the writer did not save; empty for all of an unknown one."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Where a component first differs."""
-
-    where: str
-    """Path of the leaf in the component, such as `0/state/1/exp_avg`."""
-    saved: str
-    """What was saved there, shortened."""
-    found: str
-    """What is there after the load, shortened."""
-    differing: int
-    """How many leaves of the component differ."""
-    compared: int
-    """How many leaves of the component were compared."""
-
-
-@dataclass(frozen=True)
-class FirstDifference:
-    """The first thing that differs in the training after the load."""
-
-    step: int
-    """Step after the load, from 1."""
-    quantity: str
-    """What differs first."""
-    expected: str
-    """Its value in the reference."""
-    found: str
-    """Its value after this load."""
-
-
-@dataclass(frozen=True)
-class Resume:
-    """How training went on after the load."""
-
-    exact: bool
-    """Whether every recorded quantity of every step equals the reference."""
-    first_difference: Optional[FirstDifference]
-    """None if exact."""
-    steps: int
-    """How many steps were compared."""
-
-
-@dataclass(frozen=True)
-class Raised:
-    """An exception that a load raised, or caught and only logged."""
-
-    type: str
-    """Class name, with its module unless it is built in."""
-    message: str
-    """Its text, shortened, without this machine's paths."""
-    traceback: str
-    """Its last frames, one a line; empty if it was caught."""
-    rank: int = 0
-    """The process that it was raised in."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What came of a load. What other ranks have of their own is named with the rank."""
-
-    components: dict[str, Verdict]
-    """Component -> verdict."""
-    differences: dict[str, Difference]
-    """Component -> its first difference."""
-    resume: Optional[Resume]
-    """None if the load raised in any process, or the scenario cannot train on."""
-    error: Optional[Raised]
-    """What the load raised; None if it returned."""
-    swallowed: tuple[Raised, ...]
-    """What it caught and only logged."""
-    seconds: float
-    """Wall-clock seconds of the load, the comparison and the training that followed."""
+    trace: Trace = ()
+    """The writer's own training after the save; empty if nothing is known of it."""
+    unreproduced: Optional[FirstDifference] = None
+    """Where the neutral state does not lead to that in the writer's own environment."""
 
 
 LoadAnswer = Union[Measured, Unsupported]
@@ -285,6 +248,8 @@ class Alteration:
     """Bytes of the value, roughly; the largest shows a component best."""
     constant: bool
     """Whether another run has the very same value there."""
+    sliced: bool = False
+    """Whether it may be of one of the owners alone, as each process holds a slice."""
 
 
 @dataclass(frozen=True)
@@ -313,13 +278,13 @@ class Alterations(Request[tuple[Alteration, ...]]):
 
 @dataclass(frozen=True)
 class Reference(Request[Optional[Trace]]):
-    """The training that follows a perfect load; None if it has not as many processes."""
+    """The training that follows a perfect load; None if no load keeps the processes."""
 
     case: Case
     """What would be loaded."""
 
 
-AnyRequest = Union[Hello, Write, Load, Control, LoadAltered, Alterations, Reference]
+AnyRequest = Union[Hello, Weigh, Write, Load, Control, LoadAltered, Alterations, Reference]
 """Every request there is."""
 
 

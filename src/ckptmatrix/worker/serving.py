@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,10 +12,11 @@ from ckptmatrix.worker import gpu, measuring, merging, writing
 from ckptmatrix.worker.alterations import alterations
 from ckptmatrix.worker.controls import altered, control
 from ckptmatrix.worker.exercising import exercise, often
-from ckptmatrix.worker.finding import find_scenario
+from ckptmatrix.worker.finding import find_loader, find_scenario
 from ckptmatrix.worker.forkable import unforkable
 from ckptmatrix.worker.forking import run_forked
 from ckptmatrix.worker.launching import Ranks, launch
+from ckptmatrix.worker.measured import Measured, Trace
 from ckptmatrix.worker.measuring import LoadFunction, Prepared, Reference
 from ckptmatrix.worker.neutral import Neutral
 from ckptmatrix.worker.protocol import (
@@ -30,44 +32,44 @@ from ckptmatrix.worker.protocol import (
     Load,
     LoadAltered,
     LoadAnswer,
-    Measured,
     NotReturned,
     Question,
     Request,
     Returned,
-    Trace,
+    Saved,
     Unsupported,
+    Weigh,
     Write,
     WriteAnswer,
     answer_line,
 )
+from ckptmatrix.worker.raising import raised
+from ckptmatrix.worker.references import LOOK_SECONDS, References
 from ckptmatrix.worker.release import introduction
-from ckptmatrix.worker.settling import settle
 from ckptmatrix.worker.staging import Stage
+from ckptmatrix.worker.touched import TOUCHED
+from ckptmatrix.worker.traces import compare_traces
 from ckptmatrix.worker.training import Scenario
-from ckptmatrix.worker.warming import import_all, warm
+from ckptmatrix.worker.warming import warm
 from ckptmatrix.worker.words import Device, Ending, GpuProblem
 
 A = TypeVar("A")
 B = TypeVar("B")
 
-_LOOK_SECONDS = 60
 _EXERCISE_SECONDS = 300
 
 _Stage = Stage[tuple[Case, LoadFunction, Reference], Measured]
 
 
 class Server:
-    """Answers requests; keeps the truths it has read and the references it has made.
+    """Answers requests.
 
     It never trains nor asks for a GPU itself: a process that did may not be forked any more. Where
     something made it such a process, it answers nothing but that, and another one is started.
     """
 
     def __init__(self) -> None:
-        self._truths: dict[str, Neutral] = {}
-        self._references: dict[tuple[str, Device, str], Answer[list[Reference]]] = {}
-        self._reasons: dict[tuple[str, Device], Answer[str]] = {}
+        self._references = References()
         self._loads: Counter[str] = Counter()
         self._stage: tuple[str, _Stage] | None = None
         self._latest = ""
@@ -82,6 +84,13 @@ class Server:
         self._latest = _named(request)
         if isinstance(request, Hello):
             return self._line(request, self.hello(request))
+        if isinstance(request, Weigh):
+            return self._line(request, run_forked(gpu.weigh, seconds))
+        try:
+            _import_what(request)
+        except Exception as error:  # noqa: BLE001 - a script that cannot be imported is no release's outcome
+            broken: Answer[Any] = raised(error, "import")
+            return self._line(request, broken)
         if isinstance(request, Write):
             return self._line(request, self.write(request, seconds))
         if isinstance(request, Load):
@@ -97,8 +106,8 @@ class Server:
     def hello(self, request: Hello) -> Answer[Introduction]:
         """Warm up, and see what is here."""
         warmed = warm(request.warm, request.rehearse)
-        seen = run_forked(lambda: gpu.look(request.device), _LOOK_SECONDS)
-        if isinstance(seen, NotReturned) and seen.how is not Ending.UNFORKABLE:
+        seen = run_forked(lambda: gpu.look(request.device), LOOK_SECONDS)
+        if isinstance(seen, NotReturned) and seen.how not in (Ending.UNFORKABLE, Ending.KILLED):
             reason = f"looking at it {seen.how}: {seen.detail.strip().splitlines()[-1]}"
             seen = Returned(Gpu("", GpuProblem.OTHER, reason))
         return _changed(seen, lambda found: introduction(found, warmed))
@@ -111,17 +120,22 @@ class Server:
         written = launch(
             scenario.processes[0], lambda ranks: writing.write(request, ranks), seconds
         )
-        return _changed(written, merging.merge_written)
+        answer = _changed(written, merging.merge_written)
+        if isinstance(answer, Returned) and isinstance(answer.value, Saved) and scenario.trains_on:
+            return self._reproduced(request, answer.value, seconds)
+        return answer
 
     def load(self, request: Load, seconds: float) -> Answer[LoadAnswer]:
         """Measure one cell."""
-        import_all([request.loader.partition(":")[0]])  # once, rather than in each child
         return self._measure(request.case, measuring.loader_under_test(request.loader), seconds)
 
     def control(self, request: Control, seconds: float) -> Answer[LoadAnswer]:
-        """Measure a load whose outcome is known."""
-        truths = self._truths_of(request.case)
-        return self._measure(request.case, control(request.kind, truths), seconds)
+        """Measure a load whose outcome is known.
+
+        It judges the judge, and so is held against the reference alone, not against the writer.
+        """
+        case = replace(request.case, trace=(), unreproduced=None)
+        return self._measure(case, control(request.kind, self._references.truths(case)), seconds)
 
     def load_altered(self, request: LoadAltered, seconds: float) -> Answer[LoadAnswer]:
         """Measure a load of an altered copy."""
@@ -140,8 +154,13 @@ class Server:
         writers, readers = find_scenario(case.scenario).processes
         if writers != readers:
             return Returned(None)
+        reason = self._references.cannot(case)
+        if isinstance(reason, NotReturned):
+            return reason
+        if reason.value:
+            return Returned(None)
         return _changed(
-            self._references_of(case, seconds),
+            self._references.of(case, seconds),
             lambda made: merging.merge_traces([reference.trace for reference in made]),
         )
 
@@ -154,19 +173,42 @@ class Server:
         """The line of an answer; one that this process cannot fork says since when."""
         if isinstance(answer, NotReturned) and answer.how is Ending.UNFORKABLE:
             answer = replace(answer, detail=f"{answer.detail} since {self._latest}")
-        return answer_line(request, answer)
+        return answer_line(request, replace(answer, sources=TOUCHED.of(_modules(request))))
+
+    def _reproduced(self, request: Write, saved: Saved, seconds: float) -> Answer[WriteAnswer]:
+        """What was saved, and whether the state that was captured of it leads where training went.
+
+        Here, in the writer's own environment, all of that can be compared, numbers included.
+        """
+        directory = os.path.join(request.target, saved.directory)
+        scenario = find_scenario(request.scenario).facing(directory)
+        stems = [writing.truth_stem(request.target, n) for n in range(scenario.processes[0])]
+        truths = [Neutral.load(stem) for stem in stems]
+        made = launch(
+            len(truths),
+            lambda ranks: measuring.make_reference(
+                scenario, request.device, truths, ranks, reads=False
+            ),
+            seconds,
+        )
+        if isinstance(made, NotReturned):
+            return made
+        trace = merging.merge_traces([reference.trace for reference in made.value])
+        missed = compare_traces(saved.trace, trace) if saved.trace else None
+        return Returned(replace(saved, unreproduced=missed))
 
     def _measure(self, case: Case, load: LoadFunction, seconds: float) -> Answer[LoadAnswer]:
-        reason = self._cannot(case)
+        reason = self._references.cannot(case)
         if isinstance(reason, NotReturned):
             return reason
         if reason.value:
             return Returned(Unsupported(reason.value))
-        made = self._references_of(case, seconds)
+        made = self._references.of(case, seconds)
         if isinstance(made, NotReturned):
             if made.how is Ending.UNFORKABLE:
                 return made
-            return NotReturned(Ending.RAISED, f"the reference {made.how}: {made.detail}")
+            detail = f"the reference {made.how}: {made.detail}"
+            return replace(made, how=Ending.RAISED, detail=detail)
         unsupported = made.value[0].unsupported
         if unsupported:
             return Returned(Unsupported(unsupported))
@@ -176,8 +218,10 @@ class Server:
         self, case: Case, load: LoadFunction, references: list[Reference], seconds: float
     ) -> Answer[list[Measured]]:
         """What each process says of a load."""
+        scenario = find_scenario(case.scenario).facing(case.directory)
+        many = self._often(case) and scenario.stageable
         # Neither sockets nor CUDA survive a fork.
-        if self._often(case) and len(references) == 1 and case.device is Device.CPU:
+        if many and len(references) == 1 and case.device is Device.CPU:
             stage = self._stage_of(case, seconds)
             if not stage.cannot_fork:
                 measured = stage.ask((case, load, references[0]), seconds)
@@ -185,27 +229,13 @@ class Server:
         return launch(
             len(references),
             lambda ranks: measuring.measure(
-                measuring.prepare(case.scenario, case.device, ranks),
+                measuring.prepare(scenario, case.device, ranks),
                 case,
                 load,
                 references[ranks.rank],
             ),
-            seconds,
+            min(seconds, find_scenario(case.scenario).patience),
         )
-
-    def _cannot(self, case: Case) -> Answer[str]:
-        """Why this release cannot do it; found out once for each scenario.
-
-        On a GPU in a child: a scenario may count the GPUs, which wakes them where there is no NVML.
-        """
-        key = case.scenario, case.device
-        if key not in self._reasons:
-            self._reasons[key] = (
-                Returned(measuring.cannot(case))
-                if case.device is Device.CPU
-                else run_forked(lambda: measuring.cannot(case), _LOOK_SECONDS)
-            )
-        return self._reasons[key]
 
     def _stage_of(self, case: Case, seconds: float) -> _Stage:
         """The stage of a scenario; one at a time, as its cells come one after the other."""
@@ -218,29 +248,6 @@ class Server:
             )
             self._stage = case.scenario, stage
         return self._stage[1]
-
-    def _truths_of(self, case: Case) -> list[Neutral]:
-        """The captured state of each of the writer's processes."""
-        found = []
-        for rank in range(find_scenario(case.scenario).processes[0]):
-            stem = merging.of_rank(case.truth, rank)
-            if stem not in self._truths:
-                self._truths[stem] = Neutral.load(stem)
-            found.append(self._truths[stem])
-        return found
-
-    def _references_of(self, case: Case, seconds: float) -> Answer[list[Reference]]:
-        """One for each process; made once for each scenario and state, which many writers share."""
-        key = case.scenario, case.device, case.digest
-        if key not in self._references:
-            scenario, truths = find_scenario(case.scenario), self._truths_of(case)
-            settle()
-            self._references[key] = launch(
-                scenario.processes[1],
-                lambda ranks: measuring.make_reference(scenario, case.device, truths, ranks),
-                seconds,
-            )
-        return self._references[key]
 
     def _often(self, case: Case) -> bool:
         """Whether loads of this scenario are many enough to prepare for: from the second on."""
@@ -270,7 +277,24 @@ def _exercised(case: Case) -> Prepared:
     """What loads start from, in a process that has done what a scenario names."""
     scenario = find_scenario(case.scenario)
     often(lambda: scenario.exercise(reads=True))
-    return measuring.prepare(case.scenario, case.device, Ranks())
+    return measuring.prepare(scenario, case.device, Ranks())
+
+
+def _import_what(request: AnyRequest) -> None:
+    """Import what a request names: once, rather than in each child."""
+    what: Any = getattr(request, "case", request)
+    find_scenario(what.scenario)
+    loader = getattr(request, "loader", "")
+    if loader:
+        find_loader(loader)
+    TOUCHED.told()  # as it was when it was imported
+
+
+def _modules(request: Any) -> list[str]:
+    """The modules that a request names; an argument of a scenario may be one as well."""
+    what = getattr(request, "case", request)
+    named = [*getattr(what, "scenario", "").split("@"), getattr(request, "loader", "")]
+    return [name.partition(":")[0] for name in named]
 
 
 def _named(request: AnyRequest) -> str:

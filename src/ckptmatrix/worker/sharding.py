@@ -1,15 +1,20 @@
 """Model and optimizer of fully sharded training: each process's own part, captured and put back.
 
-Serves FSDP1 (flat parameters, of which a process holds a plain slice) and FSDP2 (`DTensor`s).
+Serves FSDP1 (flat parameters, of which a process holds a plain slice) and FSDP2 (`DTensor`s). What
+is in the files is compared with the whole, as torch itself gathers it from all processes.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ckptmatrix.worker import layout, stored
 from ckptmatrix.worker.components import Model, Optimizer, components_with
+from ckptmatrix.worker.neutral import Leaves, Neutral
+from ckptmatrix.worker.shards import whole
 
 if TYPE_CHECKING:
     from ckptmatrix.worker.training import Training
@@ -34,6 +39,18 @@ class ShardedModel(Model):
     """This process's slices of the parameters, and the buffers."""
 
     of_each = True
+    sliced = True
+
+    def in_files(self, training: Training, directory: str) -> bool:
+        """Whether the files hold the whole of it. All processes ask together."""
+        from torch.distributed.checkpoint.state_dict import get_model_state_dict
+
+        names = layout.FSDP_WEIGHTS, layout.FSDP_WEIGHTS_EARLY
+        options = gathered()
+        return all(
+            _held(get_model_state_dict(model, options=options), _read(directory, index, names))
+            for index, model in enumerate(training.models)
+        )
 
     def capture(self, training: Training) -> Any:
         return {
@@ -51,6 +68,23 @@ class ShardedOptimizer(Optimizer):
     """This process's slices of the optimizer's state, and the parameter groups."""
 
     of_each = True
+    sliced = True
+
+    def in_files(self, training: Training, directory: str) -> bool:
+        """Whether the files hold the whole of it. All processes ask together."""
+        from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
+
+        options = gathered()
+        pairs = zip(training.models, training.optimizers)
+        return all(
+            _held(
+                *_by_name(
+                    get_optimizer_state_dict(model, bare(optimizer), options=options),
+                    _read(directory, index, (layout.FSDP_OPTIMIZER,)),
+                )
+            )
+            for index, (model, optimizer) in enumerate(pairs)
+        )
 
     def capture(self, training: Training) -> Any:
         return {
@@ -66,6 +100,51 @@ class ShardedOptimizer(Optimizer):
                 for key, slots in value[str(index)]["state"].items()
             }
             optimizer.load_state_dict({**value[str(index)], "state": state})
+
+
+def bare(optimizer: Any) -> Any:
+    """The optimizer itself, without accelerate's wrapper around it."""
+    return getattr(optimizer, "optimizer", optimizer)
+
+
+def gathered() -> Any:
+    """Asks torch for what all processes hold together."""
+    from torch.distributed.checkpoint.state_dict import StateDictOptions  # only who shards needs it
+
+    return StateDictOptions(full_state_dict=True)
+
+
+def _read(directory: str, index: int, names: tuple[str, ...]) -> Any:
+    """What the files of the index-th object hold: one file, or a folder of shards."""
+    for name in names:
+        folder = os.path.join(directory, f"{name}_{index}")
+        file = (folder if index else os.path.join(directory, name)) + ".bin"
+        if os.path.isdir(folder):
+            (content,) = whole(folder).values()
+            return content
+        if os.path.exists(file):
+            return stored.read(file)
+    return {}
+
+
+def _by_name(asked: Any, content: Any) -> tuple[Any, Any]:
+    """Both with the state by names of parameters, as accelerate 1.6 saves it of FSDP2 by number."""
+    names = [name for group in asked["param_groups"] for name in group.pop("params")]
+    state = {
+        names[int(key)] if str(key).isdigit() else key: slots
+        for key, slots in content.get("state", {}).items()
+    }
+    return asked, {**content, "state": state}
+
+
+def _held(asked: Any, content: Any) -> bool:
+    """Whether every value that is asked for is there, whatever is there beside it."""
+    wanted, found = _leaves(asked), _leaves(content)
+    return bool(wanted) and all(found.get(path) == leaf for path, leaf in wanted.items())
+
+
+def _leaves(tree: Any) -> Leaves:
+    return Neutral.of({"": _mapped(tree, lambda tensor: tensor)}).leaves("")
 
 
 def _tensors(model: Any) -> dict[str, torch.Tensor]:

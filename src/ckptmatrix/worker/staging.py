@@ -11,7 +11,6 @@ import gc
 import os
 import random
 import signal
-import traceback
 from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection, Pipe
@@ -19,7 +18,10 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from ckptmatrix.worker.forkable import unforkable
 from ckptmatrix.worker.forking import how_it_died, run_forked
+from ckptmatrix.worker.orphans import end_with
 from ckptmatrix.worker.protocol import Answer, NotReturned, Returned
+from ckptmatrix.worker.raising import raised
+from ckptmatrix.worker.touched import TOUCHED
 from ckptmatrix.worker.words import Ending
 
 A = TypeVar("A")
@@ -48,8 +50,10 @@ class Stage(Generic[Q, A]):
             self.ready: Answer[str] = NotReturned(Ending.UNFORKABLE, reason)
             return
         self._line, theirs = Pipe()
+        parent = os.getpid()
         self._process = os.fork()
         if self._process == 0:
+            end_with(parent)
             self._line.close()
             _live(prepare, serve, theirs)
         theirs.close()
@@ -58,8 +62,9 @@ class Stage(Generic[Q, A]):
 
     @property
     def broken(self) -> bool:
-        """Whether it died after it had been prepared."""
-        return isinstance(self.ready, Returned) and not self._alive
+        """Whether it died after it had been prepared, or was killed before."""
+        unready = isinstance(self.ready, NotReturned) and self.ready.how is not Ending.KILLED
+        return not unready and not self._alive
 
     @property
     def cannot_fork(self) -> bool:
@@ -87,10 +92,12 @@ class Stage(Generic[Q, A]):
             self.close()
             return NotReturned(Ending.TIMEOUT, f"no answer within {seconds:g} seconds")
         try:
-            answer: Answer[Any] = self._line.recv()
+            answer, news = self._line.recv()
         except (EOFError, OSError):
             return self._died()
-        return answer
+        TOUCHED.learn(news)
+        found: Answer[Any] = answer
+        return found
 
     def _died(self) -> NotReturned:
         self._alive = False
@@ -104,16 +111,17 @@ def _live(prepare: Callable[[], P], serve: Callable[[P, Q], A], line: Connection
     try:
         try:
             prepared = prepare()
-        except BaseException:  # noqa: BLE001 - a child that leaves this frame would be a second parent
-            line.send(NotReturned(Ending.RAISED, traceback.format_exc()))
+        except BaseException as error:  # noqa: BLE001 - a child that leaves this frame would be a second parent
+            line.send((raised(error), TOUCHED.told()))
             os._exit(0)
         drawn = random.getstate()
         gc.freeze()  # as in the worker: children's collectors stay off the shared pages
         reason = unforkable()
-        line.send(Returned(reason))
+        line.send((Returned(reason), TOUCHED.told()))
         while not reason:
             request, seconds = line.recv()
-            line.send(run_forked(partial(_served, serve, prepared, request, drawn), seconds))
+            answer = run_forked(partial(_served, serve, prepared, request, drawn), seconds)
+            line.send((answer, TOUCHED.told()))
     except (EOFError, OSError):
         pass  # the worker is gone
     finally:

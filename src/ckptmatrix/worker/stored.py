@@ -6,6 +6,7 @@ Only ever pointed at files that this very process wrote a moment ago, so unpickl
 from __future__ import annotations
 
 import inspect
+import io
 import os
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,8 @@ _FREELY = (
 )
 
 
-def read(path: str) -> Any:
-    """Unpickle a file of one's own."""
+def read(path: str | io.BytesIO) -> Any:
+    """Unpickle a file of one's own, or what lies in memory of it."""
     return torch.load(path, map_location="cpu", **_FREELY)
 
 

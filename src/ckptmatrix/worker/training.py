@@ -6,6 +6,7 @@ not `(ids, inputs, targets)`), named in `matrix.toml` as `module:Class`.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 
 from ckptmatrix.worker.components import COMPONENTS, Component
-from ckptmatrix.worker.protocol import Step
+from ckptmatrix.worker.measured import Step
 from ckptmatrix.worker.words import Part
 
 
@@ -67,9 +68,19 @@ class Scenario:
     """How many processes the writer trains with, and how many the reader."""
     trains_on = True
     """Whether it can train after the load; where it cannot, the components alone are judged."""
+    patience = math.inf
+    """Seconds after which a load never returns; the run has a limit for all of them."""
     files: tuple[tuple[str, str], ...] = ()
-    """Patterns of the files that the script's own hooks write, and the component they belong to;
-    `hook_files` where none is named."""
+    """Patterns of the files that the script's own hooks write (`unet/*`), or of one key in such a
+    file (`train_state.json:current_step`), and the component that it belongs to: `hook_files` where
+    none is named, nothing where it is empty. The first that fits counts."""
+
+    stageable = True
+    """Whether what the reader builds can be built once, before it is known what is loaded."""
+
+    def facing(self, directory: str) -> Scenario:
+        """The scenario of a reader that will load this checkpoint; the same for most."""
+        return self
 
     def unsupported(self, device: str) -> str:
         """Why this release cannot do what is asked; empty if it can. Looks, never tries.
@@ -81,6 +92,10 @@ class Scenario:
     def unsupported_reader(self, device: str) -> str:
         """The same for a release that reads, where reading takes less than writing."""
         return self.unsupported(device)
+
+    def note(self, device: str) -> str:
+        """What is to be said of each outcome of it on this device; mostly nothing."""
+        return ""
 
     def exercise(self, reads: bool) -> None:
         """Do in the worker itself what takes long whenever a process does it for the first time.

@@ -24,11 +24,16 @@ class Ending(Word):
     """ckptmatrix's own code raised, or a scenario's outside its save and its load."""
     CRASHED = "crashed"
     """The process died."""
+    KILLED = "killed"
+    """The process was killed (SIGKILL), which none does to itself: to be asked once more."""
     TIMEOUT = "timeout"
     """It took longer than it was given."""
     UNFORKABLE = "unforkable"
     """The worker may not fork any more, so another one has to be asked."""
 
+
+TRIES = 3
+"""How often the same is done before it is given up that somebody kills the process each time."""
 
 STAND_IN_GPU = "CUDA stand-in"
 """What a GPU is called that computes nothing: memory behind a driver of the project's own tests."""
@@ -62,6 +67,8 @@ class Part(Word):
     TORCH_RANDOM = "rng.torch"
     CUDA_RANDOM = "rng.cuda"
     STEP = "step"
+    ENGINE = "engine"
+    """What DeepSpeed counts itself."""
     CUSTOM = "custom"
     HOOK_FILES = "hook_files"
 
@@ -77,6 +84,8 @@ class Verdict(Word):
     """Neither what was saved nor what was there before."""
     UNSAVED = "unsaved"
     """The training had it; the writer never put it (or not all of it) into the checkpoint."""
+    NOT_TOLD_APART = "not told apart"
+    """As it was saved, but so it was before the load: whether it was loaded cannot be told."""
     ABSENT = "absent"
     """The scenario, or this release, has no such thing."""
 

@@ -18,7 +18,9 @@ from packaging.version import Version
 from picklescan import scanner
 
 from ckptmatrix import doctor
+from ckptmatrix.checkpoint.format.archive import PICKLE_LIMIT
 from ckptmatrix.checkpoint.format.dtypes import DTYPES
+from ckptmatrix.checkpoint.format.inert import KEY_LIMIT
 from ckptmatrix.checkpoint.format.names import (
     PICKLED_STATES,
     FileKind,
@@ -27,7 +29,9 @@ from ckptmatrix.checkpoint.format.names import (
     kind_of,
     weights_file,
 )
+from ckptmatrix.checkpoint.format.pickles import OPCODE_LIMIT
 from ckptmatrix.checkpoint.format.random_states import RandomKey
+from ckptmatrix.checkpoint.format.safetensors import HEADER_LIMIT
 from ckptmatrix.checkpoint.format.safety import HARMLESS
 from ckptmatrix.knowledge.releases import (
     ACCELERATE,
@@ -84,13 +88,21 @@ def literals(path: Path) -> Iterator[str]:
 
 
 NAME = re.compile(r"[\w.{}]+\.(?:bin|pkl|pt|safetensors)")
-OTHERS = {"data.pkl", "constants.pkl", "diffusion_pytorch_model.safetensors"}
-"""Records of archives, and a file of diffusers'."""
+OTHERS = {
+    *("data.pkl", "constants.pkl", "diffusion_pytorch_model.safetensors"),
+    *("mp_rank_00_model_states.pt", "zero_pp_rank_{}_mp_rank_00_model_states.pt"),
+    *("zero_pp_rank_{}_mp_rank_00_optim_states.pt", "pytorch_model_fsdp.bin"),
+    *("fp32.pt", "optimizer_state.pt", "_optim_states.pt"),
+}
+"""Records of archives, a file of diffusers', DeepSpeed's and gathered FSDP's."""
 NAMED = {
     "worker/exercising.py": {"model", "optimizer", "scheduler", "random_states"},
     "worker/layout.py": {kind.stem for kind in FileKind},
     "worker/scenarios/bin_weights.py": {"pytorch_model"},
     "worker/scenarios/stale_files.py": {"model", "pytorch_model"},
+    "knowledge/causes/engine_schedule.py": {"scheduler"},
+    "knowledge/causes/fsdp_scaler_counts.py": {"scaler"},
+    "knowledge/causes/fsdp_shared_step.py": {"optimizer"},
     "knowledge/causes/rank_states_missing.py": {"random_states"},
     "knowledge/causes/scaler_not_saved.py": {"scaler"},
     "knowledge/causes/scheduler_not_saved.py": {"scheduler"},
@@ -290,3 +302,30 @@ def test_weights_and_their_shards() -> None:
     assert (found.format, found.index, found.sharded) == (WeightFormat.SAFETENSORS, 0, False)
     assert weights_file("model.safetensors.json") is None
     assert not is_shard("model.safetensors")
+
+
+@copied_alone
+def test_the_copied_files_read_archives_by_the_same_code(path: Path) -> None:
+    texts = {}
+    for source in (path, RESUME):
+        tree = ast.parse(source.read_text("utf-8"))
+        functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        texts[source] = [ast.unparse(functions[name]) for name in ("archive_records", "_wide")]
+        texts[source].append(ast.unparse(assigned(source, "_RECORD")))
+    assert texts[path] == texts[RESUME]
+
+
+BOUNDS = {
+    "OPCODE": (OPCODE_LIMIT, "_OPCODES", doctor.MOST_OPCODES),
+    "PICKLE": (PICKLE_LIMIT, "_LONGEST_PICKLE", doctor.LONGEST_PICKLE),
+    "HEADER": (HEADER_LIMIT, "_LONGEST_HEADER", doctor.LONGEST_HEADER),
+    "KEY": (KEY_LIMIT, "_LONGEST_KEY", doctor.LONGEST_KEY),
+}
+"""What is bounded -> here, its name in resume, in doctor."""
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_the_copied_files_have_the_same_bounds(name: str) -> None:
+    here, in_resume, in_doctor = BOUNDS[name]
+    expression = ast.Expression(assigned(RESUME, in_resume))
+    assert here == eval(compile(expression, in_resume, "eval")) == in_doctor

@@ -11,16 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ckptmatrix.checkpoint.format.pickles import (
-    OPCODE_LIMIT,
-    InertCall,
-    InertGlobal,
-    Items,
-    Pairs,
-    get,
-    keys_of,
-    read_pickle,
-)
+from ckptmatrix.checkpoint.format.inert import InertCall, InertGlobal, Items, Pairs, get, keys_of
+from ckptmatrix.checkpoint.format.pickles import OPCODE_LIMIT, read_pickle
 from ckptmatrix.checkpoint.format.safety import rate_globals
 
 PLAIN = st.recursive(
@@ -147,7 +139,8 @@ BOMBS = {
 _PROBE = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-from ckptmatrix.checkpoint.format.pickles import keys_of, read_pickle
+from ckptmatrix.checkpoint.format.inert import keys_of
+from ckptmatrix.checkpoint.format.pickles import read_pickle
 from ckptmatrix.checkpoint.format.tensors import tensors_of
 structure = read_pickle(sys.stdin.buffer.read())
 print(len(keys_of(structure.value)), len(tensors_of(structure.value, 3)))

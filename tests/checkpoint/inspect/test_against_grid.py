@@ -16,9 +16,26 @@ import pytest
 from ckptmatrix.checkpoint.inspect.facts import Facts
 from ckptmatrix.checkpoint.inspect.gathering import gather
 from ckptmatrix.checkpoint.inspect.prediction import Prediction, predict
-from ckptmatrix.model import CellRecord, CheckpointRecord, Matrix, Status, Treatment, Verdict
-from ckptmatrix.results.report import read_matrix
-from tests.support.places import BY_TRAINING_STACK, FIXTURES, SAMPLE, fixture_of, of_the_run
+from ckptmatrix.checkpoint.inspect.telling_fsdp import Fsdp, candidates
+from ckptmatrix.knowledge.causes import CauseId
+from ckptmatrix.model import (
+    BAD,
+    CellRecord,
+    CheckpointRecord,
+    Matrix,
+    Status,
+    Treatment,
+    Verdict,
+)
+from ckptmatrix.results.matrix_file.reading import read_matrix
+from tests.support.places import (
+    BY_TRAINING_STACK,
+    FIXTURES,
+    SAMPLE,
+    SHARDED_RUN,
+    fixture_of,
+    of_the_run,
+)
 
 OTHER_READER = {
     "custom-objects-fewer": "the reader registers another number of objects",
@@ -32,6 +49,26 @@ OTHER_READER = {
     "ddp-2-to-1": "the reader runs fewer processes",
     "ddp-2-main-only": "the reader runs more processes than saved",
     "sharded": "it is not read by load_state",
+    "zero-1-to-1": "the reader runs fewer processes",
+    "zero-1-to-4": "the reader runs more processes",
+    "zero-2-to-1": "the reader runs fewer processes",
+    "zero-2-to-4": "the reader runs more processes",
+    "zero-1-universal-to-4": "whether the universal form is read the script says",
+    "zero-2-universal-to-1": "whether the universal form is read the script says",
+    "zero-2-universal-buffer-to-1": "whether the universal form is read the script says",
+    "fsdp-2-to-4": "the reader runs more processes",
+    "fsdp-2-sharded-to-4": "the reader runs more processes",
+    "fsdp-2-v2-to-4": "the reader runs more processes",
+    "fsdp-2-v2-to-1": "the reader runs one process, which waits for no other",
+    "fsdp-2-v2-sharded-to-4": "the reader runs more processes",
+    "fsdp-2-to-v2": "the reader uses the other FSDP",
+    "fsdp-2-sharded-to-v2": "the reader uses the other FSDP",
+    "fsdp-2-v2-to-v1": "the reader uses the other FSDP",
+    "fsdp-2-v2-sharded-to-v1": "the reader uses the other FSDP",
+    "fsdp-2-to-shards": "the reader looks for the other kind of state",
+    "fsdp-2-v2-to-shards": "the reader looks for the other kind of state",
+    "fsdp-2-sharded-to-full": "the reader looks for the other kind of state",
+    "fsdp-2-v2-sharded-to-full": "the reader looks for the other kind of state",
 }
 """Scenarios whose reader is another script than the writer: no directory tells that."""
 
@@ -47,14 +84,15 @@ UNSAVED_STEPS = {
     "accumulation": "the gradients so far are in no checkpoint",
     "accumulation-aligned": "the gradients so far are in no checkpoint",
     "mid-epoch": "the order of the running epoch is in no checkpoint",
-    "mid-epoch-seedable": "the epoch of the sampler is in no checkpoint",
     "mid-epoch-set-epoch": "the epoch of the sampler is in no checkpoint",
     "mid-epoch-stateful": "the order of the running epoch is in no checkpoint",
     "automatic-naming": "the counter of saves is in no checkpoint",
-    "ddp-2-shuffled": "the generator that the processes agree on the order by is in no checkpoint",
 }
 """Scenarios whose further training hangs on something that no release saves; it may differ though
 all that was saved came back, so `exact` may turn out `degraded`, and components alone decide."""
+
+UNTOLD_CAUSES = (CauseId.SEEDABLE_SAMPLER,)
+"""How the writer shuffled is in no file."""
 
 ORDER_KEPT = {
     "ddp-2": "the samples are not shuffled",
@@ -72,6 +110,17 @@ UNDECIDED = {"accumulation-aligned": {"scheduler"}}
 """Scenario -> components whose meaning changed between releases: up to 0.15.0 a scheduler
 counts micro-batches, then optimizer steps, and whether gradients were accumulated no file shows."""
 
+FSDP = {
+    "fsdp-2": Fsdp.FSDP1,
+    "fsdp-2-sharded": Fsdp.FSDP1,
+    "fsdp-2-v2": Fsdp.FSDP2,
+    "fsdp-2-v2-sharded": Fsdp.FSDP2,
+    "fsdp-2-bf16": Fsdp.FSDP1,
+    "fsdp-2-v2-sharded-bf16": Fsdp.FSDP2,
+    "fsdp-2-v2-fp16-scaler": Fsdp.FSDP2,
+}
+"""Scenario of fully sharded training, with a reader like its writer -> what both use."""
+
 Directory = Callable[[CheckpointRecord], Path | None]
 
 
@@ -79,7 +128,7 @@ def _comparable(cell: CellRecord) -> bool:
     if cell.loader != "accelerate" or cell.treatment != "as-saved":
         return False
     # What a scenario or an environment cannot do at all is not about the directory.
-    if cell.status not in (Status.EXACT, Status.DEGRADED, Status.FAILED):
+    if cell.status not in (Status.EXACT, Status.DEGRADED, Status.FAILED, Status.TIMEOUT):
         return False
     return cell.scenario not in OTHER_READER
 
@@ -113,12 +162,24 @@ def _agrees(cell: CellRecord, predicted: Prediction, facts: Facts) -> bool:
     left_out = set(UNDECIDED.get(cell.scenario, ()))
     if cell.components.get("rng.cuda") is Verdict.ABSENT:
         left_out.add("rng.cuda")  # there is no such generator here, whatever the directory holds
+    # What is the same in every new process no load can lose, whatever the reader does.
+    same = {n for n, verdict in cell.components.items() if verdict is Verdict.NOT_TOLD_APART}
+    left_out |= {name.partition("@")[0] for name in same}
     measured = _components(cell.components, left_out)
     if measured != _components(predicted.components, left_out):
         return False
+    if cell.cause in UNTOLD_CAUSES and cell.status is Status.DEGRADED:
+        return predicted.status in (Status.EXACT, Status.DEGRADED)
     # Other scenarios have causes of their own, which no directory tells.
-    if cell.scenario == "basic" and cell.cause is not None and cell.cause != predicted.cause:
+    if (
+        cell.scenario in ("basic", *FSDP)
+        and cell.cause is not None
+        and cell.cause != predicted.cause
+    ):
         return False
+    if same and cell.status is Status.EXACT:
+        bad = {name for name, verdict in predicted.components.items() if verdict in BAD}
+        return bad <= left_out
     if cell.scenario in UNSAVED_STEPS and cell.status is Status.DEGRADED:
         return predicted.status in (Status.EXACT, Status.DEGRADED)
     if cell.scenario in ORDER_KEPT and cell.status is Status.EXACT:
@@ -148,6 +209,9 @@ def disagreements(matrix: Matrix, directory: Directory) -> tuple[int, list[str]]
         reader = matrix.environments[cell.reader]
         predicted = predict(facts, reader.accelerate, reader.torch, reader.numpy)
         compared += 1
+        told = candidates(facts)
+        if cell.scenario in FSDP and told != (FSDP[cell.scenario],):
+            wrong.append(f"{cell.scenario} {cell.writer}: taken for {told}")
         if not _agrees(cell, predicted, facts):
             wrong.append(
                 f"{cell.scenario} {cell.writer} -> {cell.reader}: "
@@ -174,6 +238,23 @@ def test_every_fixture_is_read_as_was_measured(run: Matrix) -> None:
     compared, wrong = disagreements(run, fixture_of)
     assert compared > 0
     assert wrong == []
+
+
+def test_every_sharded_fixture_is_read_as_was_measured() -> None:
+    run = read_matrix(SHARDED_RUN)
+    compared, wrong = disagreements(run, fixture_of)
+    assert wrong == []
+    there = {(one.writer, one.scenario) for one in run.checkpoints if fixture_of(one) is not None}
+    plain = [c for c in run.cells if _comparable(c) and (c.writer, c.scenario) in there]
+    assert compared == len(plain)
+    assert {scenario for _, scenario in there} <= set(FSDP)
+    assert {cell.status for cell in plain} == {
+        *(Status.EXACT, Status.DEGRADED, Status.FAILED, Status.TIMEOUT)
+    }
+    assert {cell.cause for cell in plain} >= {
+        *(CauseId.FSDP_NAMES, CauseId.FSDP_WAITS, CauseId.OPTIMIZER_SHARDS_UNREAD),
+        *(CauseId.SHARDS_NEWER_TORCH, CauseId.OPTIMIZER_KEYS_MISSING, CauseId.FSDP_NUMBERS),
+    }
 
 
 @pytest.mark.environments
@@ -209,7 +290,7 @@ def test_a_wrong_prediction_would_be_noticed() -> None:
     """The comparison itself: the same cell, measured otherwise, is a disagreement."""
     facts = gather(BY_TRAINING_STACK / "lora-000030-state")
     predicted = predict(facts, "1.15.0", "2.13.0", "1.26.4")
-    ends = ("accelerate-0.33.0+torch2.4-np1", "accelerate-1.15.0+torch2.13-np1", "kohya-lora")
+    ends = ("accelerate-0.33.0+torch2.4-np1", "accelerate-1.15.0+torch2.15-np1", "kohya-lora")
     cell = CellRecord(
         *ends, "accelerate", Treatment.AS_SAVED, Status.EXACT, dict(predicted.components)
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.places import BY_TRAINING_STACK, LORA
-from tests.support.torch_files import torch_zip
+from tests.support.torch_files import torch_file, torch_zip
 
 
 def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -88,6 +88,21 @@ def test_a_dangerous_pickle_exits_with_1(tmp_path: Path) -> None:
     done = _run(copy)
     assert done.returncode == 1
     assert "dangerous: os.system" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        (0.0, "a resume trains no further"),
+        (0.001, "puts this learning rate in place of the one that the script sets"),
+    ],
+)
+def test_what_a_saved_learning_rate_does_is_said(tmp_path: Path, rate: float, said: str) -> None:
+    copy = shutil.copytree(LORA, tmp_path / "state")
+    groups = [{"lr": rate, "betas": (0.9, 0.999), "params": [0, 1]}]
+    state = torch_file({"state": {}, "param_groups": groups})
+    (tmp_path / "state" / "optimizer.bin").write_bytes(state)
+    assert said in " ".join(_run(copy).stdout.split())
 
 
 def test_names_cannot_speak_to_the_terminal(tmp_path: Path) -> None:

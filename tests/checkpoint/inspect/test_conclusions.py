@@ -10,7 +10,7 @@ from packaging.specifiers import SpecifierSet
 
 from ckptmatrix.checkpoint.inspect.gathering import gather
 from ckptmatrix.checkpoint.inspect.inspection import as_json, inspect, oddities
-from ckptmatrix.checkpoint.inspect.outlook import NUMPY_STARTS, TORCH_STARTS, alike, outlook
+from ckptmatrix.checkpoint.inspect.outlook import NUMPY_STARTS, TORCH_STARTS, outlook
 from ckptmatrix.checkpoint.inspect.prediction import Prediction, predict
 from ckptmatrix.checkpoint.inspect.provenance import About, Observation, range_of
 from ckptmatrix.knowledge import releases
@@ -147,7 +147,7 @@ def test_the_outlook_says_what_each_environment_would(directory: Path) -> None:
                     if all(_holds(getattr(box, name), version) for name, version in pins.items())
                 ]
                 assert len(inside) == 1
-                assert alike(inside[0].outcome, predict(facts, release, torch, numpy))
+                assert inside[0].outcome.alike(predict(facts, release, torch, numpy))
 
 
 def _holds(span: object, version: str) -> bool:

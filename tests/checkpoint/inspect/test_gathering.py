@@ -1,5 +1,6 @@
 """Reading whole directories: real ones, damaged ones, hostile ones, and very large ones."""
 
+import math
 import os
 import pickle
 import shutil
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from ckptmatrix.checkpoint.inspect.gathering import ENTRY_LIMIT, gather, looks_like_checkpoint
+from ckptmatrix.checkpoint.format.listing import ENTRY_LIMIT
+from ckptmatrix.checkpoint.inspect.gathering import gather, looks_like_checkpoint
 from ckptmatrix.checkpoint.inspect.prediction import predict
 from ckptmatrix.checkpoint.inspect.provenance import problems_of
 from ckptmatrix.errors import UsageError
@@ -234,7 +236,14 @@ def _ints(values: Iterable[int]) -> bytes:
 def _tensor_opcodes(name: str, key: str, shape: tuple[int, ...]) -> bytes:
     strides = [shape[1], 1] if len(shape) == 2 else [1]
     storage = (
-        b"(" + _text("storage") + b"ctorch\nFloatStorage\n" + _text(key) + _text("cpu") + b"K\x01tQ"
+        b"("
+        + _text("storage")
+        + b"ctorch\nFloatStorage\n"
+        + _text(key)
+        + _text("cpu")
+        + b"K"
+        + bytes([math.prod(shape)])
+        + b"tQ"
     )
     rest = b"K\x00" + _ints(shape) + _ints(strides) + b"\x89ccollections\nOrderedDict\n)R"
     return _text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + rest + b"tR"

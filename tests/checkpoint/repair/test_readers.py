@@ -17,7 +17,7 @@ from tests.support.places import TO_REPAIR
 pytestmark = pytest.mark.environments
 
 HERE = Path(__file__).parent
-READERS = [("0.24.1", "torch2.4-np1"), ("0.33.0", "torch2.13-np1"), ("1.15.0", "torch2.13-np2")]
+READERS = [("0.24.1", "torch2.4-np1"), ("0.33.0", "torch2.15-np1"), ("1.15.0", "torch2.15-np2")]
 Loaded = tuple[str, dict[str, dict[str, Any]]]
 """A release, and what its reader has after each load."""
 JOBS = ["kohya-0.33.0", "tied-0.24.1", "tied-by-name"]

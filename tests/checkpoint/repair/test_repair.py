@@ -20,12 +20,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ckptmatrix.checkpoint.format import rewriting_archives, rewriting_pickles, rewriting_tensors
-from ckptmatrix.checkpoint.format.rewriting_archives import DamagedError
+from ckptmatrix.checkpoint.format.pickles import read_pickle
+from ckptmatrix.checkpoint.format.rewriting_archives import DamagedError, DangerousError
 from ckptmatrix.checkpoint.format.rewriting_pickles import Call, Global
 from ckptmatrix.checkpoint.repair import RepairOptions, repair, state_files
 from ckptmatrix.checkpoint.repair.weight_files import WantedWeights
 from ckptmatrix.errors import UsageError
 from tests.support.places import TO_REPAIR
+from tests.support.torch_files import torch_zip
 
 Copy = Callable[[Path], Path]
 deserialize: Callable[[bytes], list[tuple[str, dict[str, Any]]]] = safetensors.deserialize
@@ -292,13 +294,34 @@ def test_weights_with_extra_state_are_carried_over(copy: Copy, tmp_path: Path) -
 def test_step_is_kept_or_taken_from_where_it_is_recorded(copy: Copy, tmp_path: Path) -> None:
     assert repair(KOHYA, tmp_path / "own").step == "360 (random_states_0.pkl)"
     source = copy(TIED)  # written before 0.32.0
-    assert repair(source, tmp_path / "none").step.startswith("0 (nowhere recorded")
-    assert repair(source, tmp_path / "given", RepairOptions(step=7)).step == "7 (--step)"
-    (source / "train_state.json").write_text('{"current_epoch": 3, "current_step": 45}')
-    report = repair(source, tmp_path / "recorded")
-    assert report.step == "45 (train_state.json, current_step)"
-    root = rewriting_archives.read(tmp_path / "recorded" / "random_states_0.pkl").root
-    assert (root["step"], next(iter(root))) == (45, "step")
+    report = repair(source, tmp_path / "none")
+    assert report.step.startswith("0 (nowhere recorded")
+    assert not report.step_known
+    assert any("other micro-batches" in limit.what for limit in report.limits)
+    report = repair(source, tmp_path / "given", RepairOptions(step=7))
+    assert (report.step, report.step_known) == ("7 (--step)", True)
+    root = rewriting_archives.read(tmp_path / "given" / "random_states_0.pkl").root
+    assert (root["step"], next(iter(root))) == (7, "step")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "known"),
+    [
+        ("train_state.json", '{"current_epoch": 3, "current_step": 45}', True),
+        ("training_state.json", '{"global_step": 45}', False),
+        ("train_state.json", '{"current_step": 45}', False),
+        ("train_state.json", "[45]", False),
+    ],
+)
+def test_a_count_of_optimizer_steps_is_no_step(
+    copy: Copy, tmp_path: Path, name: str, content: str, known: bool
+) -> None:
+    source = copy(TIED)
+    (source / name).write_text(content)
+    report = repair(source, tmp_path / "fixed")
+    root = rewriting_archives.read(tmp_path / "fixed" / "random_states_0.pkl").root
+    assert (root["step"], report.step_known) == (0, known)
+    assert any("other micro-batches" in limit.what for limit in report.limits) != known
 
 
 def test_every_rank_is_repaired(copy: Copy, tmp_path: Path) -> None:
@@ -335,12 +358,16 @@ def test_a_missing_scheduler_is_said_and_made_when_asked(copy: Copy, tmp_path: P
     assert {key: made[key] for key in shared} == {key: real[key] for key in shared}
 
 
+_NATIVE = (3, "<", None, None, None, -1, -1, 0)
+"""The state that numpy gives to a dtype of numbers."""
+
+
 def test_numpy_scalars_become_numbers(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
     archive = rewriting_archives.read(source / "optimizer.bin")
     group = archive.root["param_groups"][0]
     text = struct.pack("<d", group["lr"]).decode("latin1")
-    dtype = Call(Global("numpy", "dtype"), ("f8", False, True), state=(3, "<", None, None))
+    dtype = Call(Global("numpy", "dtype"), ("f8", False, True), state=_NATIVE)
     data = Call(Global("_codecs", "encode"), (text, "latin1"))
     expected = group["lr"]
     group["lr"] = Call(Global("numpy._core.multiarray", "scalar"), (dtype, data))
@@ -370,9 +397,10 @@ def test_nothing_in_a_hostile_file_is_run(copy: Copy, tmp_path: Path) -> None:
     path = source / "custom_checkpoint_0.pkl"
     archive = rewriting_archives.read(path)
     rewrite(path, Call(Global("os", "mkdir"), (str(mark),)), archive)
-    report = repair(source, tmp_path / "fixed")
+    with pytest.raises(DangerousError, match=r"custom_checkpoint_0\.pkl names os\.mkdir"):
+        repair(source, tmp_path / "fixed")
     assert not mark.exists()
-    assert any("os.mkdir" in item.why for item in report.limits)
+    assert not (tmp_path / "fixed").exists()
 
 
 @pytest.mark.parametrize(
@@ -411,15 +439,31 @@ def test_destinations_that_could_do_harm_are_refused(copy: Copy, tmp_path: Path)
     assert tree(source) == tree(KOHYA)
 
 
-def test_what_is_no_plain_file_is_refused(copy: Copy, tmp_path: Path) -> None:
+def test_what_was_not_read_is_left_out_and_listed(copy: Copy, tmp_path: Path) -> None:
     source = copy(KOHYA)
+    (tmp_path / "secret").write_text("of the user")
+    (source / "note.txt").symlink_to(tmp_path / "secret")
+    (source / "folder").symlink_to(tmp_path)
     os.mkfifo(source / "pipe")
-    with pytest.raises(UsageError, match="pipe"):
-        repair(source, tmp_path / "fixed")
-    (source / "pipe").unlink()
-    (source / "linked").symlink_to(tmp_path)
-    with pytest.raises(UsageError, match="linked"):
-        repair(source, tmp_path / "fixed")
+    (source / "tool.py").write_text("import os")
+    (source / "more.pkl").write_bytes(torch_zip(b"\x80\x02cos\nsystem\n."))
+    (source / "list.txt").write_text("of the script")
+    report = repair(source, tmp_path / "fixed")
+    left_out = {item.file: item.why for item in report.changes if item.what == "left out"}
+    assert set(left_out) == {"note.txt", "folder", "pipe", "tool.py", "more.pkl"}
+    assert "os.system" in left_out["more.pkl"]
+    there = {path.name for path in (tmp_path / "fixed").iterdir()}
+    assert not there & set(left_out)
+    assert "list.txt" in there
+
+
+def test_modes_are_of_reading_and_writing_alone(copy: Copy, tmp_path: Path) -> None:
+    source = copy(KOHYA)
+    (source / "train_state.json").chmod(0o4755)
+    source.chmod(0o777)
+    repair(source, tmp_path / "fixed")
+    assert (tmp_path / "fixed").stat().st_mode & 0o7777 == 0o755
+    assert (tmp_path / "fixed" / "train_state.json").stat().st_mode & 0o7777 == 0o644
 
 
 def test_other_kinds_of_directories_are_refused(tmp_path: Path) -> None:
@@ -451,7 +495,7 @@ PLAIN = st.recursive(
 @settings(deadline=None)
 @given(PLAIN)
 def test_plain_graphs_are_what_pickle_says(value: object) -> None:
-    assert rewriting_pickles.loads(pickle.dumps(value, 2)) == value
+    assert rewriting_pickles.graph_of(read_pickle(pickle.dumps(value, 2))) == value
     assert pickle.loads(rewriting_pickles.dumps(value)) == value
 
 
@@ -459,4 +503,4 @@ def test_plain_graphs_are_what_pickle_says(value: object) -> None:
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_graph_or_an_unpickling_error(data: bytes) -> None:
     with contextlib.suppress(pickle.UnpicklingError):
-        rewriting_pickles.loads(data)
+        rewriting_pickles.graph_of(read_pickle(data))

@@ -1,12 +1,11 @@
 """Take `basic.json.gz` from reports/sample."""
 
-import gzip
 from dataclasses import replace
 from pathlib import Path
 
 from ckptmatrix.results.assemble import with_causes
-from ckptmatrix.results.report import read_matrix
-from ckptmatrix.results.report.jsonfile import encode
+from ckptmatrix.results.matrix_file import compact
+from ckptmatrix.results.matrix_file.reading import read_matrix
 
 HERE = Path(__file__).parent
 
@@ -22,4 +21,4 @@ if __name__ == "__main__":
         ),
         controls=tuple(c for c in sample.controls if c.scenario == "basic"),
     )
-    (HERE / "basic.json.gz").write_bytes(gzip.compress(encode(with_causes(basic)), mtime=0))
+    (HERE / "basic.json.gz").write_bytes(compact.encode(with_causes(basic)))

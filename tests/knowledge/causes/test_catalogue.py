@@ -17,6 +17,8 @@ from ckptmatrix.model import (
     EnvironmentRecord,
     EnvironmentStatus,
     ErrorRecord,
+    FirstDifference,
+    Resume,
     Status,
     Verdict,
 )
@@ -103,10 +105,10 @@ def test_every_other_id_is_one_that_inspect_says() -> None:
 
 
 def test_no_module_writes_an_id_as_a_bare_text() -> None:
-    """A misspelt one would be noticed by nothing."""
+    """A misspelt one would be noticed by nothing. `belonging.py` names scenarios, two as causes."""
     for folder in ("checkpoint", "knowledge", "measure", "results"):
         for path in (ROOT / "src" / "ckptmatrix" / folder).rglob("*.py"):
-            if path != ROOT / "src" / "ckptmatrix" / "knowledge" / "causes" / "__init__.py":
+            if path.parts[-2:] not in {("causes", "__init__.py"), ("directory", "belonging.py")}:
                 text = path.read_text(encoding="utf-8")
                 assert [id_ for id_ in CauseId if f'"{id_}"' in text] == [], path
 
@@ -130,3 +132,167 @@ def test_a_checkpoint_of_unknown_writer_gets_an_answer(component: str) -> None:
     record = replace(wrong, differences=different, swallowed=(REFUSAL,))
     unknown = EnvironmentRecord("", "", EnvironmentStatus.READY)
     assert cause_of(replace(evidence(record), writer=unknown)) is CauseId.NUMPY_REFUSED
+
+
+def test_shards_that_were_read_into_nothing() -> None:
+    wrong = replace(cell(status="degraded"), components={"optimizer": Verdict.WRONG})
+    nothing = replace(wrong, differences={"optimizer": Difference("0/step", "3", "nothing")})
+    other = replace(wrong, differences={"optimizer": Difference("0/step", "3", "4")})
+    files = {"optimizer_0/.metadata": 1, "optimizer_0/__0_0.distcp": 1}
+    assert cause_of(evidence(nothing, files=files)) == "optimizer-shards-unread"
+    assert cause_of(evidence(nothing, files={"optimizer.bin": 1})) is None
+    assert cause_of(evidence(other, files=files)) is None
+
+
+def test_the_names_of_fsdp_on_both_sides() -> None:
+    new = cell(status="failed", error="FileNotFoundError: no CHECKPOINT/pytorch_model_fsdp.bin")
+    old = cell(status="failed", error="FileNotFoundError: no CHECKPOINT/pytorch_model.bin")
+    shards = cell(status="failed", error="torch.CheckpointException: ranks:dict_keys([0, 1])")
+    assert cause_of(evidence(new, files={"pytorch_model.bin": 1})) == "fsdp-names"
+    assert cause_of(evidence(old, "0.24.1", files={"pytorch_model_fsdp.bin": 1})) == "fsdp-names"
+    sharded = {"pytorch_model_0/__0_0.distcp": 1}
+    assert cause_of(evidence(shards, files=sharded)) == "fsdp-names"
+    assert cause_of(evidence(shards, "0.24.1", files=sharded)) is None
+
+
+@pytest.mark.parametrize(
+    ("quantity", "cause"),
+    [("samples", CauseId.SEEDABLE_SAMPLER), ("synced", CauseId.STEP_IGNORED)],
+)
+def test_other_samples_are_not_put_down_to_step(quantity: str, cause: CauseId) -> None:
+    record = replace(
+        cell(status="degraded", lost=("step",)),
+        resume=Resume(
+            exact=False, first_difference=FirstDifference(1, quantity, "1", "2"), steps=1
+        ),
+    )
+    assert cause_of(evidence(record, reader="0.25.0")) == cause
+
+
+@pytest.mark.parametrize(
+    ("reader", "cause"),
+    [("1.14.0", CauseId.EPOCH_TAKEN_BACK), ("0.25.0", CauseId.SEEDABLE_SAMPLER)],
+)
+def test_a_sampler_that_adds_epochs_up_is_no_epoch_taken_back(reader: str, cause: CauseId) -> None:
+    record = replace(
+        cell(status="degraded", scenario="mid-epoch-set-epoch"),
+        resume=Resume(
+            exact=False, first_difference=FirstDifference(5, "samples", "1", "2"), steps=5
+        ),
+    )
+    assert cause_of(evidence(record, reader=reader)) == cause
+
+
+def test_fsdp_of_the_other_kind() -> None:
+    shards = {"pytorch_model_fsdp_0/__0_0.distcp": 1}
+    missed = cell(status="failed", error="FileNotFoundError: no CHECKPOINT/pytorch_model_fsdp.bin")
+    unread = cell(status="failed", error="CheckpointException: metadata is None")
+    assert cause_of(evidence(missed, files=shards)) == "fsdp-kind"
+    assert cause_of(evidence(unread, files={"pytorch_model_fsdp.bin": 1})) == "fsdp-kind"
+
+
+def test_shards_that_torch_cannot_fill_in() -> None:
+    kind = "torch.distributed.checkpoint.api.CheckpointException"
+    missing = "Missing key in checkpoint state_dict"
+    texts = (
+        "ValueError: too many values to unpack (expected 5)",
+        f"{missing}: optimizer.param_groups.0.decoupled_weight_decay.",
+        f"{missing}: optimizer.state.0.weight.step.",
+        f"{missing}: model.0.weight.",
+    )
+    found = [cause_of(evidence(cell(status="failed", error=f"{kind}: {text}"))) for text in texts]
+    assert found == ["shards-newer-torch", "optimizer-keys-missing", "fsdp-numbers", None]
+    number = cell(status="failed", error="KeyError: 0")
+    assert cause_of(evidence(number, files={"optimizer_0/__0_0.distcp": 1})) == "fsdp-numbers"
+    assert cause_of(evidence(number, files={"optimizer.bin": 1})) is None
+
+
+def test_deepspeed_of_another_number_of_processes() -> None:
+    message = "The checkpoint being loaded used a DP world size of 2 but the current is 4."
+    kind = "deepspeed.runtime.zero.utils.ZeRORuntimeException"
+    assert cause_of(evidence(cell(status="failed", error=f"{kind}: {message}"))) == (
+        "engine-processes"
+    )
+    assert cause_of(evidence(cell(status="failed", error=f"{kind}: strange"))) is None
+
+
+KEPT_BY_ENGINE = {"pytorch_model/zero_pp_rank_0_mp_rank_00_optim_states.pt": 1}
+
+
+def kept_by(side: str) -> EnvironmentRecord:
+    return EnvironmentRecord(side, "a", EnvironmentStatus.READY)
+
+
+@pytest.mark.parametrize(
+    ("writer", "reader", "known"),
+    [
+        ("0.24.1", "0.33.0", True),
+        ("0.25.0", "0.22.0", True),
+        ("0.26.0", "0.33.0", False),  # both kinds of writers have left a schedule out
+        ("", "0.33.0", False),
+    ],
+)
+def test_a_schedule_that_deepspeed_kept(writer: str, reader: str, known: bool) -> None:
+    missed = cell(status="failed", error="FileNotFoundError: no CHECKPOINT/scheduler.bin")
+    found = replace(evidence(missed, reader, files=KEPT_BY_ENGINE), writer=kept_by(writer))
+    assert (cause_of(found) == "engine-schedule") is known
+    plain = replace(
+        evidence(missed, reader, files={"model.safetensors": 1}), writer=kept_by(writer)
+    )
+    assert cause_of(plain) != "engine-schedule"
+
+
+@pytest.mark.parametrize(
+    ("reader", "known"), [("0.22.0", False), ("0.23.0", True), ("0.25.0", True), ("0.26.0", False)]
+)
+def test_a_schedule_that_deepspeed_was_to_have_kept(reader: str, known: bool) -> None:
+    none = cell(status="failed", error="TypeError: 'NoneType' object is not iterable")
+    files = {**KEPT_BY_ENGINE, "scheduler.bin": 1}
+    assert (cause_of(evidence(none, reader, files=files)) == "engine-schedule") is known
+    assert cause_of(evidence(none, reader, files=KEPT_BY_ENGINE)) is None
+    assert cause_of(evidence(none, reader, files={"scheduler.bin": 1})) is None
+    strange = cell(status="failed", error="TypeError: strange")
+    assert cause_of(evidence(strange, reader, files=files)) is None
+
+
+def test_buffers_of_deepspeeds_universal_form() -> None:
+    files = {"pytorch_model/zero/optimizer_state.pt": 1}
+    buffer = Difference("0/weights/0.scale", "1", "2", 1, 13)
+    wrong = {"model": Verdict.WRONG}
+    lost = replace(cell(status="degraded"), components=wrong, differences={"model": buffer})
+    assert cause_of(evidence(lost, files=files)) == "universal-buffers"
+    assert cause_of(evidence(lost, files={"pytorch_model/mp_rank_00_model_states.pt": 1})) is None
+    masters = replace(buffer, where="0/masters/0.weight")
+    elsewhere = replace(lost, differences={"model": masters})
+    assert cause_of(evidence(elsewhere, files=files)) is None
+
+
+def test_a_load_of_fsdp_that_never_returns() -> None:
+    waits = cell(status="timeout", error="timeout: no answer within 20 seconds")
+    assert cause_of(evidence(waits, files={"pytorch_model_fsdp.bin": 1})) == "fsdp-waits"
+    assert cause_of(evidence(waits, files={"model.safetensors": 1})) is None
+
+
+def test_a_count_of_steps_that_parameters_share() -> None:
+    files = {"pytorch_model_fsdp.bin": 1, "optimizer.bin": 1}
+    first = FirstDifference(2, "loss", "0.5", "0.6")
+    ahead = replace(cell(status="degraded"), resume=Resume(False, first, 3))
+    assert cause_of(evidence(ahead, files=files)) == "fsdp-shared-step"
+    assert cause_of(evidence(ahead, files={"model.safetensors": 1})) is None
+
+
+def test_a_scaler_that_counts_the_load() -> None:
+    files = {"pytorch_model_fsdp.bin": 1, "scaler.pt": 1}
+    ahead = Difference("_growth_tracker", "0", "1", 1, 5)
+    wrong = replace(
+        cell(status="degraded"),
+        components={"scaler": Verdict.WRONG, "scaler@1": Verdict.WRONG},
+        differences={"scaler": ahead},
+    )
+    assert cause_of(evidence(wrong, files=files)) == "fsdp-scaler-counts"
+    plain = {"model.safetensors": 1, "scaler.pt": 1}
+    assert cause_of(evidence(wrong, files=plain)) != "fsdp-scaler-counts"
+    growth = replace(wrong, differences={"scaler": replace(ahead, where="growth_factor")})
+    assert cause_of(evidence(growth, files=files)) != "fsdp-scaler-counts"
+    more = replace(wrong, components={**wrong.components, "model": Verdict.WRONG})
+    assert cause_of(evidence(more, files=files)) != "fsdp-scaler-counts"

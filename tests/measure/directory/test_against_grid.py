@@ -3,8 +3,6 @@
 The stand-in knows nothing of the scenario but what lies in the directory.
 """
 
-import gzip
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,20 @@ import pytest
 from ckptmatrix.measure.directory.attempt import Attempt, Wish, make_ready
 from ckptmatrix.measure.lab import Lab
 from ckptmatrix.model import Cell, CellRecord, Environment, Status, Verdict
-from tests.support.places import BASIC_RUN, FIXTURES, FOUNDING, NEWEST, NEWEST_BASIC
+from ckptmatrix.results.matrix_file.reading import read_matrix
+from tests.support.places import (
+    BASIC_RUN,
+    FIXTURES,
+    FOUNDING,
+    NEWEST,
+    NEWEST_BASIC,
+)
 
 pytestmark = pytest.mark.environments
 
 READERS = [
     Environment("0.24.1", "torch2.4-np1"),
-    Environment("0.33.0", "torch2.13-np1"),
+    Environment("0.33.0", "torch2.15-np1"),
     NEWEST,
 ]
 BEFORE_TIES = Environment("0.31.0", "torch2.4-np1")
@@ -31,11 +36,15 @@ STATES = [
 
 
 @pytest.fixture(scope="module")
-def sample() -> dict[tuple[str, str], dict[str, Any]]:
+def sample() -> dict[tuple[str, str], CellRecord]:
     """Writer and reader -> cell of the committed report."""
-    with gzip.open(BASIC_RUN) as file:
-        cells = json.load(file)["cells"]
-    return {(c["writer"], c["reader"]): c for c in cells if c["scenario"] == "basic"}
+    saved = read_matrix(BASIC_RUN).cells
+    cells = read_matrix(BASIC_RUN).cells
+    return {
+        (then.writer, now.reader): now
+        for then, now in zip(saved, cells, strict=True)
+        if (now.scenario, now.loader, now.treatment) == ("basic", "accelerate", "as-saved")
+    }
 
 
 def ready(lab: Lab, directory: Path, place: Path, **more: Any) -> Attempt:
@@ -48,7 +57,7 @@ def tried(lab: Lab, reader: Environment, directory: Path, place: Path, **more: A
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.short)
 def test_every_fixture_comes_out_as_in_the_grid(
-    lab: Lab, reader: Environment, sample: dict[tuple[str, str], Any], tmp_path: Path
+    lab: Lab, reader: Environment, sample: dict[tuple[str, str], CellRecord], tmp_path: Path
 ) -> None:
     folders = sorted((FIXTURES / "basic").iterdir())
     kinds = set()
@@ -57,11 +66,11 @@ def test_every_fixture_comes_out_as_in_the_grid(
         place.mkdir()
         record = tried(lab, reader, folder / "checkpoint", place)
         cell = sample[f"accelerate-{folder.name}", reader.id]
-        assert record.components == cell["components"], folder.name
+        assert record.components == cell.components, folder.name
         error = record.error and (record.error.type, record.error.message)
-        assert error == (cell["error"] and (cell["error"]["type"], cell["error"]["message"]))
-        if not (cell["resume"] and not cell["resume"]["exact"]):
-            assert record.status == cell["status"]
+        assert error == (cell.error and (cell.error.type, cell.error.message))
+        if not (cell.resume and not cell.resume.exact):
+            assert record.status == cell.status
         kinds.add((record.status, record.error and record.error.type))
     assert len(kinds) > 1
 
@@ -111,7 +120,7 @@ def test_the_ways_out_bring_the_founding_directory_back(
 
 
 def test_a_tie_that_no_file_tells_is_known_when_named(lab: Lab, tmp_path: Path) -> None:
-    directory = FIXTURES / "tied-weights" / "1.15.0+torch2.13-np2" / "checkpoint"
+    directory = FIXTURES / "tied-weights" / "1.15.0+torch2.15-np2" / "checkpoint"
     (tmp_path / "untold").mkdir()
     assert tried(lab, BEFORE_TIES, directory, tmp_path / "untold").error is None
     tied = {"decoder.weight": "encoder.weight"}

@@ -17,13 +17,13 @@ from ckptmatrix.measure.directory.attempt import Wish, make_ready
 from ckptmatrix.measure.directory.console import as_markdown, verdict
 from ckptmatrix.measure.directory.row import DirectoryRow, try_directory
 from ckptmatrix.measure.lab import Lab
-from ckptmatrix.model import Device, Status
+from ckptmatrix.model import Status
 from ckptmatrix.plan.config import read_config
 from tests.support.places import FIXTURES, FOUNDING, NEWEST, NEWEST_BASIC, ROOT
 from tests.support.torch_files import safetensors, torch_file, torch_zip
 
 Ask = Callable[..., tuple[int, str, str]]
-BROKEN = ["--accelerate", "0.33.0", "--stack", "torch2.13-np1"]
+BROKEN = ["--accelerate", "0.33.0", "--stack", "torch2.15-np1"]
 SOUND = ["--accelerate", NEWEST.accelerate, "--stack", NEWEST.stack]
 
 
@@ -77,7 +77,7 @@ def test_the_founding_directory_fails_and_stays_as_it_is(ask: Ask, mine: Path) -
         "refused-step",
     )
     assert cell["resume"] is None
-    assert "KeyError: 'step' in 0.33.0 on torch2.13-np1" in row["verdict"]
+    assert "KeyError: 'step' in 0.33.0 on torch2.15-np1" in row["verdict"]
     assert row["whole"] == []
     assert any("--repaired" in remedy for remedy in row["remedies"])
     mine.chmod(0o755)
@@ -96,9 +96,7 @@ def test_a_repaired_copy_comes_back_whole(ask: Ask, mine: Path) -> None:
 
 
 def try_in_newest(directory: Path) -> DirectoryRow:
-    return try_directory(
-        Wish(directory, Site.of(read_config(ROOT / "matrix.toml"), Device.CPU), (NEWEST,))
-    )
+    return try_directory(Wish(directory, Site.of(read_config(ROOT / "matrix.toml")), (NEWEST,)))
 
 
 @pytest.mark.environments
@@ -133,7 +131,7 @@ def test_a_directory_that_is_written_to_meanwhile_gets_no_answer(mine: Path) -> 
     def save_again(said: str) -> None:
         (mine / "scheduler.bin").write_bytes(b"half a file")
 
-    wish = Wish(mine, Site.of(read_config(ROOT / "matrix.toml"), Device.CPU), (NEWEST,))
+    wish = Wish(mine, Site.of(read_config(ROOT / "matrix.toml")), (NEWEST,))
     with pytest.raises(NothingRanError, match="changed while it was copied"):
         try_directory(wish, save_again)
 

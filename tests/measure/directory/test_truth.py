@@ -6,13 +6,32 @@ from pathlib import Path
 import pytest
 
 from ckptmatrix.checkpoint.inspect.inspection import inspect
+from ckptmatrix.errors import UsageError
+from ckptmatrix.measure.directory.copying import wanted
+from ckptmatrix.measure.directory.refusals import refuse
 from ckptmatrix.measure.directory.stand_in import describe, hooked_files, missing
 from ckptmatrix.measure.directory.truth import read_truth
 from tests.support.neutral import leaves_of
 from tests.support.places import FIXTURES, FOUNDING, MANIFESTS, NEWEST_BASIC
 
+SHARDED = [path for path in MANIFESTS if path.parts[-3].startswith("fsdp-")]
 
-@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: "/".join(path.parts[-3:-1]))
+
+def _id(path: Path) -> str:
+    return "/".join(path.parts[-3:-1])
+
+
+@pytest.mark.parametrize("manifest", SHARDED, ids=_id)
+def test_what_several_processes_hold_between_them_is_refused(manifest: Path) -> None:
+    """No stand-in of one process can load it, so nothing is said of it rather than something."""
+    found = inspect(manifest.parent / json.loads(manifest.read_text())["directory"])
+    with pytest.raises(UsageError, match="without the model's code cannot load") as refused:
+        refuse(found, wanted(found.facts, hooked_files(found)), trust=True)
+    assert "ckptmatrix inspect" in refused.value.remedy
+    assert "docs/own-scenario.md" in refused.value.remedy
+
+
+@pytest.mark.parametrize("manifest", sorted(set(MANIFESTS) - set(SHARDED)), ids=_id)
 def test_it_is_what_the_writer_captured(manifest: Path, tmp_path: Path) -> None:
     told = json.loads(manifest.read_text())
     directory = manifest.parent / told["directory"]

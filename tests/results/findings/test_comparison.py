@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ckptmatrix.model import CellRecord, ErrorRecord, Matrix, Status, Verdict
+from ckptmatrix.model import CellRecord, Device, ErrorRecord, Matrix, Status, Verdict
 from ckptmatrix.results.findings.comparison import ChangeKind, compare, on_common_ground
 from tests.support import synthetic
 
@@ -60,6 +60,41 @@ def test_cells_of_another_release_are_new_and_gone() -> None:
     few = synthetic.matrix(["1.15.0"], views=(("accelerate", "as-saved"),))
     assert {item.change for item in compare(few, OLD).changes} == {ChangeKind.NEW}
     assert {item.change for item in compare(OLD, few).changes} == {ChangeKind.GONE}
+
+
+def on_cuda(matrix: Matrix) -> Matrix:
+    """The same run as it would be on a GPU."""
+    names = {id_: f"{id_}+cuda" for id_ in matrix.environments}
+    return replace(
+        matrix,
+        run=replace(matrix.run, device=Device.CUDA),
+        environments={
+            names[id_]: replace(record, stack=f"{record.stack}+cuda", device=Device.CUDA)
+            for id_, record in matrix.environments.items()
+        },
+        cells=tuple(
+            replace(cell, writer=names[cell.writer], reader=names[cell.reader])
+            for cell in matrix.cells
+        ),
+    )
+
+
+def test_a_gpus_outcomes_are_not_compared_with_a_cpus_and_that_is_said() -> None:
+    gpu = on_cuda(OLD)
+    both = replace(
+        gpu, environments=OLD.environments | gpu.environments, cells=(*OLD.cells, *gpu.cells)
+    )
+    diff = compare(on_common_ground(OLD, both), both)
+    assert diff.compared == compare(OLD, OLD).compared
+    assert {item.change for item in diff.changes} == {ChangeKind.NEW}
+    assert diff.sentence.endswith(" new; nothing to compare with on cuda")
+    assert compare(both, both).sentence == "nothing changed"
+
+
+def test_a_run_on_a_gpu_whose_ids_did_not_say_so_is_compared_with_none_on_the_cpu() -> None:
+    legacy = replace(OLD, run=replace(OLD.run, device=Device.CUDA))
+    assert on_common_ground(legacy, OLD).cells == ()
+    assert compare(on_common_ground(legacy, OLD), OLD).sentence.endswith("compare with on cpu")
 
 
 def test_a_smaller_run_misses_nothing_of_a_larger_one() -> None:

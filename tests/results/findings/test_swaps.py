@@ -25,10 +25,10 @@ def test_each_side_is_swapped_on_its_own_and_only_cells_measured_on_both_sides_c
     # 5 readers on numpy 2; 30 writers on numpy 1, of which 15 have a stack that differs in numpy
     # alone, and of those 2 releases could not be installed beside numpy 2. Readers before 1.1.0 on
     # this torch lose the random states whoever wrote them.
-    assert swaps("numpy-major", "readers 1.1.1 and newer on numpy 2.4.1") == (
+    assert swaps("numpy-major", "readers 1.1.1–1.15.0 on numpy 2.4.6") == (
         Swap("reader's accelerate", "1.1.1", "1.0.1", becomes(degraded=30)),
-        Swap("reader's numpy", "2.4.1", "1.26.4", becomes(exact=150)),
-        Swap("writer's numpy", "1.26.4", "2.4.1", becomes(exact=65)),
+        Swap("reader's numpy", "2.4.6", "1.26.4", becomes(exact=150)),
+        Swap("writer's numpy", "1.26.4", "2.4.6", becomes(exact=65)),
     )
 
 
@@ -36,8 +36,8 @@ def test_two_stacks_that_differ_in_two_factors_say_nothing() -> None:
     # 10 readers on numpy 1, half of them on the older torch, whose stack differs from the one with
     # numpy 2 in torch as well; 13 writers on numpy 2. Release 1.0.1 minds numpy on no torch, and
     # what it reads on the newer one it drops.
-    assert swaps("numpy-major", "readers 1.1.1 and newer on numpy 1.26.4") == (
+    assert swaps("numpy-major", "readers 1.1.1–1.15.0 on numpy 1.26.4") == (
         Swap("reader's accelerate", "1.1.1", "1.0.1", becomes(degraded=13, exact=13)),
-        Swap("reader's numpy", "1.26.4", "2.4.1", becomes(exact=65)),
-        Swap("writer's numpy", "2.4.1", "1.26.4", becomes(exact=130)),
+        Swap("reader's numpy", "1.26.4", "2.4.6", becomes(exact=65)),
+        Swap("writer's numpy", "2.4.6", "1.26.4", becomes(exact=130)),
     )

@@ -62,7 +62,7 @@ def test_the_table_is_there_without_scripts() -> None:
         attributes["aria-label"] for attributes in tags.of("td") if "aria-label" in attributes
     ]
     assert (
-        "saved with 0.32.1–1.4.0 on torch2.4-np1, loaded with 1.8.1–1.15.0 on torch2.13-np2: "
+        "saved with 0.32.1–1.4.0 on torch2.4-np1, loaded with 1.8.1–1.15.0 on torch2.15-np2: "
         "degraded; a remedy makes it whole"
     ) in labels
     folds = folds_of(synthetic.matrix(), axis_of(synthetic.matrix()))

@@ -8,7 +8,9 @@ import pytest
 from ckptmatrix.cli.run_end import say_conclusion
 from ckptmatrix.model import Matrix
 from ckptmatrix.results.conclusion import concluded
-from ckptmatrix.results.report import read_matrix, write_reports
+from ckptmatrix.results.matrix_file.reading import read_matrix
+from ckptmatrix.results.report import write_reports
+from ckptmatrix.results.report.page import page_of
 from tests.support import synthetic
 
 OUT = {"torch": ("2.14.0", "2.14.1", "2.15.0"), "numpy": (), "python": ("3.12",)}
@@ -29,7 +31,7 @@ def texts(matrix: Matrix, directory: Path) -> list[str]:
 def test_the_same_sentence_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     matrix = measured(("1.16.0",), OUT)
     assert all(SENTENCE in text for text in texts(matrix, tmp_path))
-    say_conclusion(concluded(matrix, tmp_path / "index.html"), as_json=False)
+    say_conclusion(concluded(page_of(matrix), tmp_path / "index.html"), as_json=False)
     assert SENTENCE in capsys.readouterr().out.splitlines()
 
 
@@ -49,5 +51,5 @@ def test_nothing_newer_and_nothing_known_are_two_things(
     page, _ = texts(unknown, tmp_path)
     assert "the package index did not answer" in page
     assert "No newer release" not in page
-    say_conclusion(concluded(nothing, tmp_path / "index.html"), as_json=False)
+    say_conclusion(concluded(page_of(nothing), tmp_path / "index.html"), as_json=False)
     assert "not measured" not in capsys.readouterr().out

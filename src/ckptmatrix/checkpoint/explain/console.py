@@ -11,7 +11,7 @@ from ckptmatrix.checkpoint.explain.failures import Failure, Link
 from ckptmatrix.checkpoint.explain.lines import By, in_words
 from ckptmatrix.checkpoint.explain.origin import Located
 from ckptmatrix.checkpoint.explain.weighing import Likelihood, Weighed
-from ckptmatrix.checkpoint.inspect.console import clean
+from ckptmatrix.util.terminal_text import clean
 
 _MARKS = {
     Likelihood.SHOWN: "✔ this is it",

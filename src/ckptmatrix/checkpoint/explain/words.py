@@ -50,7 +50,7 @@ def _value(text: str) -> bool | int | str:
     """A setting as it stands in the table."""
     if text in ("true", "false"):
         return text == "true"
-    return int(text) if text.isdigit() else text
+    return int(text) if text.isascii() and text.isdigit() else text
 
 
 def _short(version: str) -> str:

@@ -124,15 +124,80 @@ def is_shard(name: str) -> bool:
 _SHARD = re.compile(r"(?:pytorch_)?model(?:_\d+)?-\d{5}-of-\d{5}\.(?:safetensors|bin)", re.ASCII)
 FSDP_WEIGHTS = "pytorch_model_fsdp"
 """What the names of FSDP's weights begin with, in releases that tell them from others."""
+
+
+def sharded_optimizer(name: str) -> int | None:
+    """Which optimizer's shards a file describes, from 0; None if it describes none of one."""
+    folder, _, base = name.rpartition("/")
+    match = _OPTIMIZER_FOLDER.fullmatch(folder) if base == SHARD_INDEX else None
+    return int(match[1]) if match else None
+
+
+_OPTIMIZER_FOLDER = re.compile(rf"{FileKind.OPTIMIZER.stem}_(\d{{1,6}})", re.ASCII)
+
+
+def is_of_fsdp(name: str) -> bool:
+    """Whether accelerate has FSDP write files of this name, in folders of their own or not."""
+    last = name.rpartition("/")[2]
+    return last.startswith(FSDP_WEIGHTS) or last == SHARD_INDEX or bool(SHARDS.fullmatch(last))
+
+
+def zero_rank(name: str) -> int | None:
+    """Which process's part of a DeepSpeed optimizer a file holds; None for any other file."""
+    match = _ZERO.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+_ZERO = re.compile(
+    r"(?:.*/)?(?:bf16_)?zero_pp_rank_(\d{1,6})_mp_rank_\d{1,6}_optim_states\.pt", re.ASCII
+)
+
+
+_FSDP = re.compile(
+    # folders of shards, what is gathered, and what each process keeps for itself
+    r"(?:pytorch_model(?:_fsdp)?|optimizer)_\d{1,6}/(?:\.metadata|__\d{1,6}_\d{1,6}\.distcp)"
+    r"|pytorch_model(?:_fsdp(?:_\d{1,6})?(?:_rank\d{1,6})?|(?:_\d{1,6})?_rank\d{1,6})\.bin",
+    re.ASCII,
+)
+_DEEPSPEED = re.compile(
+    # mp_rank_00_model_states.pt, bf16_zero_pp_rank_0_mp_rank_00_optim_states.pt; the universal form
+    r"pytorch_model(?:_\d{1,6})?/(?:zero/(?:[\w.-]{1,500}/)?)?[\w-]{1,100}\.pt",
+    re.ASCII,
+)
+TAGS = ("latest", "latest_universal")
+"""The text files in which DeepSpeed names its newest folders."""
+
+
+def is_of_deepspeed(name: str) -> bool:
+    """Whether accelerate has DeepSpeed write a part of the state at this path."""
+    return _DEEPSPEED.fullmatch(name) is not None
+
+
+def is_of_sharded_training(name: str) -> bool:
+    """Whether accelerate has FSDP or DeepSpeed write weights or optimizer there: a file that is
+    not changed, and without which the others are of no use.
+
+    Args:
+        name: path below the checkpoint, with `/`.
+    """
+    return _FSDP.fullmatch(name) is not None or is_of_deepspeed(name)
+
+
 TRAINER_STATE = "trainer_state.json"
 """What transformers' Trainer leaves beside its checkpoints."""
 
-PICKLED = re.compile(r".*\.(?:bin|pt|pth|pkl|ckpt)|\.metadata")
+PICKLED = re.compile(r".*\.(?:bin|pt|pth|pkl|pickle|ckpt)", re.DOTALL)
 """What may hold a pickle."""
 WEIGHTS = re.compile(r".*\.safetensors")
 DOCUMENT = re.compile(r".*\.json")
+TEXT = re.compile(r".*\.(?:txt|md|ya?ml|toml|csv|jsonl|log)")
+"""Notes and lists that scripts keep beside their states."""
+SHARD_INDEX = ".metadata"
+"""What torch.distributed.checkpoint describes its shards in."""
+SHARDS = re.compile(r".*\.distcp")
+"""Its shards: archives of torch.save, one behind the other."""
 
-_OTHER_MARKS = frozenset({TRAINER_STATE, "train_state.json", "zero_to_fp32.py", ".metadata"})
+_OTHER_MARKS = frozenset({TRAINER_STATE, "train_state.json", "zero_to_fp32.py", SHARD_INDEX})
 
 
 def is_mark(name: str) -> bool:

@@ -1,89 +1,31 @@
 """What a pickle describes, worked out from its opcodes; nothing that it names is ever imported.
 
-The standard library's `pickletools` takes the stream apart. The opcodes are then followed on a
-stack of inert values: a global stays a name, a call stays an unperformed `InertCall`. Values are
-compared and hashed by identity and each opcode makes at most one of them, so that nested,
-shared and endless structures cost no more than the length of the stream.
-Which globals are dangerous is answered by picklescan, whose list is kept by those who follow it.
+The opcodes are followed on a stack of inert values. Each of them makes at most one value, so that
+nested, shared and endless structures cost no more than the length of the stream.
+Which globals are dangerous is answered by `safety`, which calls of harmless ones are by
+`arguments`.
 """
 
-import pickletools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
-OPCODE_LIMIT = 1_000_000
-"""Opcodes that are followed at most; one tensor takes about 36."""
+from ckptmatrix.checkpoint.format.inert import (
+    KEY_LIMIT,
+    InertCall,
+    InertGlobal,
+    Items,
+    Pairs,
+    PickleStructure,
+    Stored,
+    is_key,
+)
+from ckptmatrix.checkpoint.format.opcodes import opcodes
 
-
-@dataclass(frozen=True, eq=False, slots=True)
-class InertGlobal:
-    """A name that the real unpickler would import."""
-
-    module: str
-    """Module, such as `torch._utils`."""
-    name: str
-    """Name inside it, dots allowed."""
-
-    @property
-    def path(self) -> str:
-        """`module.name`."""
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(eq=False, slots=True)
-class Items:
-    """A list, tuple, set or frozenset."""
-
-    kind: str
-    """`list`, `tuple`, `set` or `frozenset`."""
-    values: list[Any] = field(default_factory=list)
-    """The members in their order."""
-
-
-@dataclass(eq=False, slots=True)
-class Pairs:
-    """A dict; its keys are not hashed, a later pair overrides an earlier one."""
-
-    values: list[tuple[Any, Any]] = field(default_factory=list)
-    """Key and value in the order they were set."""
-
-
-@dataclass(eq=False, slots=True)
-class InertCall:
-    """An object that the real unpickler would make by calling something."""
-
-    function: Any
-    """What would be called, nearly always a `InertGlobal`."""
-    arguments: Any
-    """Its arguments, nearly always `Items`."""
-    state: Any = None
-    """What would be given to `__setstate__` or `__dict__` afterwards."""
-    items: list[Any] = field(default_factory=list)
-    """What would be appended to it afterwards."""
-    pairs: list[tuple[Any, Any]] = field(default_factory=list)
-    """What would be set on it by key afterwards."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Stored:
-    """A reference to something beside the pickle; torch's storages."""
-
-    key: Any
-    """For torch `Items` of `"storage"`, type, record name, device, number of elements."""
-
-
-@dataclass(frozen=True)
-class PickleStructure:
-    """One pickle, followed to its end or to where it breaks."""
-
-    value: Any
-    """The object: plain `None`, bool, int, float, str, bytes, or one of the classes above."""
-    globals: tuple[tuple[str, str], ...]
-    """Each (module, name) that it would import, sorted."""
-    problem: str = ""
-    """Why it could not be followed to its end; what was seen before that point is still here,
-    since a real unpickler would have acted on it."""
+OPCODE_LIMIT = 4_000_000
+"""Opcodes of one pickle that are followed at most, as in `resume.py`. One tensor takes about 36, so
+that is 110,000 of them. Each makes one value of at most 140 bytes."""
+DIRECTORY_OPCODES = 6_000_000
+"""The same for all files of a directory together."""
 
 
 class _Mark:
@@ -109,6 +51,9 @@ class _Machine:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.globals: set[tuple[str, str]] = set()
+        self.calls: list[InertCall] = []
+        self.changed: list[Any] = []
+        self.stored: list[Stored] = []
 
     def cut(self) -> list[Any]:
         """Take everything above the topmost mark, and the mark."""
@@ -129,8 +74,10 @@ class _Machine:
         self.globals.add((module, name))
         return InertGlobal(module, name)
 
-    def call(self, function: Any, arguments: Any) -> None:
-        self.stack.append(InertCall(function, arguments))
+    def call(self, function: Any, arguments: Any, opcode: str = "REDUCE") -> None:
+        made = InertCall(function, arguments, opcode)
+        self.calls.append(made)
+        self.stack.append(made)
 
 
 def _tuple_of(machine: _Machine, count: int) -> None:
@@ -142,28 +89,76 @@ def _tuple_of(machine: _Machine, count: int) -> None:
     stack.append(Items("tuple", values))
 
 
+_UNHASHABLE = frozenset(
+    {
+        *(f"collections.{name}" for name in ("OrderedDict", "defaultdict", "Counter", "deque")),
+        *(f"{module}.{n}" for module in ("builtins", "__builtin__") for n in ("set", "bytearray")),
+    }
+)
+
+
+def _hashed(values: list[Any]) -> list[Any]:
+    """Keys or members of a set, none of which is what the real unpickler would stumble over."""
+    for value in values:
+        if isinstance(value, Pairs) or (isinstance(value, Items) and value.kind in ("list", "set")):
+            raise ValueError("unhashable")
+        function = value.function if isinstance(value, InertCall) else None
+        if isinstance(function, InertGlobal) and function.path in _UNHASHABLE:
+            raise ValueError("unhashable")
+        if not is_key(value):
+            raise ValueError(f"a key of more than {KEY_LIMIT} parts")
+    return values
+
+
 def _append(machine: _Machine, values: list[Any]) -> None:
     target = machine.stack[-1]
-    if isinstance(target, Items):
+    if isinstance(target, Items) and target.kind == "list":
         target.values.extend(values)
     elif isinstance(target, InertCall):
         target.items.extend(values)
+    else:
+        raise ValueError("append to what is no list")
+
+
+def _add(machine: _Machine, values: list[Any]) -> None:
+    target = machine.stack[-1]
+    if isinstance(target, Items) and target.kind == "set":
+        target.values.extend(_hashed(values))
+    elif isinstance(target, InertCall):
+        target.items.extend(_hashed(values))
+    else:
+        raise ValueError("add to what is no set")
+
+
+def _paired(values: list[Any]) -> list[tuple[Any, Any]]:
+    if len(values) % 2:
+        raise ValueError("a key without a value")
+    return list(zip(_hashed(values[::2]), values[1::2], strict=True))
 
 
 def _set(machine: _Machine, values: list[Any]) -> None:
     target = machine.stack[-1]
-    pairs = list(zip(values[::2], values[1::2], strict=False))
     if isinstance(target, Pairs):
-        target.values.extend(pairs)
+        target.values.extend(_paired(values))
     elif isinstance(target, InertCall):
-        target.pairs.extend(pairs)
+        target.pairs.extend(_paired(values))
+    else:
+        raise ValueError("a key for what is no dict")
+
+
+def _store(machine: _Machine, key: Any) -> None:
+    stored = Stored(key)
+    machine.stored.append(stored)
+    machine.stack.append(stored)
 
 
 def _build(machine: _Machine, _: Any) -> None:
     state = machine.stack.pop()
     target = machine.stack[-1]
-    if isinstance(target, InertCall):
+    if isinstance(target, InertCall) and target.state is None:
         target.state = state
+    else:
+        machine.changed.append(target)
 
 
 def _reduce(machine: _Machine, _: Any) -> None:
@@ -171,10 +166,15 @@ def _reduce(machine: _Machine, _: Any) -> None:
     machine.call(machine.stack.pop(), arguments)
 
 
+def _new(machine: _Machine, _: Any) -> None:
+    arguments = machine.stack.pop()
+    machine.call(machine.stack.pop(), arguments, "NEWOBJ")
+
+
 def _new_with_keywords(machine: _Machine, _: Any) -> None:
     keywords = machine.stack.pop()
     arguments = machine.stack.pop()
-    machine.call(machine.stack.pop(), Items("tuple", [arguments, keywords]))
+    machine.call(machine.stack.pop(), Items("tuple", [arguments, keywords]), "NEWOBJ_EX")
 
 
 def _global(machine: _Machine, argument: str) -> None:
@@ -189,12 +189,12 @@ def _stack_global(machine: _Machine, _: Any) -> None:
 
 def _instance(machine: _Machine, argument: str) -> None:
     module, _, name = argument.partition(" ")
-    machine.call(machine.make_global(module, name), Items("tuple", machine.cut()))
+    machine.call(machine.make_global(module, name), Items("tuple", machine.cut()), "INST")
 
 
 def _object(machine: _Machine, _: Any) -> None:
     above = machine.cut()
-    machine.call(above[0], Items("tuple", above[1:]))
+    machine.call(above[0], Items("tuple", above[1:]), "OBJ")
 
 
 def _extension(machine: _Machine, code: int) -> None:
@@ -202,8 +202,7 @@ def _extension(machine: _Machine, code: int) -> None:
 
 
 def _pairs_from_mark(machine: _Machine, _: Any) -> None:
-    above = machine.cut()
-    machine.stack.append(Pairs(list(zip(above[::2], above[1::2], strict=False))))
+    machine.stack.append(Pairs(_paired(machine.cut())))
 
 
 def _remember(machine: _Machine, index: int) -> None:
@@ -221,19 +220,19 @@ _STEPS: dict[str, Callable[[_Machine, Any], Any]] = {
     "EMPTY_DICT": lambda m, _: m.stack.append(Pairs()),
     "LIST": lambda m, _: m.stack.append(Items("list", m.cut())),
     "TUPLE": lambda m, _: m.stack.append(Items("tuple", m.cut())),
-    "FROZENSET": lambda m, _: m.stack.append(Items("frozenset", m.cut())),
+    "FROZENSET": lambda m, _: m.stack.append(Items("frozenset", _hashed(m.cut()))),
     "DICT": _pairs_from_mark,
     "TUPLE1": lambda m, _: _tuple_of(m, 1),
     "TUPLE2": lambda m, _: _tuple_of(m, 2),
     "TUPLE3": lambda m, _: _tuple_of(m, 3),
     "APPEND": lambda m, _: _append(m, [m.stack.pop()]),
     "APPENDS": lambda m, _: _append(m, m.cut()),
-    "ADDITEMS": lambda m, _: _append(m, m.cut()),
+    "ADDITEMS": lambda m, _: _add(m, m.cut()),
     "SETITEM": lambda m, _: _set(m, [m.stack.pop(), m.stack.pop()][::-1]),
     "SETITEMS": lambda m, _: _set(m, m.cut()),
     "BUILD": _build,
     "REDUCE": _reduce,
-    "NEWOBJ": _reduce,
+    "NEWOBJ": _new,
     "NEWOBJ_EX": _new_with_keywords,
     "GLOBAL": _global,
     "STACK_GLOBAL": _stack_global,
@@ -242,9 +241,9 @@ _STEPS: dict[str, Callable[[_Machine, Any], Any]] = {
     "EXT1": _extension,
     "EXT2": _extension,
     "EXT4": _extension,
-    "PERSID": lambda m, argument: m.stack.append(Stored(argument)),
-    "BINPERSID": lambda m, _: m.stack.append(Stored(m.stack.pop())),
-    "NEXT_BUFFER": lambda m, _: m.stack.append(Stored("out-of-band buffer")),
+    "PERSID": _store,
+    "BINPERSID": lambda m, _: _store(m, m.stack.pop()),
+    "NEXT_BUFFER": lambda m, _: _store(m, "out-of-band buffer"),
     "PUT": _remember,
     "BINPUT": _remember,
     "LONG_BINPUT": _remember,
@@ -255,22 +254,28 @@ _STEPS: dict[str, Callable[[_Machine, Any], Any]] = {
 }
 
 
-def read_pickle(data: bytes) -> PickleStructure:
+def read_pickle(data: bytes, *, alone: bool = True, limit: int = OPCODE_LIMIT) -> PickleStructure:
     """Follow the opcodes of one pickle.
 
     Args:
-        data: a whole pickle, such as the record `data.pkl`; what follows its end is ignored.
+        data: a pickle, such as the record `data.pkl`.
+        alone: whether nothing may follow it.
+        limit: how many opcodes are followed, and never more than `OPCODE_LIMIT`.
 
     Returns:
-        Its structure; broken, cut off or longer than `OPCODE_LIMIT`, it comes with a `problem`.
+        Its structure; broken, cut off, longer than `limit`, or such that another unpickler could
+        see something else, it comes with a `problem`.
     """
+    limit = min(limit, OPCODE_LIMIT)
     machine = _Machine()
     stack = machine.stack
-    problem = ""
+    problem, count, end = "", 0, 0
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-            if count >= OPCODE_LIMIT:
-                problem = f"has more than {OPCODE_LIMIT} pickle opcodes"
+        for opcode, argument, behind in opcodes(data):
+            end = behind
+            count += 1
+            if count > limit:
+                problem = f"has more than {limit} pickle opcodes"
                 break
             name = opcode.name
             if name in _LITERALS:
@@ -283,39 +288,23 @@ def read_pickle(data: bytes) -> PickleStructure:
                 _STEPS[name](machine, argument)
         if not problem and (not stack or stack[-1] is _MARK):
             problem = "is a broken pickle (it ends without an object)"
-    except (ValueError, IndexError, KeyError, OverflowError) as error:
+        if not problem and alone and end != len(data):
+            problem = "holds more than its pickle"
+    except (ValueError, IndexError, KeyError, OverflowError, MemoryError) as error:
         # pickletools and the stack answer a hostile stream with these.
         problem = f"is a broken pickle ({_one_line(error)})"
     value = None if problem else stack[-1]
-    return PickleStructure(value, tuple(sorted(machine.globals)), problem)
+    return PickleStructure(
+        value,
+        tuple(sorted(machine.globals)),
+        problem,
+        calls=tuple(machine.calls),
+        changed=tuple(machine.changed),
+        stored=tuple(machine.stored),
+        end=end,
+        opcodes=count,
+    )
 
 
 def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:120]
-
-
-def pairs_of(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Key and value of a dict, or of what would become one; nothing for anything else."""
-    if isinstance(value, Pairs):
-        yield from value.values
-    elif isinstance(value, InertCall):
-        yield from value.pairs
-
-
-def get(value: Any, key: str | int) -> Any:
-    """Value under a key of a dict, the last one if it is set twice; None if there is none."""
-    found = None
-    for name, member in pairs_of(value):
-        if type(name) is type(key) and name == key:
-            found = member
-    return found
-
-
-def keys_of(value: Any) -> tuple[str, ...]:
-    """The text keys of a dict, in order, each once."""
-    return tuple(dict.fromkeys(key for key, _ in pairs_of(value) if isinstance(key, str)))
-
-
-def members_of(value: Any) -> list[Any]:
-    """The members of a list, tuple or set; empty for anything else."""
-    return value.values if isinstance(value, Items) else []

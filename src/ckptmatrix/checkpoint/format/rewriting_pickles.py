@@ -1,17 +1,27 @@
 """Pickles as graphs of symbols: read, changed and written without importing anything they name.
 
-A global becomes a `Global`, a call that the pickle asks for becomes a `Call`, a storage of a torch
-archive a `Storage`. Nothing is ever imported or run, so neither torch nor numpy is needed and a
-hostile file can do no more than be wrong.
+What `pickles` has followed becomes a graph of Python's containers with symbols in it: a global is
+a `Global`, a call that the pickle asks for a `Call`, a storage of a torch archive a `Storage`.
+Nothing is ever imported or run, so neither torch nor numpy is needed and a hostile file can do no
+more than be wrong; what it expands to is bounded.
 """
 
 import io
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-_Reader: Any = pickle._Unpickler
+from ckptmatrix.checkpoint.format.arguments import storage_of
+from ckptmatrix.checkpoint.format.inert import (
+    InertCall,
+    InertGlobal,
+    Items,
+    Pairs,
+    PickleStructure,
+    Stored,
+)
+
 _Writer: Any = pickle._Pickler
 
 
@@ -52,14 +62,6 @@ class Call:
     def __setitem__(self, key: Any, value: Any) -> None:
         self.items.append((key, value))
 
-    def append(self, value: Any) -> None:
-        """Take a value, as the machine does for APPEND."""
-        self.appended.append(value)
-
-    def extend(self, values: list[Any]) -> None:
-        """Take values, as the machine does for APPENDS."""
-        self.appended.extend(values)
-
 
 @dataclass(eq=False)
 class Storage:
@@ -73,37 +75,6 @@ class Storage:
     """Device it was on, such as `cpu` or `cuda:0`."""
     count: int
     """Number of elements."""
-
-
-class _SymbolicReader(_Reader):  # type: ignore[misc]  # Any is its base
-    """Pickle's machine, making symbols where it would import, call or build."""
-
-    dispatch: ClassVar[dict[int, Any]] = dict(_Reader.dispatch)
-
-    def find_class(self, module: str, name: str) -> Global:
-        return Global(module, name)
-
-    def get_extension(self, code: int) -> None:
-        raise pickle.UnpicklingError(f"extension code {code}")
-
-    def persistent_load(self, pid: Any) -> Storage:
-        tag, kind, key, location, count = pid
-        if tag != "storage" or not isinstance(kind, Global):
-            raise pickle.UnpicklingError(f"persistent id {tag!r}")
-        return Storage(kind, str(key), str(location), int(count))
-
-    def load_newobj(self) -> None:
-        args = self.stack.pop()
-        self.stack[-1] = Call(self.stack[-1], tuple(args), new=True)
-
-    def load_build(self) -> None:
-        state = self.stack.pop()
-        if not isinstance(self.stack[-1], Call) or self.stack[-1].state is not None:
-            raise pickle.UnpicklingError("BUILD on what is no new object")
-        self.stack[-1].state = state
-
-    dispatch[pickle.NEWOBJ[0]] = load_newobj
-    dispatch[pickle.BUILD[0]] = load_build
 
 
 class _SymbolicWriter(_Writer):  # type: ignore[misc]  # Any is its base
@@ -142,18 +113,122 @@ class _SymbolicWriter(_Writer):  # type: ignore[misc]  # Any is its base
     dispatch[Call] = save_call
 
 
-def loads(data: bytes) -> Any:
-    """The graph of a pickle.
+PART_LIMIT = 500_000
+"""Containers and calls that a graph may have, each counted once. A tensor takes 8; writing a graph
+and comparing it takes some 60 microseconds for each."""
+HEIGHT_LIMIT = 100
+"""How deep containers may lie in each other."""
+EXPANDED_LIMIT = 100_000
+"""Values that a graph may have, each counted as often as it is referred to, beside four for each
+opcode of its pickle; real ones share texts and numbers, and hardly any containers."""
+
+
+def graph_of(structure: PickleStructure) -> Any:
+    """The graph of a pickle that was followed to its end.
 
     Raises:
-        pickle.UnpicklingError: it is damaged, or uses what no checkpoint uses.
+        pickle.UnpicklingError: it uses what no checkpoint uses, or contains itself.
     """
-    try:
-        return _SymbolicReader(io.BytesIO(data), encoding="latin1").load()
-    except pickle.UnpicklingError:
-        raise
-    except Exception as error:  # a damaged pickle can fail in any way
-        raise pickle.UnpicklingError(f"{type(error).__name__}: {error}") from error
+    if structure.problem:
+        raise pickle.UnpicklingError(structure.problem)
+    return _Grapher(EXPANDED_LIMIT + 4 * structure.opcodes).graph(structure.value)
+
+
+_LEAVES = (str, bytes, int, float, bool, type(None), bytearray)
+
+
+class _Grapher:
+    """Makes each inert value into its symbol once, children first, without recursion."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.done: dict[int, tuple[Any, int, int]] = {}  # id -> symbol, height, expanded size
+
+    def graph(self, root: Any) -> Any:
+        pending = [(root, False)]
+        open_: set[int] = set()
+        while pending:
+            node, visited = pending.pop()
+            if isinstance(node, _LEAVES) or id(node) in self.done:
+                continue
+            if visited:
+                open_.discard(id(node))
+                self.finish(node)
+            elif id(node) in open_:
+                raise pickle.UnpicklingError("it contains itself")
+            else:
+                open_.add(id(node))
+                pending.append((node, True))
+                pending += [(part, False) for part in _parts(node)]
+        return self.symbol(root)
+
+    def symbol(self, node: Any) -> Any:
+        return node if isinstance(node, _LEAVES) else self.done[id(node)][0]
+
+    def finish(self, node: Any) -> None:
+        height, size = 1, 1
+        for part in _parts(node):
+            _, below, within = self.done.get(id(part), (None, 0, 1))
+            height, size = max(height, below + 1), size + within
+        if height > HEIGHT_LIMIT:
+            raise pickle.UnpicklingError(f"it is nested more than {HEIGHT_LIMIT} deep")
+        if len(self.done) >= PART_LIMIT:
+            raise pickle.UnpicklingError(f"it has more than {PART_LIMIT} containers and calls")
+        if size > self.limit:
+            raise pickle.UnpicklingError(f"it expands to more than {self.limit} values")
+        try:
+            self.done[id(node)] = (self.make(node), height, size)
+        except TypeError as error:  # a key or a member of a set that cannot be one
+            raise pickle.UnpicklingError(str(error)) from error
+
+    def make(self, node: Any) -> Any:
+        symbol = self.symbol
+        match node:
+            case Items():
+                return _KINDS[node.kind](map(symbol, node.values))
+            case Pairs():
+                return {symbol(key): symbol(value) for key, value in node.values}
+            case InertGlobal():
+                return Global(node.module, node.name)
+            case Stored():
+                found = storage_of(node)
+                if found is None:
+                    raise pickle.UnpicklingError("persistent id")
+                kind, location = symbol(node.key)[1], symbol(node.key)[3]
+                return Storage(kind, found[1], location, found[2])
+            case InertCall(InertGlobal(), Items("tuple"), "REDUCE" | "NEWOBJ" as opcode):
+                return Call(
+                    symbol(node.function),
+                    symbol(node.arguments),
+                    opcode == "NEWOBJ",
+                    [(symbol(key), symbol(value)) for key, value in node.pairs],
+                    [symbol(item) for item in node.items],
+                    symbol(node.state),
+                )
+        raise pickle.UnpicklingError("it makes something in a way that torch.save does not")
+
+
+_KINDS: dict[str, Callable[[Iterable[Any]], Any]] = {
+    "list": list,
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+}
+
+
+def _parts(node: Any) -> list[Any]:
+    """What an inert value directly consists of."""
+    match node:
+        case Items():
+            return node.values
+        case Pairs():
+            return [part for pair in node.values for part in pair]
+        case InertCall():
+            pairs = [part for pair in node.pairs for part in pair]
+            return [node.function, node.arguments, node.state, *node.items, *pairs]
+        case Stored():
+            return [node.key]
+    return []
 
 
 def dumps(root: Any) -> bytes:

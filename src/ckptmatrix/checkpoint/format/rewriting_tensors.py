@@ -13,12 +13,24 @@ from typing import Any, Literal
 
 from ckptmatrix.checkpoint.format import rewriting_archives
 from ckptmatrix.checkpoint.format.dtypes import BY_CODE, BY_TORCH, UNTYPED, width_of_storage
-from ckptmatrix.checkpoint.format.rewriting_archives import CHUNK, Archive, DamagedError
+from ckptmatrix.checkpoint.format.opening import UnreadableError
+from ckptmatrix.checkpoint.format.rewriting_archives import (
+    CHUNK,
+    Archive,
+    DamagedError,
+    DangerousError,
+)
 from ckptmatrix.checkpoint.format.rewriting_pickles import Call, Global, Storage
+from ckptmatrix.checkpoint.format.safetensors import TensorSpec, read_header
 
 REBUILD = Global("torch._utils", "_rebuild_tensor_v2")
 REBUILD_3 = Global("torch._utils", "_rebuild_tensor_v3")
+_PARAMETER = Global("torch._utils", "_rebuild_parameter")
 _ORDERED = Global("collections", "OrderedDict")
+
+
+TENSOR_LIMIT = 50_000
+"""Most tensors of one file that are handled; large models have a few thousand."""
 
 
 @dataclass(frozen=True)
@@ -72,43 +84,37 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     Raises:
         DamagedError: it is truncated or no such file.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        text = file.read(length) if 8 + length <= size else b""
-    try:
-        header: dict[str, Any] = json.loads(text)
-        header.pop("__metadata__", None)
-        return {n: _in_safetensors(path, 8 + length, size, n, **e) for n, e in header.items()}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DamagedError(
-            f"{path.name} is truncated or damaged.",
-            "Take an earlier checkpoint; weights can't be made up.",
-        ) from error
+    with rewriting_archives.opened(path) as file:
+        try:
+            header = read_header(file)
+        except UnreadableError as error:
+            raise _damaged(path, str(error)) from error
+    if problem := header.problem or header.twice:
+        raise _damaged(path, problem)
+    if len(header.tensors) > TENSOR_LIMIT:
+        raise _damaged(path, f"describes more than {TENSOR_LIMIT} tensors")
+    return {spec.name: _in_safetensors(path, header.start, spec) for spec in header.tensors}
 
 
-def _in_safetensors(
-    path: Path,
-    base: int,
-    size: int,
-    name: str,
-    dtype: str,
-    shape: list[int],
-    data_offsets: list[int],
-) -> Tensor:
-    begin, end = data_offsets
+def _damaged(path: Path, problem: str) -> DamagedError:
+    return DamagedError(
+        f"{path.name} {problem}.", "Take an earlier checkpoint; weights can't be made up."
+    )
+
+
+def _in_safetensors(path: Path, base: int, spec: TensorSpec) -> Tensor:
+    begin, end = spec.offset, spec.offset + spec.nbytes
 
     def chunks() -> Iterator[bytes]:
-        with path.open("rb") as file:
+        if begin == end:
+            return
+        with rewriting_archives.opened(path) as file:
             file.seek(base + begin)
             for start in range(begin, end, CHUNK):
                 yield file.read(min(CHUNK, end - start))
 
-    known = BY_CODE.get(dtype)
-    fits = known is None or end - begin == math.prod(shape) * known.width
-    if not (fits and 0 <= begin <= end <= size - base):
-        raise ValueError(name)
-    return Tensor(dtype, tuple(shape), end - begin, chunks, (path, name), (path, name))
+    place = (path, spec.name)
+    return Tensor(spec.dtype, spec.shape, spec.nbytes, chunks, place, place)
 
 
 def read_archive(path: Path) -> dict[str, Tensor]:
@@ -119,19 +125,31 @@ def read_archive(path: Path) -> dict[str, Tensor]:
         DamagedError: it is damaged.
     """
     archive = rewriting_archives.read(path)
+    if archive.dangerous:
+        raise DangerousError(f"{path.name} names {', '.join(archive.dangerous[:3])}.")
     archive.check()
     root = archive.root
-    items = list(root.items()) if isinstance(root, dict) else getattr(root, "items", [])
+    if not isinstance(root, dict) and getattr(root, "function", None) != _ORDERED:
+        raise DamagedError(f"{path.name} holds no dict of tensors.")
     tensors = {}
-    for name, node in items:
-        if isinstance(node, Call) and node.function.name == "_rebuild_parameter":
+    spent: dict[tuple[Any, ...], int] = {}
+    for name, node in list(root.items() if isinstance(root, dict) else root.items):
+        if isinstance(node, Call) and node.function == _PARAMETER:
             node = node.args[0]
-        if not isinstance(node, Call) or node.function not in (REBUILD, REBUILD_3):
+        if (
+            not isinstance(name, str)
+            or not isinstance(node, Call)
+            or node.function not in (REBUILD, REBUILD_3)
+        ):
             raise NoPlainTensorError(
                 f"{path.name} holds {name}, which is no plain tensor.",
                 "Keep the format that it is in: --weights bin.",
             )
-        tensors[name] = in_archive(archive, node)
+        tensor = in_archive(archive, node)
+        tensors[name] = tensor
+        spent[tensor.place] = tensor.nbytes
+    if sum(spent.values()) > archive.budget:
+        raise DamagedError(f"{path.name} describes tensors many times larger than itself.")
     return tensors
 
 
@@ -142,12 +160,15 @@ def in_archive(archive: Archive, node: Call) -> Tensor:
         DamagedError: its kind is not known here, or it exceeds its storage.
     """
     storage, offset, shape, stride = node.args[:4]
-    assert isinstance(storage, Storage)
+    if not isinstance(storage, Storage) or storage.key not in archive.records:
+        raise DamagedError(f"{archive.path.name} is damaged: a tensor has no storage.")
     kind = node.args[6].name if node.function == REBUILD_3 else storage.kind.name
     dtype = BY_TORCH.get(kind)
     if dtype is None or not dtype.in_safetensors:
         raise DamagedError(f"{archive.path.name} holds a tensor of {kind}, which is not supported.")
     nbytes = math.prod(shape) * dtype.width
+    if nbytes > archive.budget:
+        raise DamagedError(f"{archive.path.name} describes tensors many times larger than itself.")
     last = offset + sum((n - 1) * s for n, s in zip(shape, stride, strict=True))
     if nbytes and not 0 <= last * dtype.width < archive.sizes[storage.key]:
         raise DamagedError(f"{archive.path.name} is damaged: a tensor exceeds its storage.")

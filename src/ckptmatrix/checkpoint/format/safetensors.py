@@ -1,10 +1,13 @@
 """The header of a safetensors file: names, dtypes, shapes; never the numbers."""
 
+import math
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import msgspec
 
+from ckptmatrix.checkpoint.format.documents import read_document
+from ckptmatrix.checkpoint.format.dtypes import BY_CODE
 from ckptmatrix.checkpoint.format.opening import UnreadableError, size_of
 
 HEADER_LIMIT = 16 << 20
@@ -35,6 +38,9 @@ class TensorSpec:
     """Where its numbers begin, in bytes, in the data of its file or in its storage; -1 if that is
     not the storage's start, or if they do not lie in one piece."""
 
+    nbytes: int = 0
+    """Bytes of its numbers, where its file says so."""
+
     @property
     def numel(self) -> int:
         """Number of elements."""
@@ -56,6 +62,8 @@ class SafetensorsHeader:
     """Where the data begins in the file, in bytes."""
     problem: str = ""
     """Why the numbers cannot all be there, such as a truncated file; empty if they can."""
+    twice: str = ""
+    """That a name is there twice, one clause; which of them is loaded is the program's choice."""
 
 
 def read_header(stream: BinaryIO) -> SafetensorsHeader:
@@ -87,22 +95,23 @@ def read_header(stream: BinaryIO) -> SafetensorsHeader:
 def _parse(header: bytes, payload: int) -> SafetensorsHeader:
     """Turn the JSON into specs; `payload` is how many bytes follow it."""
     try:
-        raw = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
-        metadata = msgspec.json.decode(raw.pop("__metadata__", msgspec.Raw(b"{}")))
-        entries = {name: msgspec.json.decode(item, type=_HeaderEntry) for name, item in raw.items()}
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # ValueError: no UTF-8
+        raw, twice = read_document(header)
+        metadata = raw.pop("__metadata__", {}) if isinstance(raw, dict) else {}
+        entries = msgspec.convert(raw, dict[str, _HeaderEntry])
+    except (UnreadableError, msgspec.ValidationError) as error:
         raise UnreadableError(f"has a header that is no valid description ({error})") from error
-    end = max((entry.data_offsets[1] for entry in entries.values()), default=0)
-    problem = ""
-    if end > payload:
-        problem = f"is truncated ({payload} of {end} bytes of tensor data)"
-    elif any(min((*entry.shape, *entry.data_offsets), default=0) < 0 for entry in entries.values()):
-        problem = "describes tensors of negative size"
-    elif any(len(entry.shape) > DIMENSION_LIMIT for entry in entries.values()):
+    if any(len(entry.shape) > DIMENSION_LIMIT for entry in entries.values()):
         raise UnreadableError(f"describes a tensor of more than {DIMENSION_LIMIT} dimensions")
+    problem = _contradiction(entries, payload)
     return SafetensorsHeader(
         tensors=tuple(
-            TensorSpec(name, entry.dtype, tuple(entry.shape), offset=entry.data_offsets[0])
+            TensorSpec(
+                name,
+                entry.dtype,
+                tuple(entry.shape),
+                offset=entry.data_offsets[0],
+                nbytes=entry.data_offsets[1] - entry.data_offsets[0],
+            )
             for name, entry in entries.items()
         ),
         metadata={str(key): str(value) for key, value in metadata.items()}
@@ -110,4 +119,23 @@ def _parse(header: bytes, payload: int) -> SafetensorsHeader:
         else {},
         start=8 + len(header),
         problem=problem,
+        twice=twice,
     )
+
+
+def _contradiction(entries: dict[str, _HeaderEntry], payload: int) -> str:
+    """Why the numbers cannot be there as described: safetensors wants no gap and no overlap."""
+    at = 0
+    for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
+        begin, end = entry.data_offsets
+        if min((*entry.shape, begin, end)) < 0:
+            return "describes tensors of negative size"
+        if begin != at or end < begin:
+            return f"describes tensors that overlap or leave gaps (at {name[:80]!r})"
+        known = BY_CODE.get(entry.dtype)
+        if known is not None and math.prod(entry.shape) * known.width != end - begin:
+            return f"describes a tensor whose shape is not its size ({name[:80]!r})"
+        at = end
+    if at > payload:
+        return f"is truncated ({payload} of {at} bytes of tensor data)"
+    return f"holds {payload - at} bytes more than it describes" if at < payload else ""

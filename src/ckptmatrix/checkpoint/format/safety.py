@@ -1,21 +1,25 @@
 """Which of the names in a pickle are dangerous.
 
-`HARMLESS` are those that checkpoints are made of and that do no more than hold values. Of all
-others picklescan is asked, which keeps the lists (what is harmless, what runs code) and is kept up
-by those who follow the attacks. It is asked about exactly the names that following the opcodes
-found, put to it as a pickle of bare names: its own search for them holds every opcode in memory and
-guesses at names that are computed on the stack.
+`HARMLESS` are those that checkpoints are made of and that do no more than hold values. Every other
+name of the standard library, torch or numpy is dangerous: they hold hundreds that run code or
+reach some that do, and no list of these is ever complete. Of other packages nothing is known;
+picklescan, which keeps a list, is asked about them.
 """
 
+import _compat_pickle
 import io
 import logging
 import re
+import sys
 from enum import StrEnum
 
 from picklescan.scanner import SafetyLevel, scan_pickle_bytes
 
+from ckptmatrix.checkpoint.format.arguments import forged_calls
 from ckptmatrix.checkpoint.format.dtypes import DTYPES, UNTYPED
+from ckptmatrix.checkpoint.format.inert import PickleStructure
 from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
+from ckptmatrix.checkpoint.format.shard_calls import SHARD_CALLS
 
 
 class Rating(StrEnum):
@@ -25,14 +29,8 @@ class Rating(StrEnum):
     UNKNOWN = "unknown"
     """On no list; often a class of the training script."""
     DANGEROUS = "dangerous"
-    """It runs code."""
+    """It runs code, or may."""
 
-
-LEVELS = {
-    SafetyLevel.Innocuous: Rating.HARMLESS,
-    SafetyLevel.Suspicious: Rating.UNKNOWN,
-    SafetyLevel.Dangerous: Rating.DANGEROUS,
-}
 
 _BUILTINS = (
     *("set", "frozenset", "complex", "bytearray", "slice", "int", "float", "bool", "str"),
@@ -56,11 +54,28 @@ HARMLESS = frozenset(
 )
 """`module.name` of what only holds values, in every release that has it."""
 
+SHARDED = frozenset({*SHARD_CALLS, "torch._tensor._rebuild_from_type_v2"})
+"""The same for what sharded training alone writes."""
+
+_OWNERS = frozenset(
+    {
+        *sys.stdlib_module_names,
+        *(name.partition(".")[0] for name in _compat_pickle.IMPORT_MAPPING),
+        *(module.partition(".")[0] for module, _ in _compat_pickle.NAME_MAPPING),
+        *("torch", "numpy", "distutils", "imp", "asyncore", "asynchat", "smtpd"),
+    }
+)
+"""Packages of which all names but the harmless ones are dangerous: the standard library, with
+what it has lost since and what Python 2 called it, torch and numpy."""
 _DTYPE_CLASS = re.compile(r"numpy\.dtypes\.\w+DType", re.ASCII)
 _HONEST = re.compile(r"[\w.\-<>]+", re.ASCII)
 
 # It writes each finding to the log as well; the answer is enough.
 logging.getLogger("picklescan").setLevel(logging.CRITICAL)
+
+
+def _is_harmless(path: str) -> bool:
+    return path in HARMLESS or path in SHARDED or bool(_DTYPE_CLASS.fullmatch(path))
 
 
 def rate_globals(names: tuple[tuple[str, str], ...]) -> dict[str, Rating]:
@@ -76,12 +91,33 @@ def rate_globals(names: tuple[tuple[str, str], ...]) -> dict[str, Rating]:
     rated: dict[str, Rating] = {}
     for module, name in names:
         path = f"{module}.{name}"
-        if path in HARMLESS or _DTYPE_CLASS.fullmatch(path):
+        if "." not in name and _is_harmless(path):
             rated[path] = Rating.HARMLESS
-        elif _HONEST.fullmatch(module) and _HONEST.fullmatch(name):
-            asked += f"c{module}\n{name}\n0".encode()
+        elif (
+            # A dotted name goes through whatever the module has imported.
+            "." in name
+            or module.partition(".")[0] in _OWNERS
+            or not (_HONEST.fullmatch(module) and _HONEST.fullmatch(name))
+        ):
+            rated[path] = Rating.DANGEROUS
         else:
-            rated[path] = Rating.DANGEROUS  # no honest module is called like that
+            rated[path] = Rating.UNKNOWN
+            asked += f"c{module}\n{name}\n0".encode()
     for found in scan_pickle_bytes(io.BytesIO(bytes(asked + b"N.")), "names").globals:
-        rated[f"{found.module}.{found.name}"] = LEVELS[found.safety]
+        if found.safety is SafetyLevel.Dangerous:
+            rated[f"{found.module}.{found.name}"] = Rating.DANGEROUS
     return dict(sorted(rated.items()))
+
+
+def rate(structure: PickleStructure) -> tuple[dict[str, Rating], str]:
+    """Rate what a pickle names, and what it calls.
+
+    Returns:
+        `module.name` -> rating; and one clause on calls of harmless names that no checkpoint
+        makes, which are dangerous; empty if there is none.
+    """
+    rated = rate_globals(structure.globals)
+    forged = forged_calls(structure)
+    for path in forged:
+        rated[path] = Rating.DANGEROUS
+    return dict(sorted(rated.items())), next(iter(forged.values()), "")

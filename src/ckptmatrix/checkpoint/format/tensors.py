@@ -3,13 +3,8 @@
 from typing import Any
 
 from ckptmatrix.checkpoint.format.dtypes import BY_TORCH, UNTYPED
-from ckptmatrix.checkpoint.format.pickles import (
-    InertCall,
-    InertGlobal,
-    Stored,
-    members_of,
-    pairs_of,
-)
+from ckptmatrix.checkpoint.format.inert import InertCall, InertGlobal, Stored, members_of, pairs_of
+from ckptmatrix.checkpoint.format.opening import UnreadError
 from ckptmatrix.checkpoint.format.safetensors import DIMENSION_LIMIT, TensorSpec
 
 _REBUILDS = frozenset({"torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3"})
@@ -73,17 +68,33 @@ def _strides(shape: list[int]) -> list[int]:
     return strides
 
 
+MEMBER_LIMIT = 300_000
+"""Members of dicts that are looked at in search of tensors, each as often as it is referred to."""
+
+
 def tensors_of(value: Any, deep: int = 1) -> list[TensorSpec]:
-    """The tensors among the members of a dict, named by their keys; nested dicts down to `deep`."""
+    """The tensors among the members of a dict, named by their keys; nested dicts down to `deep`.
+
+    Raises:
+        UnreadError: there are more members than are looked at.
+    """
     found: list[TensorSpec] = []
-    for key, member in pairs_of(value):
-        name = key if isinstance(key, str) else str(key) if isinstance(key, int) else "?"
-        tensor = tensor_of(member, name)
-        if tensor is not None:
-            found.append(tensor)
-        elif deep > 1:
-            found += [
-                TensorSpec(f"{name}.{inner.name}", inner.dtype, inner.shape, inner.storage)
-                for inner in tensors_of(member, deep - 1)
-            ]
+    pending = [("", value, deep)]
+    seen = 0
+    while pending:
+        prefix, holder, depth = pending.pop()
+        for key, member in pairs_of(holder):
+            seen += 1
+            if seen > MEMBER_LIMIT:
+                raise UnreadError(f"describes more than {MEMBER_LIMIT} values")
+            name = prefix + (key if isinstance(key, str) else _number(key))
+            tensor = tensor_of(member, name)
+            if tensor is not None:
+                found.append(tensor)
+            elif depth > 1 and pairs_of(member):
+                pending.append((f"{name}.", member, depth - 1))
     return found
+
+
+def _number(key: Any) -> str:
+    return str(key) if type(key) is int and abs(key) < 1 << 63 else "?"

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ckptmatrix.checkpoint.format.file_fact import Reading
 from ckptmatrix.checkpoint.format.safety import Rating
 from ckptmatrix.checkpoint.inspect.facts import Facts, ModelFact
 from ckptmatrix.checkpoint.inspect.inspection import Inspection, oddities
@@ -17,22 +18,18 @@ from ckptmatrix.checkpoint.inspect.outlook import Prospect
 from ckptmatrix.checkpoint.inspect.prediction import Prediction
 from ckptmatrix.checkpoint.inspect.provenance import PACKAGES, About
 from ckptmatrix.model import Status, Verdict
+from ckptmatrix.util.terminal_text import clean
 
 _STYLES = {
     Status.EXACT: "blue",
     Status.DEGRADED: "yellow",
     Status.FAILED: "bold red",
+    Status.TIMEOUT: "bold red",
     Status.UNSUPPORTED: "dim",
     Status.NOT_RUN: "dim",
 }
 _FILE_LIMIT = 40
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
-
-
-def clean(text: str, limit: int = 300) -> str:
-    """Text from a file or a file name, without anything that a terminal would obey."""
-    shown = text if len(text) <= limit else text[: limit - 1] + "…"
-    return shown.translate(_CONTROLS).encode("utf-8", "backslashreplace").decode()
+_READINGS = dict.fromkeys(Reading, "red") | {Reading.NOT_OPENED: "dim"}
 
 
 def human(size: int) -> str:
@@ -50,7 +47,7 @@ def show(one: Inspection, console: Console) -> None:
     facts = one.facts
     console.print(Text(clean(facts.directory), style="bold"))
     sections: list[tuple[str, RenderableType]] = [
-        ("Written by", Text(one.stack.title)),
+        ("Written by", Text(clean(one.stack.title))),
         ("Versions", _versions(one)),
         ("State", _state(facts)),
         ("Counts of steps", _counters(one)),
@@ -58,8 +55,8 @@ def show(one: Inspection, console: Console) -> None:
         ("Pickles", _pickles(one)),
         ("Problems", _lines(one.problems) if one.problems else Text("none seen")),
     ]
-    if one.stack.note:
-        sections.insert(1, ("Note", Text(one.stack.note)))
+    if one.note:
+        sections.insert(1, ("Note", Text(clean(one.note, 2000))))
     for title, body in sections:
         console.print(Text(title, style="bold cyan"))
         console.print(Padding(body, (0, 0, 0, 2)))
@@ -136,6 +133,8 @@ def _state(facts: Facts) -> Text:
             f"optimizer {optimizer.index}: {classes}, {optimizer.parameters} parameters in "
             f"{optimizer.groups} groups" + (f", learning rate {rates}" if rates else "")
         )
+        if optimizer.learning_rates:
+            lines.append(f"  {_rate_note(optimizer.learning_rates)}")
     for scheduler in facts.schedulers:
         classes = " or ".join(scheduler.candidates) or "a scheduler of unknown class"
         lines.append(f"scheduler {scheduler.index}: {classes}, last_epoch {scheduler.last_epoch}")
@@ -147,6 +146,13 @@ def _state(facts: Facts) -> Text:
         lines.append("gradient scaler: yes (the run used fp16)")
     lines += [f"dataloader: {name}" for name in facts.samplers]
     return _lines(lines) if lines else Text("nothing that accelerate saves")
+
+
+def _rate_note(rates: tuple[float, ...]) -> str:
+    """What a saved learning rate does to a run that resumes."""
+    if not any(rates):
+        return "a learning rate of 0, as at the end of a schedule: a resume trains no further"
+    return "loading it puts this learning rate in place of the one that the script sets"
 
 
 def _model_line(model: ModelFact, label: str) -> str:
@@ -176,8 +182,9 @@ def _counters(one: Inspection) -> RenderableType:
 def _files(facts: Facts) -> Group:
     table = Table.grid(padding=(0, 2))
     for file in facts.files[:_FILE_LIMIT]:
+        said = "not opened" if file.reading is Reading.NOT_OPENED else clean(file.problem)
         table.add_row(
-            Text(clean(file.name)), human(file.bytes), Text(clean(file.problem), style="red")
+            Text(clean(file.name)), human(file.bytes), Text(said, style=_READINGS[file.reading])
         )
     rest = len(facts.files) - _FILE_LIMIT
     tail = [Text(f"... and {rest} more")] if rest > 0 else []
@@ -186,9 +193,13 @@ def _files(facts: Facts) -> Group:
 
 def _pickles(one: Inspection) -> Text:
     levels = one.globals
-    if not any(levels.values()):
-        return Text("name no globals")
     text = Text()
+    for file in one.facts.files:
+        if file.reading is Reading.UNREAD:
+            said = f"{Rating.DANGEROUS}: {clean(file.name)} was not read to its end\n"
+            text.append(said, style="bold red")
+    if not any(levels.values()) and not text:
+        return Text("name no globals")
     for level, style in ((Rating.DANGEROUS, "bold red"), (Rating.UNKNOWN, "yellow")):
         for name, files in list(levels[level].items())[:20]:
             text.append(f"{level}: {clean(name)} in {clean(', '.join(files[:3]))}\n", style=style)
@@ -200,12 +211,14 @@ def outcome_text(outcome: Prediction, mark: str = "") -> Text:
     """An outcome in a few words: its status, what is lost or the exception."""
     text = Text(str(outcome.status), style=_STYLES.get(outcome.status, ""))
     bad = [n for n, v in outcome.components.items() if v in (Verdict.LOST, Verdict.WRONG)]
-    if outcome.status is Status.FAILED:
+    if outcome.status is Status.FAILED and outcome.raises:
         text.append(f": {outcome.raises.split('[')[0].strip(': ')}", style="not bold")
     elif bad and outcome.status is Status.DEGRADED:
         rng = [name for name in bad if name.startswith("rng.")]
         rest = [name for name in bad if name not in rng]
         text.append(f": {', '.join((['RNG'] if rng else []) + rest)} lost", style="not bold")
+    elif outcome.status is Status.TIMEOUT:
+        text.append(": never returns", style="not bold")
     elif outcome.status is Status.DEGRADED:
         text.append(": " + ", ".join(n for n, v in outcome.components.items() if v == "unsaved"))
     if mark:
@@ -214,22 +227,34 @@ def outcome_text(outcome: Prediction, mark: str = "") -> Text:
 
 
 def outlook_table(boxes: tuple[Prospect, ...]) -> Group:
-    """One row for each box of versions, with the causes as notes below."""
+    """One row for each box of versions, with the causes as notes below.
+
+    Where the script's FSDP matters and is not known, it has a column of its own.
+    """
+    told_apart = any(prospect.fsdp for prospect in boxes)
     notes: dict[str, str] = {}
     table = Table(box=box.SIMPLE, pad_edge=False)
-    for head in ("accelerate", "torch", "numpy", "outcome"):
+    for head in (
+        *(["script uses"] if told_apart else []),
+        "accelerate",
+        "torch",
+        "numpy",
+        "outcome",
+    ):
         table.add_column(head)
-    last = ""
+    last: tuple[str, str] = ("", "")
     for prospect in boxes:
         reason = prospect.outcome.reason
         mark = notes.setdefault(reason, str(len(notes) + 1)) if reason else ""
-        releases = str(prospect.accelerate)
+        script, releases = prospect.fsdp or "", str(prospect.accelerate)
+        new = (script, releases) != last
         table.add_row(
-            "" if releases == last else releases,
+            *([script if script != last[0] else ""] if told_apart else []),
+            releases if new else "",
             str(prospect.torch),
             str(prospect.numpy),
             outcome_text(prospect.outcome, mark),
         )
-        last = releases
+        last = script, releases
     listed = Text("\n".join(f"[{number}] {clean(reason)}" for reason, number in notes.items()))
     return Group(table, listed)

@@ -2,11 +2,17 @@
 
 from typing import Any
 
+from ckptmatrix.checkpoint.format.inert import InertCall, Items, get, keys_of, members_of, pairs_of
 from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
-from ckptmatrix.checkpoint.format.pickles import Items, get, keys_of, members_of, pairs_of
 from ckptmatrix.checkpoint.format.random_states import RandomKey
 from ckptmatrix.checkpoint.format.tensors import function_of, tensor_of, tensors_of
-from ckptmatrix.checkpoint.inspect.facts import OptimizerFact, RandomFact, SchedulerFact
+from ckptmatrix.checkpoint.inspect.facts import (
+    DECOUPLED,
+    OptimizerFact,
+    RandomFact,
+    SchedulerFact,
+    ZeroFact,
+)
 from ckptmatrix.checkpoint.inspect.fingerprints import PlainValues, guess_optimizer, guess_scheduler
 
 
@@ -48,7 +54,52 @@ def optimizer_fact(index: int, file: str, value: Any) -> OptimizerFact:
         learning_rates=rates,
         steps=_whole(get(states[0], "step")) if states else None,
         dtypes=dtypes,
+        by_name=any(
+            isinstance(name, str) for group in groups for name in members_of(get(group, "params"))
+        ),
+        one_step=_one_step(states),
     )
+
+
+_BY_VALUE = {DECOUPLED}
+"""Keys of a group that tell classes apart by their values, which are in the shards themselves."""
+
+
+def sharded_optimizer_fact(index: int, file: str, value: Any) -> OptimizerFact:
+    """Describe the `.metadata` of an optimizer's shards.
+
+    Args:
+        index: which of the prepared optimizers.
+        file: its path.
+        value: the description, whose `planner_data` maps each flat name to its path, such as
+            `("optimizer", "state", "0.weight", "exp_avg")`, in the order of the saved state.
+    """
+    parts = value.state if isinstance(value, InertCall) else None
+    paths = [members_of(path) for _, path in pairs_of(get(parts, "planner_data"))]
+    states = [path[2:] for path in paths if len(path) == 4 and path[1] == "state"]
+    groups = [path[2:] for path in paths if len(path) == 4 and path[1] == "param_groups"]
+    names = list(dict.fromkeys(str(name) for name, _ in states))
+    state_keys = tuple(str(key) for name, key in states if str(name) == names[0])
+    group_keys = tuple(str(key) for number, key in groups if number == 0)
+    return OptimizerFact(
+        index=index,
+        file=file,
+        candidates=guess_optimizer({}, tuple(set(group_keys) - _BY_VALUE), state_keys),
+        parameters=len(names),
+        groups=len({str(number) for number, _ in groups}),
+        group_keys=group_keys,
+        state_keys=state_keys,
+        learning_rates=(),
+        steps=None,
+        dtypes={},
+        by_name=any(not name.isdecimal() for name in names),
+    )
+
+
+def _one_step(states: list[Any]) -> bool:
+    """Whether the counts of steps of several parameters are one tensor."""
+    steps = [step for state in states if (step := tensor_of(get(state, "step"))) is not None]
+    return len({step.storage for step in steps}) < len(steps)
 
 
 def scheduler_fact(index: int, file: str, value: Any) -> SchedulerFact:
@@ -79,6 +130,17 @@ def random_fact(rank: int, file: str, value: Any, records: dict[str, int]) -> Ra
         cuda=len(states) if RandomKey.CUDA in keys else None,
         cuda_bytes=max(sizes) if sizes else None,
     )
+
+
+def zero_fact(file: str, value: Any) -> ZeroFact | None:
+    """Describe `zero_pp_rank_N_mp_rank_00_optim_states.pt`; None if it tells no stage of ZeRO."""
+    state = get(value, "optimizer_state_dict")
+    stage, version = get(state, "zero_stage"), get(value, "ds_version")
+    number = members_of(stage.arguments)[:1] if isinstance(stage, InertCall) else [stage]
+    if number and type(number[0]) is int and number[0] in (1, 2, 3):
+        known = isinstance(version, str) and len(version) < 40
+        return ZeroFact(file, number[0], version if known else "")
+    return None
 
 
 def _numpy_spelling(state: Any) -> str:

@@ -1,30 +1,15 @@
 """What was found in a checkpoint directory, before any conclusion is drawn from it."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePath
 
+from ckptmatrix.checkpoint.format.file_fact import FileFact
 from ckptmatrix.checkpoint.format.names import WeightFormat
 from ckptmatrix.checkpoint.format.safetensors import TensorSpec
-from ckptmatrix.checkpoint.format.safety import Rating
 
-
-@dataclass(frozen=True)
-class FileFact:
-    """One file."""
-
-    name: str
-    """Path below the directory, with `/`."""
-    bytes: int
-    """Its size, as the file system gives it."""
-    problem: str = ""
-    """What is wrong with it, one clause (`is truncated (...)`); empty if nothing was seen."""
-    globals: dict[str, Rating] = field(default_factory=dict)
-    """Each name that its pickle would import -> how dangerous it is."""
-    keys: tuple[str, ...] = ()
-    """Top-level keys of its pickle or JSON object."""
-    container: frozenset[str] = frozenset()
-    """Descriptive records of a torch zip: `byteorder`, `.format_version`, ..."""
-    modified: float = 0.0
-    """When it was written, in seconds since 1970."""
+DECOUPLED = "decoupled_weight_decay"
+"""Key of a parameter group."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +75,18 @@ class OptimizerFact:
     """How many steps it has taken, where its state counts them in plain numbers."""
     dtypes: dict[str, int]
     """Element type of its state -> number of tensors."""
+    by_name: bool = False
+    """Whether its state goes by names of parameters, as FSDP gathers it, and not by numbers."""
+    one_step: bool = False
+    """Whether several parameters have one tensor `step`, as those of a flat one of FSDP1."""
+
+    @property
+    def adam_decouples(self) -> bool | None:
+        """Whether the groups of Adam or AdamW say if weight decay is decoupled, as from torch 2.7
+        on; None for every other optimizer (some have such a key in older torch)."""
+        if not {"torch.optim.Adam", "torch.optim.AdamW"} & set(self.candidates):
+            return None
+        return DECOUPLED in self.group_keys
 
 
 @dataclass(frozen=True)
@@ -129,6 +126,18 @@ class RandomFact:
 
 
 @dataclass(frozen=True)
+class ZeroFact:
+    """What one process's part of DeepSpeed's optimizer says of the training."""
+
+    file: str
+    """Its file."""
+    stage: int
+    """Of ZeRO: 1, 2 or 3."""
+    version: str
+    """DeepSpeed's own; empty if it does not say."""
+
+
+@dataclass(frozen=True)
 class CounterFact:
     """A count of steps or epochs, and where it lives."""
 
@@ -140,6 +149,24 @@ class CounterFact:
     """The file that holds it."""
     meaning: str
     """What it counts and who reads it, one clause."""
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """What tells which training stack wrote a directory; the same object for the same facts."""
+
+    directory: str
+    """The directory's own name."""
+    files: tuple[str, ...]
+    """Names of its files."""
+    folders: tuple[str, ...]
+    """Its folders."""
+    documents: dict[str, tuple[str, ...]]
+    """JSON file -> its keys."""
+    tensors: tuple[str, ...]
+    """Names of the tensors of all models."""
+    by_name: bool
+    """Whether an optimizer's state goes by names of parameters."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +193,8 @@ class Facts:
     """By index."""
     random: tuple[RandomFact, ...] = ()
     """By rank."""
+    zero: tuple[ZeroFact, ...] = ()
+    """By file."""
     custom: tuple[int, ...] = ()
     """Indices of the registered custom objects."""
     scaler: bool = False
@@ -176,6 +205,20 @@ class Facts:
     """JSON file -> its plain top-level members."""
     problems: tuple[str, ...] = ()
     """What is wrong with the directory as a whole."""
+    above: str = ""
+    """The folder that it lies in, if that and not this one is what `load_state` takes."""
+
+    @cached_property
+    def marks(self) -> Marks:
+        """What tells which training stack wrote it."""
+        return Marks(
+            PurePath(self.directory).name,
+            tuple(file.name for file in self.files),
+            self.folders,
+            {file.name: file.keys for file in self.files if file.name in self.documents},
+            tuple(spec.name for model in self.models for spec in model.tensors),
+            any(optimizer.by_name for optimizer in self.optimizers),
+        )
 
     def file(self, name: str) -> FileFact | None:
         """The file of that name, None if there is none."""

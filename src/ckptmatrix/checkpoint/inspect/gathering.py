@@ -1,55 +1,37 @@
 """Reading a directory into `Facts`: with `twins`, what touches the disk in this package."""
 
 import os
-import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from ckptmatrix.checkpoint.format import names
-from ckptmatrix.checkpoint.format.archive import PICKLE_LIMIT, read_archive
-from ckptmatrix.checkpoint.format.names import FileKind, WeightFormat
-from ckptmatrix.checkpoint.format.opening import UnreadableError, open_inside
-from ckptmatrix.checkpoint.format.pickles import PickleStructure, keys_of, read_pickle
-from ckptmatrix.checkpoint.format.safetensors import TensorSpec, read_header
-from ckptmatrix.checkpoint.format.safety import rate_globals
+from ckptmatrix.checkpoint.format.file_fact import Reading
+from ckptmatrix.checkpoint.format.inert import InertCall, Pairs, keys_of
+from ckptmatrix.checkpoint.format.listing import ENTRY_LIMIT, Listing, listing
+from ckptmatrix.checkpoint.format.names import PICKLED_STATES, FileKind, WeightFormat
+from ckptmatrix.checkpoint.format.opening import UnreadError
+from ckptmatrix.checkpoint.format.reading_directories import read_files
+from ckptmatrix.checkpoint.format.reading_files import Content
 from ckptmatrix.checkpoint.format.tensors import tensors_of
-from ckptmatrix.checkpoint.inspect.describing import optimizer_fact, random_fact, scheduler_fact
-from ckptmatrix.checkpoint.inspect.facts import Facts, FileFact, ModelFact
+from ckptmatrix.checkpoint.inspect.describing import (
+    optimizer_fact,
+    random_fact,
+    scheduler_fact,
+    sharded_optimizer_fact,
+    zero_fact,
+)
+from ckptmatrix.checkpoint.inspect.facts import (
+    Facts,
+    ModelFact,
+    OptimizerFact,
+    RandomFact,
+    SchedulerFact,
+    ZeroFact,
+)
 from ckptmatrix.checkpoint.inspect.twins import same_numbers
 from ckptmatrix.errors import UsageError
-
-ENTRY_LIMIT = 10_000
-"""Files and folders that are looked at in one directory."""
-DEPTH_LIMIT = 3
-"""How deep folders are entered."""
-DOCUMENT_LIMIT = 1 << 20
-"""Largest JSON file that is read, in bytes."""
-DESCRIPTION_BUDGET = 256 << 20
-"""Bytes of pickles that are read in one directory, all files together."""
-
-
-@dataclass(frozen=True)
-class _DirectoryEntry:
-    """What the listing of a folder says of one file."""
-
-    size: int
-    problem: str
-    modified: float
-
-
-@dataclass(frozen=True)
-class _Content:
-    """What one file yielded."""
-
-    fact: FileFact
-    pickle: PickleStructure | None = None
-    tensors: tuple[TensorSpec, ...] = ()
-    document: dict[str, Any] | None = None
-    records: tuple[tuple[str, int], ...] = ()
 
 
 def gather(directory: Path) -> Facts:
@@ -69,22 +51,22 @@ def gather(directory: Path) -> Facts:
             else f"There is no directory {str(directory)!r}.",
             "Name a directory that Accelerator.save_state wrote.",
         )
-    found, folders, problems = _walk(directory)
-    budget = DESCRIPTION_BUDGET
-    contents: dict[str, _Content] = {}
-    for name, entry in found.items():
-        problem, used = entry.problem, 0
-        if budget <= 0 and names.PICKLED.fullmatch(name.rpartition("/")[2]):
-            problem = f"was not read: more than {DESCRIPTION_BUDGET >> 20} MiB of descriptions"
-        if problem:
-            content = _Content(FileFact(name, entry.size, problem))
-        else:
-            content, used = _read(directory, name, entry.size)
-        budget -= used
-        contents[name] = replace(content, fact=replace(content.fact, modified=entry.modified))
-    modified = max((entry.modified for entry in found.values()), default=0.0)
-    facts = _assemble(str(directory), modified, contents, folders, problems)
-    return replace(facts, stale=_stale(directory, facts.models))
+    found = listing(directory)
+    contents = read_files(directory, found.files)
+    for name, listed in found.files.items():
+        fact = replace(contents[name].fact, modified=listed.modified)
+        contents[name] = replace(contents[name], fact=fact)
+    modified = max((listed.modified for listed in found.files.values()), default=0.0)
+    facts = _assemble(str(directory), modified, contents, found)
+    return replace(facts, stale=_stale(directory, facts.models), above=_above(directory, facts))
+
+
+def _above(directory: Path, facts: Facts) -> str:
+    """The folder above, where the random states are there and not here."""
+    states = FileKind.RANDOM_STATES.file()
+    parent = directory.resolve().parent
+    there = not facts.file(states) and (parent / states).is_file()
+    return str(parent) if there else ""
 
 
 def _stale(root: Path, models: tuple[ModelFact, ...]) -> tuple[int, ...]:
@@ -108,151 +90,86 @@ def looks_like_checkpoint(directory: Path) -> bool:
         return False
 
 
-def _walk(root: Path) -> tuple[dict[str, _DirectoryEntry], list[str], list[str]]:
-    """Names, sizes and kinds, without opening anything and without following folder links."""
-    found: dict[str, _DirectoryEntry] = {}
-    folders: list[str] = []
-    problems: list[str] = []
-    pending = [("", 0)]
-    while pending:
-        folder, depth = pending.pop()
-        try:
-            with os.scandir(root / folder) as entries:
-                listed = sorted(islice(entries, ENTRY_LIMIT + 1), key=lambda entry: entry.name)
-        except OSError as error:
-            problems.append(f"folder {folder or '.'!r} cannot be listed ({error.strerror})")
-            continue
-        for entry in listed:
-            if len(found) + len(folders) >= ENTRY_LIMIT:
-                problems.append(f"more than {ENTRY_LIMIT} files; the others were not looked at")
-                return dict(sorted(found.items())), sorted(folders), problems
-            name = folder + entry.name
-            status = entry.stat(follow_symlinks=False)
-            if stat.S_ISDIR(status.st_mode):
-                folders.append(name + "/")
-                if depth + 1 < DEPTH_LIMIT:
-                    pending.append((name + "/", depth + 1))
-                continue
-            size, problem = status.st_size, ""
-            if stat.S_ISLNK(status.st_mode):
-                size, problem = _linked(root, name)
-            elif not stat.S_ISREG(status.st_mode):
-                problem = "is no regular file"
-            found[name] = _DirectoryEntry(size, problem, status.st_mtime)
-    return dict(sorted(found.items())), sorted(folders), problems
+class DamagedContentError(Exception):
+    """A file that can be read holds something else than its name says."""
 
 
-def _linked(root: Path, name: str) -> tuple[int, str]:
-    """Size of what a link leads to, if that is a file inside `root`."""
-    try:
-        with open_inside(root, name) as stream:
-            return os.fstat(stream.fileno()).st_size, ""
-    except UnreadableError as error:
-        return 0, str(error)
+def _holds_no_dict(name: str, value: Any) -> bool:
+    kind = names.kind_of(name)
+    dicts = (*PICKLED_STATES, FileKind.RANDOM_STATES, FileKind.MODEL_BIN)
+    return kind is not None and kind[0] in dicts and not isinstance(value, Pairs | InertCall)
 
 
-def _read(root: Path, name: str, size: int) -> tuple[_Content, int]:
-    """Read one file as what its name says; also how much of the budget that took."""
-    base = name.rpartition("/")[2]
-    try:
-        if names.WEIGHTS.fullmatch(base):
-            with open_inside(root, name) as stream:
-                header = read_header(stream)
-            fact = FileFact(name, size, header.problem, keys=tuple(sorted(header.metadata)))
-            return _Content(fact, tensors=header.tensors), 0
-        if base == ".metadata":
-            with open_inside(root, name) as stream:
-                data = stream.read(PICKLE_LIMIT + 1)
-            return _from_pickle(name, size, read_pickle(data)), len(data)
-        if names.PICKLED.fullmatch(base):
-            with open_inside(root, name) as stream:
-                archive = read_archive(stream)
-            content = _from_pickle(name, size, read_pickle(archive.pickle))
-            container = frozenset(key for key in archive.records if not key.startswith("data/"))
-            records = tuple(archive.records.items())
-            problem = content.fact.problem or _missing_records(content, archive.records)
-            fact = replace(content.fact, container=container, problem=problem)
-            return replace(content, fact=fact, records=records), len(archive.pickle)
-        if names.DOCUMENT.fullmatch(base) and size <= DOCUMENT_LIMIT:
-            with open_inside(root, name) as stream:
-                return _from_document(name, size, stream.read(DOCUMENT_LIMIT + 1)), 0
-    except UnreadableError as error:
-        return _Content(FileFact(name, size, str(error))), 0
-    except OSError as error:
-        return _Content(FileFact(name, size, f"cannot be read ({error.strerror})")), 0
-    return _Content(FileFact(name, size)), 0
+@dataclass
+class _Sorted:
+    """What the files hold, by what their names say they are."""
 
+    models: list[ModelFact] = field(default_factory=list)
+    nested: list[ModelFact] = field(default_factory=list)
+    optimizers: list[OptimizerFact] = field(default_factory=list)
+    schedulers: list[SchedulerFact] = field(default_factory=list)
+    random: list[RandomFact] = field(default_factory=list)
+    zero: list[ZeroFact] = field(default_factory=list)
 
-def _from_pickle(name: str, size: int, structure: PickleStructure) -> _Content:
-    fact = FileFact(
-        name,
-        size,
-        structure.problem,
-        globals=rate_globals(structure.globals),
-        keys=keys_of(structure.value)[:1000],
-    )
-    return _Content(fact, pickle=structure)
+    def take(self, name: str, content: Content) -> None:
+        """Describe one file.
 
-
-def _missing_records(content: _Content, records: dict[str, int]) -> str:
-    """A tensor whose numbers are not in the archive."""
-    assert content.pickle is not None
-    for spec in tensors_of(content.pickle.value, 3):
-        if f"data/{spec.storage}" not in records:
-            return f"lacks the numbers of {spec.name!r} (record data/{spec.storage})"
-    return ""
-
-
-def _from_document(name: str, size: int, data: bytes) -> _Content:
-    try:
-        parsed = msgspec.json.decode(data)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        return _Content(FileFact(name, size, f"is no valid JSON ({error})"))
-    if not isinstance(parsed, dict):
-        return _Content(FileFact(name, size))
-    return _Content(FileFact(name, size, keys=tuple(parsed)[:1000]), document=parsed)
+        Raises:
+            UnreadError: it describes more than is looked at.
+        """
+        value = content.pickle.value if content.pickle is not None else None
+        read = content.pickle is not None and content.fact.reading is Reading.READ
+        if read and _holds_no_dict(name, value):
+            raise DamagedContentError("holds no dict")
+        safetensors = WeightFormat.SAFETENSORS
+        match names.kind_of(name):
+            case (FileKind.MODEL_SAFETENSORS, index):
+                self.models.append(ModelFact(index, name, safetensors, content.tensors))
+            case (FileKind.MODEL_BIN, index):
+                self.models.append(_pickled_model(index, name, value))
+            case None if read and (which := names.sharded_optimizer(name)) is not None:
+                self.optimizers.append(sharded_optimizer_fact(which, name, value))
+            case None if read and names.zero_rank(name) is not None:
+                self.zero += filter(None, [zero_fact(name, value)])
+            case _ if content.tensors:
+                self.nested.append(ModelFact(len(self.nested), name, safetensors, content.tensors))
+            case (FileKind.OPTIMIZER, index) if value is not None:
+                self.optimizers.append(optimizer_fact(index, name, value))
+            case (FileKind.SCHEDULER, index) if value is not None:
+                self.schedulers.append(scheduler_fact(index, name, value))
+            case (FileKind.RANDOM_STATES, index) if value is not None:
+                self.random.append(random_fact(index, name, value, content.sizes or {}))
 
 
 def _assemble(
-    directory: str,
-    modified: float,
-    contents: dict[str, _Content],
-    folders: list[str],
-    problems: list[str],
+    directory: str, modified: float, contents: dict[str, Content], found: Listing
 ) -> Facts:
-    """Sort what the files yielded by what their names say they are."""
-    models: list[ModelFact] = []
-    nested: list[ModelFact] = []
-    optimizers, schedulers, random = [], [], []
+    """Sort what the files yielded; what cannot be described was not read."""
+    known = _Sorted()
     for name, content in contents.items():
-        value = content.pickle.value if content.pickle is not None else None
-        match names.kind_of(name):
-            case (FileKind.MODEL_SAFETENSORS, index):
-                models.append(ModelFact(index, name, WeightFormat.SAFETENSORS, content.tensors))
-            case (FileKind.MODEL_BIN, index):
-                models.append(_pickled_model(index, name, value))
-            case _ if content.tensors:
-                format_ = WeightFormat.SAFETENSORS
-                nested.append(ModelFact(len(nested), name, format_, content.tensors))
-            case (FileKind.OPTIMIZER, index) if value is not None:
-                optimizers.append(optimizer_fact(index, name, value))
-            case (FileKind.SCHEDULER, index) if value is not None:
-                schedulers.append(scheduler_fact(index, name, value))
-            case (FileKind.RANDOM_STATES, index) if value is not None:
-                random.append(random_fact(index, name, value, dict(content.records)))
+        try:
+            known.take(name, content)
+        except DamagedContentError as error:
+            fact = replace(content.fact, problem=str(error), reading=Reading.DAMAGED)
+            contents[name] = replace(content, fact=fact)
+        except Exception as error:  # noqa: BLE001 - nothing in a file may end the look at the others
+            said = str(error) if isinstance(error, UnreadError) else type(error).__name__
+            fact = replace(content.fact, problem=f"was not understood ({said})")
+            contents[name] = replace(content, fact=replace(fact, reading=Reading.UNREAD))
     custom = (FileKind.CUSTOM.index(name) for name in contents)
     return Facts(
         directory=directory,
         modified=modified,
         files=tuple(content.fact for content in contents.values()),
-        folders=tuple(folders),
+        folders=found.folders,
         models=tuple(
-            sorted(models, key=lambda fact: (fact.index, fact.format is WeightFormat.BIN))
+            sorted(known.models, key=lambda fact: (fact.index, fact.format is WeightFormat.BIN))
         ),
-        nested=tuple(nested),
-        optimizers=tuple(sorted(optimizers, key=lambda fact: fact.index)),
-        schedulers=tuple(sorted(schedulers, key=lambda fact: fact.index)),
-        random=tuple(sorted(random, key=lambda fact: fact.rank)),
+        nested=tuple(known.nested),
+        optimizers=tuple(sorted(known.optimizers, key=lambda fact: fact.index)),
+        schedulers=tuple(sorted(known.schedulers, key=lambda fact: fact.index)),
+        random=tuple(sorted(known.random, key=lambda fact: fact.rank)),
+        zero=tuple(sorted(known.zero, key=lambda fact: fact.file)),
         custom=tuple(sorted(index for index in custom if index is not None)),
         scaler=FileKind.SCALER.file() in contents,
         samplers=tuple(
@@ -266,7 +183,7 @@ def _assemble(
             for name, content in contents.items()
             if content.document is not None
         },
-        problems=tuple(problems),
+        problems=found.problems,
     )
 
 

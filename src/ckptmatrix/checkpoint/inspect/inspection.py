@@ -20,6 +20,7 @@ from ckptmatrix.checkpoint.inspect.provenance import (
     provenance,
     range_of,
 )
+from ckptmatrix.checkpoint.inspect.telling_fsdp import which_fsdp
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack, recognise
 
 
@@ -47,6 +48,17 @@ class Inspection:
         """Whether this is a checkpoint of any kind that is known here."""
         return self.stack.id != "unknown"
 
+    @property
+    def dangerous(self) -> tuple[str, ...]:
+        """Files that run code when they are loaded, or were not read to their end and may."""
+        return tuple(file.name for file in self.facts.files if file.dangerous)
+
+    @property
+    def note(self) -> str:
+        """What to know about resuming; empty if nothing."""
+        above = f"{self.facts.above} is the directory for load_state; this is a part of it."
+        return " ".join(filter(None, (self.stack.note, above if self.facts.above else "")))
+
     def range(self, package: About) -> str:
         """The versions of a package that can have written it; empty if nothing is known."""
         return range_of(self.evidence, package)
@@ -63,7 +75,7 @@ def inspect(directory: Path) -> Inspection:
     return Inspection(
         facts=facts,
         stack=stack,
-        evidence=provenance(facts),
+        evidence=(*provenance(facts), *which_fsdp(facts)),
         counters=_counters(facts, stack),
         globals=_globals(facts),
         problems=problems_of(facts),
@@ -134,7 +146,7 @@ def oddities(inspections: list[Inspection]) -> dict[str, str]:
                 said.append("has also " + ", ".join(extra))
         if len(inspections) > 2 and one.facts.bytes * 2 < middle:
             said.append("less than half as large as most")
-        if one.globals[Rating.DANGEROUS]:
+        if one.dangerous:
             said.insert(0, "dangerous pickle")
         if said:
             odd[one.facts.directory] = "; ".join(said)
@@ -156,12 +168,15 @@ def as_json(one: Inspection) -> dict[str, Any]:
             model["parameters"] = fact.numel
             model["dtypes"] = fact.dtypes
             model["shared"] = fact.shared
+    value["dangerous"] = list(one.dangerous)
+    value["note"] = one.note
     value["writer"] = {name.value: one.range(name) for name in PACKAGES}
     value["outlook"] = [
         {
             "accelerate": str(box.accelerate),
             "torch": str(box.torch),
             "numpy": str(box.numpy),
+            "fsdp": box.fsdp or "",
             **msgspec.to_builtins(box.outcome),
         }
         for box in one.outlook

@@ -1,6 +1,6 @@
 """The prediction for every range of accelerate x torch x numpy, equal neighbours merged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -8,10 +8,11 @@ from packaging.version import Version
 
 from ckptmatrix.checkpoint.inspect.facts import Facts
 from ckptmatrix.checkpoint.inspect.prediction import Prediction, predict
+from ckptmatrix.checkpoint.inspect.telling_fsdp import Fsdp, candidates
 from ckptmatrix.knowledge import releases
 from ckptmatrix.knowledge.timeline import Span
 
-TORCH_STARTS = releases.torch_borders()
+TORCH_STARTS = releases.torch_borders(shards=True)
 """Where torch changes something that matters; the first stands for all before it too."""
 NUMPY_STARTS = releases.numpy_borders()
 """Where numpy does."""
@@ -29,19 +30,32 @@ class Prospect:
     """Versions of numpy."""
     outcome: Prediction
     """What is predicted there; its wording names the oldest versions of the box."""
+    fsdp: Fsdp | None = None
+    """The FSDP that it is predicted of, where the files leave open which and it matters."""
 
 
 def outlook(facts: Facts) -> tuple[Prospect, ...]:
     """Predict one environment for each range in which nothing changes, then merge equal ranges.
 
     Returns:
-        Boxes that cover every version, newest accelerate first, then newest torch and numpy.
+        Boxes that cover every version, newest accelerate first, then newest torch and numpy; for
+        each FSDP that it can be, if they differ.
     """
+    found = {fsdp: _boxes(facts, fsdp) for fsdp in candidates(facts) or (None,)}
+    first, *others = found.values()
+    if all(_same_boxes(first, other, "accelerate") for other in others):
+        return tuple(replace(prospect, fsdp=None) for prospect in first)
+    return tuple(prospect for boxes in found.values() for prospect in boxes)
+
+
+def _boxes(facts: Facts, fsdp: Fsdp | None) -> list[Prospect]:
     grid: list[list[Prospect]] = []
     for span in _spans(tuple(map(str, releases.ACCELERATE.starts))):
         row = _merge_torch(
             [
-                _merge_numpy([_one(facts, span, torch, numpy) for numpy in _spans(NUMPY_STARTS)])
+                _merge_numpy(
+                    [_one(facts, span, torch, numpy, fsdp) for numpy in _spans(NUMPY_STARTS)]
+                )
                 for torch in _spans(TORCH_STARTS)
             ]
         )
@@ -49,7 +63,7 @@ def outlook(facts: Facts) -> tuple[Prospect, ...]:
             grid[-1] = [_joined(old, "accelerate", new) for old, new in _pairs(grid[-1], row)]
         else:
             grid.append(row)
-    return tuple(prospect for row in reversed(grid) for prospect in reversed(row))
+    return [prospect for row in reversed(grid) for prospect in reversed(row)]
 
 
 _Sample = tuple[Span, str]
@@ -62,16 +76,11 @@ def _spans(starts: tuple[str, ...]) -> list[_Sample]:
     return list(zip(spans, starts, strict=True))
 
 
-def _one(facts: Facts, accelerate: _Sample, torch: _Sample, numpy: _Sample) -> Prospect:
-    outcome = predict(facts, accelerate[1], torch[1], numpy[1])
-    return Prospect(accelerate[0], torch[0], numpy[0], outcome)
-
-
-def alike(one: Prediction, other: Prediction) -> bool:
-    """Whether two outcomes are the same to a user; the wording may name other versions."""
-    return (one.status, one.cause, one.raises, one.components) == (
-        other.status, other.cause, other.raises, other.components,
-    )  # fmt: skip
+def _one(
+    facts: Facts, accelerate: _Sample, torch: _Sample, numpy: _Sample, fsdp: Fsdp | None
+) -> Prospect:
+    outcome = predict(facts, accelerate[1], torch[1], numpy[1], fsdp)
+    return Prospect(accelerate[0], torch[0], numpy[0], outcome, fsdp)
 
 
 def _joined(
@@ -79,7 +88,7 @@ def _joined(
 ) -> Prospect:
     spans = {"accelerate": old.accelerate, "torch": old.torch, "numpy": old.numpy}
     spans[axis] = Span(spans[axis].first, getattr(new, axis).end)
-    return Prospect(**spans, outcome=old.outcome)
+    return Prospect(**spans, outcome=old.outcome, fsdp=old.fsdp)
 
 
 def _pairs(old: list[Prospect], new: list[Prospect]) -> list[tuple[Prospect, Prospect]]:
@@ -89,7 +98,7 @@ def _pairs(old: list[Prospect], new: list[Prospect]) -> list[tuple[Prospect, Pro
 def _merge_numpy(boxes: list[Prospect]) -> list[Prospect]:
     merged: list[Prospect] = []
     for box in boxes:
-        if merged and alike(merged[-1].outcome, box.outcome):
+        if merged and merged[-1].outcome.alike(box.outcome):
             merged[-1] = _joined(merged[-1], "numpy", box)
         else:
             merged.append(box)
@@ -104,7 +113,7 @@ def _merge_torch(groups: list[list[Prospect]]) -> list[Prospect]:
             merged
             and len(merged[-1]) == len(group)
             and all(
-                a.numpy == b.numpy and alike(a.outcome, b.outcome)
+                a.numpy == b.numpy and a.outcome.alike(b.outcome)
                 for a, b in _pairs(merged[-1], group)
             )
         ):
@@ -114,8 +123,10 @@ def _merge_torch(groups: list[list[Prospect]]) -> list[Prospect]:
     return [box for group in merged for box in group]
 
 
-def _same_boxes(old: list[Prospect], new: list[Prospect]) -> bool:
+def _same_boxes(old: list[Prospect], new: list[Prospect], *further: str) -> bool:
+    """Whether two lists tell the same of the same torch and numpy, and of what else is named."""
+    axes = ("torch", "numpy", *further)
     return len(old) == len(new) and all(
-        (a.torch, a.numpy) == (b.torch, b.numpy) and alike(a.outcome, b.outcome)
+        all(getattr(a, axis) == getattr(b, axis) for axis in axes) and a.outcome.alike(b.outcome)
         for a, b in _pairs(old, new)
     )

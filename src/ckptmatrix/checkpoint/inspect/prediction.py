@@ -15,15 +15,20 @@ from packaging.version import Version
 
 from ckptmatrix.checkpoint.format.names import FileKind, WeightFormat
 from ckptmatrix.checkpoint.format.random_states import STREAMS, RandomKey
+from ckptmatrix.checkpoint.inspect import fully_sharded, zero
 from ckptmatrix.checkpoint.inspect.facts import Facts, ModelFact
+from ckptmatrix.checkpoint.inspect.fully_sharded import NeverReturnsError, UnsupportedError
 from ckptmatrix.checkpoint.inspect.simulated_load import (
+    NotPredictedError,
     RaisedError,
     Reader,
     SimulatedLoad,
     open_file,
+    unreadable,
 )
 from ckptmatrix.checkpoint.inspect.simulated_random_states import random_states
-from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack, recognise
+from ckptmatrix.checkpoint.inspect.telling_fsdp import Fsdp, candidates
+from ckptmatrix.checkpoint.inspect.training_stacks import Sharded, recognise
 from ckptmatrix.knowledge.causes import CauseId
 from ckptmatrix.knowledge.releases import (
     ACCELERATE,
@@ -40,7 +45,7 @@ class Prediction:
     """What is expected of one environment."""
 
     status: Status
-    """`exact`, `degraded`, `failed`, `unsupported` or `not-run`."""
+    """`exact`, `degraded`, `failed`, `timeout`, `unsupported` or `not-run`."""
     components: dict[str, Verdict] = field(default_factory=dict)
     """Verdict for each component; where the load raises, what has become of it by then."""
     cause: CauseId | Literal[""] = ""
@@ -50,9 +55,17 @@ class Prediction:
     raises: str = ""
     """Start of the exception that ends the load, such as `KeyError: 'step'`."""
 
+    def alike(self, other: "Prediction") -> bool:
+        """Whether both are the same to a user; the wording may name other versions."""
+        return (self.status, self.cause, self.raises, self.components) == (
+            other.status, other.cause, other.raises, other.components,
+        )  # fmt: skip
 
-def predict(facts: Facts, accelerate: str, torch: str, numpy: str) -> Prediction:
-    """Say what `Accelerator.load_state` will do with this directory.
+
+def predictions(
+    facts: Facts, accelerate: str, torch: str, numpy: str
+) -> dict[Fsdp | None, Prediction]:
+    """Say what `Accelerator.load_state` will do with this directory, whatever the script is.
 
     Args:
         facts: what was read of the directory.
@@ -61,17 +74,43 @@ def predict(facts: Facts, accelerate: str, torch: str, numpy: str) -> Prediction
         numpy: its numpy.
 
     Returns:
-        The expected outcome, in the words of the grid.
+        FSDP that the script uses -> the expected outcome. None stands for every script, as for
+        all directories that are not of FSDP.
+    """
+    found = {
+        fsdp: predict(facts, accelerate, torch, numpy, fsdp)
+        for fsdp in candidates(facts) or (None,)
+    }
+    first, *others = found.values()
+    return {None: first} if all(map(first.alike, others)) else dict(found)
+
+
+def predict(
+    facts: Facts, accelerate: str, torch: str, numpy: str, fsdp: Fsdp | None = None
+) -> Prediction:
+    """The same for one script: what is expected of it, in the words of the grid.
+
+    Args:
+        facts, accelerate, torch, numpy: as above.
+        fsdp: the version of FSDP that it uses, where the files do not tell it; without it what
+            hangs on it is not predicted.
     """
     reader = Reader(accelerate, torch, numpy)
     stack = recognise(facts)
-    impossible = _impossible(stack, reader)
+    told = candidates(facts)
+    load = SimulatedLoad(facts, reader, stack, told[0] if len(told) == 1 else fsdp)
+    impossible = _impossible(load)
     if impossible is not None:
         return impossible
-    load = SimulatedLoad(facts, reader, stack)
     try:
         for step in _STEPS:
             step(load)
+    except NotPredictedError as error:
+        return Prediction(Status.NOT_RUN, reason=f"Not predicted: {error}")
+    except UnsupportedError as error:
+        return Prediction(Status.UNSUPPORTED, cause=error.cause, reason=str(error))
+    except NeverReturnsError as error:
+        return Prediction(Status.TIMEOUT, {}, error.cause, str(error))
     except RaisedError as error:
         verdicts = {**_untouched(load), **load.verdicts}
         return Prediction(Status.FAILED, verdicts, error.cause, error.reason, error.raises)
@@ -99,9 +138,9 @@ _ORDER = {
 """Which of several silent failures is named as the cause: the lowest; all others count 1."""
 
 
-def _impossible(stack: TrainingStack, reader: Reader) -> Prediction | None:
+def _impossible(load: SimulatedLoad) -> Prediction | None:
     """What is no matter of loading: environments that cannot be, directories of other tools."""
-    release = reader.release
+    stack, reader, release = load.stack, load.reader, load.reader.release
     if release.numpy_below and Version(reader.numpy) >= Version(release.numpy_below):
         reason = f"accelerate {reader.accelerate} requires numpy < {release.numpy_below}."
         return Prediction(Status.NOT_RUN, cause=CauseId.REQUIREMENTS, reason=reason)
@@ -125,7 +164,7 @@ def _untouched(load: SimulatedLoad) -> dict[str, Verdict]:
     had_scheduler = any("initial_lr" in fact.group_keys for fact in facts.optimizers)
     saved = {
         "model": True,
-        "optimizer": bool(_files(facts, FileKind.OPTIMIZER)),
+        "optimizer": bool(_files(facts, FileKind.OPTIMIZER)) or bool(load.stack.sharded),
         "scheduler": bool(_files(facts, FileKind.SCHEDULER)),
         "scaler": facts.scaler,
         **dict.fromkeys(STREAMS, True),
@@ -150,6 +189,9 @@ def _hooks(load: SimulatedLoad) -> None:
 
 def _models(load: SimulatedLoad) -> None:
     models = load.facts.models
+    if (sharded := load.stack.sharded) is not None:
+        _BY_SHARDING[sharded].models(load)
+        return
     if not models:
         if load.stack.hooks:
             load.verdicts["model"] = Verdict.RESTORED
@@ -187,11 +229,7 @@ def _model(
         )
     file = load.facts.file(read.file)
     if read is safe and file is not None and file.problem:
-        raise RaisedError(
-            "SafetensorError: Error while deserializing header",
-            CauseId.DAMAGED_FILE,
-            f"{read.file} {file.problem}.",
-        )
+        raise unreadable(file)
     if read is pickled:
         open_file(load, read.file, weights_only=load.reader.refuses)
     stale = other is not None and index in load.facts.stale
@@ -216,6 +254,9 @@ def _open_all(load: SimulatedLoad, component: str, names: list[str], *, weights_
 
 
 def _optimizers(load: SimulatedLoad) -> None:
+    if (sharded := load.stack.sharded) is not None:
+        _BY_SHARDING[sharded].optimizers(load)
+        return
     names = _files(load.facts, FileKind.OPTIMIZER)
     _open_all(load, "optimizer", names, weights_only=load.reader.refuses)
 
@@ -277,6 +318,7 @@ def _scaler(load: SimulatedLoad) -> None:
     if load.facts.scaler:
         open_file(load, FileKind.SCALER.file(), weights_only=load.reader.refuses)
         load.verdicts["scaler"] = Verdict.RESTORED
+        fully_sharded.scaler(load)
 
 
 def _custom(load: SimulatedLoad) -> None:
@@ -292,6 +334,9 @@ def _files(facts: Facts, kind: FileKind) -> list[str]:
     indices = (kind.index(file.name) for file in facts.files)
     return [kind.file(index) for index in sorted(i for i in indices if i is not None)]
 
+
+_BY_SHARDING = {Sharded.FSDP: fully_sharded, Sharded.DEEPSPEED: zero}
+"""What takes weights and optimizer apart -> what becomes of them."""
 
 _STEPS: tuple[Callable[[SimulatedLoad], None], ...] = (
     _hooks,

@@ -1,5 +1,6 @@
 """What wrote a checkpoint, as far as its files tell: each conclusion with its evidence."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,10 +8,10 @@ from enum import StrEnum
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from ckptmatrix.checkpoint.format.names import FSDP_WEIGHTS, FileKind, WeightFormat
+from ckptmatrix.checkpoint.format.names import FSDP_WEIGHTS, FileKind, WeightFormat, zero_rank
 from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.checkpoint.format.random_states import RandomKey, is_of_device
-from ckptmatrix.checkpoint.inspect.facts import Facts, RandomFact
+from ckptmatrix.checkpoint.inspect.facts import DECOUPLED, Facts, RandomFact
 from ckptmatrix.knowledge.releases import (
     ACCELERATE,
     NUMPY,
@@ -29,6 +30,8 @@ class About(StrEnum):
     NUMPY = "numpy"
     PROCESSES = "processes"
     GPUS = "GPUs"
+    FSDP = "FSDP"
+    DEEPSPEED = "DeepSpeed"
 
 
 PACKAGES = (About.ACCELERATE, About.TORCH, About.NUMPY)
@@ -54,6 +57,7 @@ def provenance(facts: Facts) -> tuple[Observation, ...]:
         *_torch(facts),
         *_numpy(facts),
         *_processes(facts),
+        *_deepspeed(facts),
     )
 
 
@@ -147,10 +151,8 @@ def _torch(facts: Facts) -> Iterator[Observation]:
     span = TORCH.span_of(newest_record=record)
     yield Observation(About.TORCH, span.specifier, f"{first.name} {seen}")
     for optimizer in facts.optimizers[:1]:
-        if "decoupled_weight_decay" in optimizer.group_keys and any(
-            "Adam" in name for name in optimizer.candidates
-        ):
-            seen = f"{optimizer.file}: its groups have decoupled_weight_decay"
+        if optimizer.adam_decouples:
+            seen = f"{optimizer.file}: its groups have {DECOUPLED}"
             span = TORCH.span_of(adam_decouples=True)
             yield Observation(About.TORCH, span.specifier, seen)
     for random in facts.random[:1]:
@@ -188,27 +190,50 @@ def _processes(facts: Facts) -> Iterator[Observation]:
         yield Observation(About.GPUS, "0", f"{facts.random[0].file} has no CUDA state")
 
 
+def _deepspeed(facts: Facts) -> Iterator[Observation]:
+    for told in dict.fromkeys((fact.stage, fact.version) for fact in facts.zero):
+        stage, version = told
+        first = next(fact for fact in facts.zero if (fact.stage, fact.version) == told)
+        said = f"{version}, " if version else ""
+        yield Observation(About.DEEPSPEED, f"{said}ZeRO stage {stage}", f"{first.file} says so")
+
+
 def problems_of(facts: Facts) -> tuple[str, ...]:
     """What is missing or damaged, one sentence each."""
     found = list(facts.problems)
     found += [f"{file.name} {file.problem}" for file in facts.files if file.problem]
-    ranks = {random.rank for random in facts.random}
     files = {file.name for file in facts.files}
-    for name in map(FileKind.RANDOM_STATES.file, range(max(ranks, default=0))):
-        if name not in files:
-            found.append(f"{name} is missing, though later ranks have theirs")
     found += _gaps(files)
+    found += _shards_missing(files)
     found += _outgrown(facts)
     return tuple(found)
 
 
 def _gaps(files: set[str]) -> Iterator[str]:
     """Numbered files whose predecessors are missing."""
-    for kind in (FileKind.OPTIMIZER, FileKind.SCHEDULER, FileKind.CUSTOM):
-        last = max((index for name in files if (index := kind.index(name))), default=0)
-        for name in map(kind.file, range(min(last, 1000))):
-            if name not in files:
-                yield f"{name} is missing, though {kind.file(last)} is there"
+    numbered = (FileKind.OPTIMIZER, FileKind.SCHEDULER, FileKind.CUSTOM, FileKind.RANDOM_STATES)
+    for kind in numbered:
+        there = {index for name in files if (index := kind.index(name)) is not None}
+        lost = max(there, default=0) + 1 - len(there) if there else 0
+        if lost:
+            first = next(index for index in range(len(there) + 1) if index not in there)
+            more = f", and {lost - 1} more" if lost > 1 else ""
+            yield f"{kind.file(first)} is missing{more}, though {kind.file(max(there))} is there"
+
+
+_WEIGHTS = re.compile(r"(?:.*/)?\w*mp_rank_\d{1,6}_model_states\.pt", re.ASCII)
+
+
+def _shards_missing(files: set[str]) -> Iterator[str]:
+    """Processes whose part of a DeepSpeed optimizer is missing, and weights that are."""
+    folders = {name.rpartition("/")[0] for name in files if zero_rank(name) is not None}
+    for folder in sorted(folders):
+        if not any(name.startswith(folder) and _WEIGHTS.fullmatch(name) for name in files):
+            yield f"{folder or '.'} has the optimizer's shards and no mp_rank_00_model_states.pt"
+    there = {rank for name in files if (rank := zero_rank(name)) is not None}
+    if there and len(there) != max(there) + 1:
+        first = next(rank for rank in range(len(there) + 1) if rank not in there)
+        yield f"the optimizer's shard of rank {first} is missing (zero_pp_rank_{first}_...)"
 
 
 def _outgrown(facts: Facts) -> Iterator[str]:

@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 
 from packaging.version import Version
 
+from ckptmatrix.checkpoint.format.file_fact import FileFact, Reading
 from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
-from ckptmatrix.checkpoint.inspect.facts import Facts, FileFact
+from ckptmatrix.checkpoint.inspect.facts import Facts
+from ckptmatrix.checkpoint.inspect.telling_fsdp import Fsdp
 from ckptmatrix.checkpoint.inspect.training_stacks import TrainingStack
 from ckptmatrix.knowledge.causes import CauseId
 from ckptmatrix.knowledge.releases import ACCELERATE, NUMPY, TORCH, Release, refused_globals
@@ -47,6 +49,11 @@ class Reader:
         return ACCELERATE.at(self.accelerate)
 
     @property
+    def newest_fsdp(self) -> int:
+        """The newest FSDP that accelerate makes on its torch; 0 where none was measured."""
+        return TORCH.at(self.torch).newest_fsdp
+
+    @property
     def refuses(self) -> bool:
         """Whether files of tensors and random states are loaded with `weights_only`."""
         if self.release.asks_weights_only:
@@ -80,10 +87,29 @@ class SimulatedLoad:
     """Who loads it."""
     stack: TrainingStack
     """Which scripts wrote it, and load it."""
+    fsdp: Fsdp | None = None
+    """The version of FSDP that the script uses; None if it uses none."""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """Component -> what has become of it."""
     notes: list[tuple[CauseId, str]] = field(default_factory=list)
     """(cause, reason) of what went wrong silently."""
+
+
+class NotPredictedError(Exception):
+    """Ends the imagined load where nobody can say how the real one goes on; the text says why."""
+
+
+def unreadable(file: FileFact) -> RaisedError:
+    """What comes of loading a file that was not read.
+
+    Raises:
+        NotPredictedError: another program may read it.
+    """
+    if file.reading is Reading.UNREAD or file.dangerous:
+        raise NotPredictedError(f"{file.name} {file.problem}: do not load it.")
+    if file.reading is Reading.ABSENT and not file.raises:
+        raise NotPredictedError(f"{file.name} {file.problem}; a load may open it.")
+    return RaisedError(file.raises, CauseId.DAMAGED_FILE, f"{file.name} {file.problem}.")
 
 
 def open_file(load: SimulatedLoad, name: str, *, weights_only: bool) -> None:
@@ -96,7 +122,7 @@ def open_file(load: SimulatedLoad, name: str, *, weights_only: bool) -> None:
             f"{name} is not in the directory.",
         )
     if file.problem:
-        raise RaisedError(_damage(file), CauseId.DAMAGED_FILE, f"{name} {file.problem}.")
+        raise unreadable(file)
     refused = load.reader.refused(file, weights_only)
     if not refused:
         return
@@ -114,9 +140,3 @@ def open_file(load: SimulatedLoad, name: str, *, weights_only: bool) -> None:
         CauseId.NUMPY_CORE_MISSING,
         f"{name} was written under numpy 2; numpy {load.reader.numpy} has no {listed}.",
     )
-
-
-def _damage(file: FileFact) -> str:
-    if file.bytes == 0:
-        return "EOFError"
-    return "RuntimeError: PytorchStreamReader failed reading zip archive"

@@ -124,6 +124,10 @@ def _step(load: SimulatedLoad, known: RandomFact | None, failure: RaisedError | 
             load.notes.append((CauseId.MISSING_STEP, "accelerator.step is not in the checkpoint."))
         return
     ignored = kind is StepRead.UNSAVED
+    if (ignored or failure) and known is not None and known.step == 0:
+        # What every new process has: nothing is lost, whether it is read or not.
+        load.verdicts[RandomKey.STEP.component] = Verdict.NOT_TOLD_APART
+        return
     load.verdicts[RandomKey.STEP.component] = (
         Verdict.LOST if ignored or failure else Verdict.RESTORED
     )

@@ -2,13 +2,13 @@
 
 import re
 import tomllib
+from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.resources import files
-from pathlib import PurePath
 
 import msgspec
 
-from ckptmatrix.checkpoint.inspect.facts import Facts
+from ckptmatrix.checkpoint.inspect.facts import Facts, Marks
 
 
 class StepCounter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -20,6 +20,13 @@ class StepCounter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its key."""
     meaning: str
     """What it counts and who reads it."""
+
+
+class Sharded(StrEnum):
+    """What takes weights and optimizer apart over processes."""
+
+    FSDP = "FSDP"
+    DEEPSPEED = "DeepSpeed"
 
 
 class TrainingStack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +54,10 @@ class TrainingStack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether scripts load (part of) the models by hooks."""
     hook_files: bool = False
     """Whether those hooks read files of their own beside the weights."""
+    sharded: Sharded | None = None
+    """What takes weights and optimizer apart over processes, and loads them."""
+    by_name: bool = False
+    """Whether the state of the optimizers must go by names of parameters, as FSDP gathers it."""
     counters: list[StepCounter] = []
     """Where counts of steps live."""
     note: str = ""
@@ -57,7 +68,7 @@ class TrainingStack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """How much it asks for."""
         asked = len(self.files) + len(self.no_files) + len(self.folders)
         keys = sum(map(len, self.documents.values()))
-        return asked + keys + 2 * bool(self.directory) + 3 * bool(self.tensors)
+        return asked + keys + 2 * bool(self.directory) + 3 * bool(self.tensors) + self.by_name
 
 
 UNKNOWN = TrainingStack("unknown", "unknown (no checkpoint of a training stack that is known here)")
@@ -72,37 +83,28 @@ def stacks() -> tuple[TrainingStack, ...]:
 
 def recognise(facts: Facts) -> TrainingStack:
     """The stack that fits and asks for most; `UNKNOWN` if none fits."""
-    return _recognise(
-        PurePath(facts.directory).name,
-        tuple(file.name for file in facts.files),
-        facts.folders,
-        tuple((file.name, file.keys) for file in facts.files if file.name in facts.documents),
-        tuple(spec.name for model in facts.models for spec in model.tensors),
-    )
+    return _recognise(facts.marks)
 
 
 @lru_cache(maxsize=64)
-def _recognise(
-    directory: str,
-    names: tuple[str, ...],
-    folders: tuple[str, ...],
-    documents: tuple[tuple[str, tuple[str, ...]], ...],
-    tensors: tuple[str, ...],
-) -> TrainingStack:
+def _recognise(marks: Marks) -> TrainingStack:
+    names, folders, known = marks.files, marks.folders, marks.documents
+
     def fits(stack: TrainingStack) -> bool:
-        known = dict(documents)
         return (
-            bool(re.search(stack.directory, directory))
+            bool(re.search(stack.directory, marks.directory))
             and all(any(re.search(pattern, name) for name in names) for pattern in stack.files)
             and not any(re.search(p, name) for p in stack.no_files for name in names)
             and all(any(re.search(p, name) for name in folders) for p in stack.folders)
             and all(set(keys) <= set(known.get(name, ())) for name, keys in stack.documents.items())
-            and (not stack.tensors or _all_match(stack.tensors, tensors))
+            and (not stack.tensors or _all_match(stack.tensors, marks.tensors))
+            and (not stack.by_name or marks.by_name)
         )
 
     return max(
         (stack for stack in stacks() if fits(stack)),
-        key=lambda stack: stack.demands,
+        # The marks of what has taken the weights apart say more than any file beside them.
+        key=lambda stack: (stack.sharded is not None, stack.demands),
         default=UNKNOWN,
     )
 

@@ -82,19 +82,35 @@ def limits_of(plan: RepairPlan) -> list[Limit]:
         *_schedulers(plan),
         *_random_states(plan),
         *_objects(plan),
-        _step(plan),
+        *_step(plan),
+        *_unknown_step(plan),
     ]
 
 
-def _step(plan: RepairPlan) -> Limit:
-    return Limit(
-        readers_with(ACCELERATE.span_of(restores_step=False)),
-        f"step keeps its value instead of {plan.step}",
-        "these releases have no code that restores it (huggingface/accelerate#2765)",
-        "ckptmatrix.resume.load_state, or set accelerator.step after the load",
-        CauseId.STEP_IGNORED,
-        loses=(_STEP,),
-    )
+def _step(plan: RepairPlan) -> Iterator[Limit]:
+    if plan.step.value:  # 0 is what every new process has
+        yield Limit(
+            readers_with(ACCELERATE.span_of(restores_step=False)),
+            f"step keeps its value instead of {plan.step}",
+            "these releases have no code that restores it (huggingface/accelerate#2765)",
+            "ckptmatrix.resume.load_state, or set accelerator.step after the load",
+            CauseId.STEP_IGNORED,
+            loses=(_STEP,),
+        )
+
+
+def _unknown_step(plan: RepairPlan) -> Iterator[Limit]:
+    if not plan.step.known:
+        yield Limit(
+            EVERY,
+            "gradients are applied at other micro-batches than without the break",
+            "step is recorded nowhere, and 0 is right only right after an optimizer step",
+            "repair with --step N, N being the micro-batches since the epoch began",
+            CauseId.GRADIENTS_UNSAVED,
+            "the script accumulates gradients, and saved between two optimizer steps",
+            ScriptTrait.ACCUMULATES,
+            certain=False,
+        )
 
 
 def _weights(plan: RepairPlan) -> Iterator[Limit]:

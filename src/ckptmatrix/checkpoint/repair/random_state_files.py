@@ -1,20 +1,22 @@
 """`random_states_N.pkl` made complete: no numpy in it, but `step` and all keys that are read."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ckptmatrix.checkpoint.format.documents import read_document
 from ckptmatrix.checkpoint.format.names import FileKind
+from ckptmatrix.checkpoint.format.opening import UnreadableError, read_small
 from ckptmatrix.checkpoint.format.random_states import GENERATORS, RandomKey
+from ckptmatrix.checkpoint.format.reading_files import DOCUMENT_LIMIT
 from ckptmatrix.checkpoint.format.rewriting_archives import Archive, DamagedError
 from ckptmatrix.checkpoint.repair.state_files import FileChange, without_numpy_state
 from ckptmatrix.knowledge.releases import ACCELERATE, CudaKeyRead, RngErrors, StepRead
 
-_STEP_FILES = (
-    ("train_state.json", "current_step"),  # kohya-ss/sd-scripts
-    ("training_state.json", "global_step"),  # SimpleTuner
-)
+_KOHYA = ("train_state.json", {"current_epoch", "current_step"})
+"""What kohya-ss/sd-scripts write beside a state, which they save where gradients were just applied,
+or after an epoch. Its `current_step` counts optimizer steps, and so is no `accelerator.step`."""
+
 _DEMANDING = ACCELERATE.span_of(step=StepRead.DEMANDED)
 _RAISING = f"{' and '.join(_DEMANDING.series)} raise KeyError: 'step'"
 
@@ -29,16 +31,22 @@ class StepCount:
     """For people."""
     asked: bool = False
     """Whether the user gave it, so that it goes before what a file says."""
+    known: bool = True
+    """Whether gradients are applied where they would have been; else that can't be known."""
 
     def __str__(self) -> str:
         return f"{self.value} ({self.origin})"
 
 
-NOWHERE = StepCount(0, "nowhere recorded, so what a fresh Accelerator starts from")
+NOWHERE = StepCount(
+    0, "nowhere recorded; right if it was saved right after an optimizer step", known=False
+)
 
 
 def step_beside(source: Path, asked: int | None) -> StepCount | None:
-    """`step` from outside the random states: what the user asks for, or a JSON file of the script.
+    """`step` from outside the random states: as the user asks, or as the script is known to be.
+
+    No script's own count of steps is taken for it: they count optimizer steps.
 
     Args:
         source: the checkpoint.
@@ -46,13 +54,13 @@ def step_beside(source: Path, asked: int | None) -> StepCount | None:
     """
     if asked is not None:
         return StepCount(asked, "--step", asked=True)
-    for name, key in _STEP_FILES:
-        try:
-            value = json.loads((source / name).read_text())[key]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if isinstance(value, int):
-            return StepCount(value, f"{name}, {key}")
+    name, keys = _KOHYA
+    try:
+        found, _ = read_document(read_small(source / name, DOCUMENT_LIMIT))
+    except UnreadableError:
+        return None
+    if isinstance(found, dict) and keys <= found.keys():
+        return StepCount(0, f"{name}: kohya's scripts save right after an optimizer step")
     return None
 
 
@@ -74,6 +82,8 @@ def completed(
         raise DamagedError(f"{name} is damaged: it lacks one of {', '.join(GENERATORS)}.")
     root, changes = without_numpy_state(root, name)
     own = root.get(RandomKey.STEP)
+    if own is not None and type(own) is not int:
+        raise DamagedError(f"{name} is damaged: its step is no number.")
     step = StepCount(own, name) if own is not None else NOWHERE
     if beside is not None and (beside.asked or own is None):
         step = beside

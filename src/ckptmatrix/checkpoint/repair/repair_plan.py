@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ckptmatrix.checkpoint.format import rewriting_archives
+from ckptmatrix.checkpoint.format.listing import listing
 from ckptmatrix.checkpoint.format.names import (
     PICKLED_STATES,
     TRAINER_STATE,
@@ -14,9 +15,16 @@ from ckptmatrix.checkpoint.format.names import (
     kind_of,
     weights_file,
 )
-from ckptmatrix.checkpoint.format.rewriting_archives import Archive
+from ckptmatrix.checkpoint.format.pickles import DIRECTORY_OPCODES
+from ckptmatrix.checkpoint.format.rewriting_archives import (
+    Archive,
+    DamagedError,
+    DangerousError,
+    understood,
+)
 from ckptmatrix.checkpoint.format.rewriting_pickles import Call
 from ckptmatrix.checkpoint.repair import random_state_files, state_files, weight_files
+from ckptmatrix.checkpoint.repair.carrying import carried
 from ckptmatrix.checkpoint.repair.random_state_files import StepCount
 from ckptmatrix.checkpoint.repair.state_files import FileChange
 from ckptmatrix.checkpoint.repair.weight_files import StoredModel, WantedWeights
@@ -71,6 +79,8 @@ class RepairPlan:
     """`accelerator.step` of the last process."""
     archives: Mapping[str, Archive]
     """Every pickled state file of the source, by name."""
+    carried: tuple[str, ...]
+    """Files of the source that are carried over as they are."""
 
     @property
     def roots(self) -> dict[str, Any]:
@@ -78,30 +88,40 @@ class RepairPlan:
         before = {name: archive.root for name, archive in self.archives.items()}
         return {**before, **{file.name: file.root for file in self.rewritten}}
 
-    @property
-    def replaced(self) -> set[str]:
-        """Files of the source that are not carried over as they are."""
-        names = {file.name for file in self.rewritten}
-        for model in self.models:
-            names.update(set(model.files) - model.kept(self.formats))
-        return names
-
 
 def make(source: Path, options: RepairOptions) -> RepairPlan:
     """Decide what has to change.
 
     Raises:
         UsageError: this is no accelerate checkpoint, or an option does not fit it.
+        DangerousError: a file names what runs code, or was not read to its end.
         DamagedError: a file is damaged, or something is missing that can't be made up.
     """
-    names = sorted(path.name for path in source.iterdir() if path.is_file())
-    kinds = {name: found[0] for name in names if (found := kind_of(name))}
+    found = listing(source)
+    names = [name for name in found.files if "/" not in name]
+    kinds = {name: kind[0] for name in names if (kind := kind_of(name))}
+    for name in names:
+        if found.files[name].problem and (name in kinds or weights_file(name)):
+            raise DamagedError(f"{name} {found.files[name].problem}.", "Copy the real file there.")
     pickled = [name for name in names if kinds.get(name) in _PICKLED]
-    archives = {name: rewriting_archives.read(source / name) for name in pickled}
+    archives: dict[str, Archive] = {}
+    left = DIRECTORY_OPCODES
+    for name in pickled:
+        archives[name] = rewriting_archives.read(source / name, left)
+        left -= archives[name].opcodes
     _check_kind(source, names, set(map(kinds.__getitem__, pickled)))
     for archive in archives.values():
+        if archive.dangerous:
+            raise DangerousError(
+                f"{archive.path.name} names {', '.join(archive.dangerous[:4])}, which runs code, "
+                "or may, when it is loaded.",
+                "Load it nowhere, unless you know who wrote it; nothing was written.",
+            )
+        if kinds[archive.path.name] is not FileKind.CUSTOM and not _is_dict(archive.root):
+            raise DamagedError(f"{archive.path.name} is damaged: it holds no dict.")
         archive.check()
-    models = weight_files.find(source, options.tied)
+    with understood("a file of weights"):
+        models = weight_files.find(source, options.tied)
     changes: list[FileChange] = []
     rewritten: list[Rewritten] = []
     step: StepCount | None = None
@@ -109,13 +129,14 @@ def make(source: Path, options: RepairOptions) -> RepairPlan:
     for name, archive in archives.items():
         root: Any
         made: list[FileChange]
-        match kinds[name]:
-            case FileKind.RANDOM_STATES:
-                root, made, step = random_state_files.completed(archive, name, beside)
-            case FileKind.CUSTOM:
-                root, made = state_files.older_spelling(archive.root, name)
-            case _:
-                root, made = state_files.plain_scalars(archive.root, name)
+        with understood(name):
+            match kinds[name]:
+                case FileKind.RANDOM_STATES:
+                    root, made, step = random_state_files.completed(archive, name, beside)
+                case FileKind.CUSTOM:
+                    root, made = state_files.older_spelling(archive.root, name)
+                case _:
+                    root, made = state_files.plain_scalars(archive.root, name)
         if made:
             rewritten.append(Rewritten(name, archive, root))
             changes += made
@@ -124,14 +145,30 @@ def make(source: Path, options: RepairOptions) -> RepairPlan:
         rewritten.append(Rewritten(name, None, root))
         changes.append(change)
     if options.scheduler_step is not None:
-        new, change = _scheduler(archives, options.scheduler_step)
+        with understood(FileKind.OPTIMIZER.file()):
+            new, change = _scheduler(archives, options.scheduler_step)
         rewritten.append(new)
         changes.append(change)
     formats = weight_files.formats_for(models, options.weights)
     changes += _weight_changes(models, formats, options)
+    replaced = {file.name for file in rewritten}
+    for model in models:
+        replaced |= set(model.files) - model.kept(formats)
+    kept, left_out = carried(source, found, replaced, left)
     return RepairPlan(
-        source, tuple(models), formats, tuple(rewritten), tuple(changes), step, archives
+        source,
+        tuple(models),
+        formats,
+        tuple(rewritten),
+        (*changes, *left_out),
+        step,
+        archives,
+        tuple(kept),
     )
+
+
+def _is_dict(root: Any) -> bool:
+    return isinstance(root, dict) or (isinstance(root, Call) and bool(root.items))
 
 
 def _check_kind(source: Path, names: list[str], pickled: set[FileKind]) -> None:

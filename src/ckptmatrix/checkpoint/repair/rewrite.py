@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from ckptmatrix.checkpoint.format import rewriting_archives, rewriting_pickles, rewriting_tensors
 from ckptmatrix.checkpoint.format.names import WeightFormat
 from ckptmatrix.checkpoint.repair import weight_files
+from ckptmatrix.checkpoint.repair.carrying import copy_files
 from ckptmatrix.checkpoint.repair.limits import Limit, limits_of
 from ckptmatrix.checkpoint.repair.repair_plan import RepairOptions, RepairPlan, Rewritten, make
 from ckptmatrix.checkpoint.repair.state_files import FileChange
@@ -29,6 +29,8 @@ class Report:
     """The repaired copy."""
     step: str
     """Value and origin of `step`."""
+    step_known: bool
+    """Whether gradients are applied where they would have been; else that can't be known."""
     weights: tuple[WeightFormat, ...]
     """Formats of the weights."""
     changes: tuple[FileChange, ...]
@@ -64,14 +66,21 @@ def repair(source: Path, destination: Path, options: RepairOptions | None = None
     plan = make(source, options or RepairOptions())
     partial = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
     try:
-        carried = _carry_over(source, partial, plan.replaced)
+        carried = list(plan.carried)
+        copy_files(source, partial, carried)
         for file in plan.rewritten:
             _write_pickled(partial, file)
         _write_weights(partial, plan)
         verified = _verify(plan, partial, carried)
         _sync(partial)
-        partial.chmod(stat.S_IMODE(source.stat().st_mode))
+        partial.chmod(source.stat().st_mode & 0o755 | 0o700)
         partial.rename(destination)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise CkptmatrixError(
+            f"{destination} could not be written ({error.strerror}).",
+            "Make room, or another place.",
+        ) from error
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -79,6 +88,7 @@ def repair(source: Path, destination: Path, options: RepairOptions | None = None
         str(source),
         str(destination),
         str(plan.step),
+        plan.step.known,
         plan.formats if plan.models else (),
         plan.changes,
         tuple(carried),
@@ -90,35 +100,14 @@ def repair(source: Path, destination: Path, options: RepairOptions | None = None
 def _check_paths(source: Path, destination: Path) -> None:
     if not source.is_dir():
         raise UsageError(f"{source} is no directory.", "Give the directory of the checkpoint.")
+    if not os.access(source, os.R_OK | os.X_OK):
+        raise UsageError(f"{source} may not be read.", "Make it readable first.")
     if destination.exists() or destination.is_symlink():
         raise UsageError(f"{destination} exists.", "Give a new path; nothing is overwritten.")
     if not destination.absolute().parent.is_dir():
         raise UsageError(f"{destination.parent} is no directory.", "Create it first.")
     if source.resolve() in destination.absolute().parent.resolve().joinpath("x").parents:
         raise UsageError(f"{destination} lies inside {source}.", "Give a path outside of it.")
-
-
-def _carry_over(source: Path, partial: Path, replaced: set[str]) -> list[str]:
-    """Copy what stays as it is; links are followed, devices and pipes refused."""
-    carried = []
-    for folder, folders, names in os.walk(source):
-        relative = Path(folder).relative_to(source)
-        for name in folders:
-            if (Path(folder) / name).is_symlink():
-                raise UsageError(
-                    f"{relative / name} is a link to a directory.",
-                    "Copy the checkpoint with cp -rL and repair the copy.",
-                )
-            (partial / relative / name).mkdir()
-        for name in sorted(names):
-            path = Path(folder) / name
-            if str(relative / name) in replaced:
-                continue
-            if not path.is_file():
-                raise UsageError(f"{relative / name} is no file.", "Remove it from a copy.")
-            shutil.copy2(path, partial / relative / name)
-            carried.append(str(relative / name))
-    return carried
 
 
 def _write_pickled(partial: Path, file: Rewritten) -> None:
@@ -143,7 +132,9 @@ def _write_weights(partial: Path, plan: RepairPlan) -> None:
                 else rewriting_tensors.write_safetensors
             )
             write(partial / name, model.weights)
-            shutil.copystat(plan.source / model.origin[0], partial / name)
+            status = (plan.source / model.origin[0]).stat()
+            (partial / name).chmod(status.st_mode & 0o666)
+            os.utime(partial / name, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _verify(plan: RepairPlan, partial: Path, carried: list[str]) -> dict[str, str]:
@@ -199,7 +190,7 @@ def _normal(root: Any, archive: rewriting_archives.Archive | None) -> Any:
 
 def _digest(path: Path) -> bytes:
     digest = sha256()
-    with path.open("rb") as file:
+    with rewriting_archives.opened(path) as file:
         while chunk := file.read(rewriting_archives.CHUNK):
             digest.update(chunk)
     return digest.digest()

@@ -1,12 +1,14 @@
 """Which files hold a model's weights, and which should."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import msgspec
+
 from ckptmatrix.checkpoint.format import rewriting_tensors
+from ckptmatrix.checkpoint.format.documents import read_document
 from ckptmatrix.checkpoint.format.names import (
     WEIGHTS_BY_FORMAT,
     FileKind,
@@ -14,7 +16,8 @@ from ckptmatrix.checkpoint.format.names import (
     is_shard,
     weights_file,
 )
-from ckptmatrix.checkpoint.format.rewriting_archives import DamagedError
+from ckptmatrix.checkpoint.format.opening import UnreadableError, read_small
+from ckptmatrix.checkpoint.format.rewriting_archives import DamagedError, opened
 from ckptmatrix.checkpoint.format.rewriting_tensors import NoPlainTensorError, Tensor, Weights
 from ckptmatrix.errors import UsageError
 
@@ -170,14 +173,26 @@ def _parts(path: Path) -> list[str]:
 
 def _shards(path: Path) -> dict[str, str]:
     try:
-        index = json.loads(path.read_text())["weight_map"]
-        shards = {str(name): str(shard) for name, shard in index.items()}
-    except (ValueError, KeyError, AttributeError) as error:
+        content, twice = read_document(read_small(path, _INDEX_LIMIT))
+        shards = msgspec.convert(content, _Index).weight_map
+    except (UnreadableError, msgspec.ValidationError) as error:
         raise DamagedError(f"{path.name} is damaged.") from error
-    for shard in shards.values():
+    if twice:
+        raise DamagedError(f"{path.name} {twice}.", "Copy it again, or make it anew.")
+    for shard in set(shards.values()):
         if not is_shard(shard) or not (path.parent / shard).is_file():
-            raise DamagedError(f"{path.name} names the shard {shard}, which is not there.")
+            raise DamagedError(f"{path.name} names the shard {shard[:80]}, which is not there.")
     return shards
+
+
+class _Index(msgspec.Struct):
+    """What an index of shards says."""
+
+    weight_map: dict[str, str]
+
+
+_INDEX_LIMIT = 16 << 20
+"""Largest index that is read, in bytes."""
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -190,7 +205,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         if missing:
             raise DamagedError(f"The shards of {path.name} lack {min(missing)}.")
         return merged
-    with path.open("rb") as file:
+    with opened(path) as file:
         zipped = file.read(2) == b"PK"  # accelerate 0.21 and 0.22 named such files .safetensors
     return (
         rewriting_tensors.read_archive(path) if zipped else rewriting_tensors.read_safetensors(path)

@@ -33,37 +33,51 @@ class CauseId(StrEnum):
     COUNTER_OF_SAVES = "counter-of-saves"
     CUDA_KEY = "cuda-key"
     CUSTOM_COUNT = "custom-count"
+    ENGINE_PROCESSES = "engine-processes"
+    ENGINE_SCHEDULE = "engine-schedule"
     EPOCH_TAKEN_BACK = "epoch-taken-back"
+    FSDP_KIND = "fsdp-kind"
+    FSDP_NAMES = "fsdp-names"
+    FSDP_NUMBERS = "fsdp-numbers"
+    FSDP_SCALER_COUNTS = "fsdp-scaler-counts"
+    FSDP_SHARED_STEP = "fsdp-shared-step"
+    FSDP_WAITS = "fsdp-waits"
     GRADIENTS_UNSAVED = "gradients-unsaved"
     LOUD_REFUSAL = "loud-refusal"
     MISSING_STEP = "missing-step"
+    NUMPY_CORE_MISSING = "numpy-core-missing"
     NUMPY_MAJOR = "numpy-major"
     NUMPY_REFUSED = "numpy-refused"
+    NUMPY_TOO_OLD = "numpy-too-old"
+    OPTIMIZER_KEYS_MISSING = "optimizer-keys-missing"
+    OPTIMIZER_SHARDS_UNREAD = "optimizer-shards-unread"
     ORDER_UNSAVED = "order-unsaved"
     PARTIAL_VIEW = "partial-view"
     RANK_STATES_MISSING = "rank-states-missing"
     REFUSED_BY_RESUME = "refused-by-resume"
     REFUSED_STEP = "refused-step"
+    SAFETENSORS_DEVICE = "safetensors-device"
     SAFETENSORS_UNKNOWN = "safetensors-unknown"
     SCALER_NOT_SAVED = "scaler-not-saved"
     SCHEDULER_COUNTS = "scheduler-counts"
     SCHEDULER_NOT_SAVED = "scheduler-not-saved"
     SCHEDULER_OVERLOOKED = "scheduler-overlooked"
     SEEDABLE_SAMPLER = "seedable-sampler"
+    SHARDS_NEWER_TORCH = "shards-newer-torch"
     SHARDS_UNREAD = "shards-unread"
     STALE_FILES = "stale-files"
     STEP_IGNORED = "step-ignored"
     TENSORS_DROPPED = "tensors-dropped"
     TIED_WEIGHTS = "tied-weights"
+    UNIVERSAL_BUFFERS = "universal-buffers"
 
     # Those that only `inspect` tells: of files that a grid's own checkpoints have always whole, and
     # of what is tried with one directory alone.
     DAMAGED_FILE = "damaged-file"
     DATALOADER_IGNORED = "dataloader-ignored"
     FILE_MISSING = "file-missing"
+    FSDP_MISSING = "fsdp-missing"
     HOOKS_MISSING = "hooks-missing"
-    NUMPY_CORE_MISSING = "numpy-core-missing"
-    NUMPY_TOO_OLD = "numpy-too-old"
     OTHER_LOADER = "other-loader"
     PICKLE_REFUSED = "pickle-refused"
     RANDOM_STATES_DAMAGED = "random-states-damaged"
@@ -88,6 +102,8 @@ class KnownCause:
     """Whether it explains a cell."""
     rank: int = 50
     """Lower ones are asked first: a more particular cause goes before a more general one."""
+    statuses: tuple[Status, ...] = (Status.DEGRADED, Status.FAILED)
+    """What the cells that it explains come out as."""
 
 
 @cache
@@ -102,10 +118,8 @@ def known_causes() -> dict[CauseId, KnownCause]:
 
 def cause_of(evidence: Evidence) -> CauseId | None:
     """The cause of an outcome; None if it is exact, or fits no known cause."""
-    if evidence.record.status not in (Status.DEGRADED, Status.FAILED):
-        return None
     for name, known in known_causes().items():
-        if known.explains(evidence):
+        if evidence.record.status in known.statuses and known.explains(evidence):
             return name
     return None
 

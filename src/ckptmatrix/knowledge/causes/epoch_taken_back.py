@@ -2,6 +2,7 @@
 
 from ckptmatrix.knowledge.causes import CauseId, KnownCause
 from ckptmatrix.knowledge.evidence import Evidence
+from ckptmatrix.knowledge.releases import Release, SeedableSampler
 from ckptmatrix.model import Cause, Verdict
 
 
@@ -10,7 +11,14 @@ def _explains(evidence: Evidence) -> bool:
         evidence.record.scenario == "mid-epoch-set-epoch"
         and evidence.training_differs_in("samples")
         and evidence.named(Verdict.LOST) <= {"step"}
+        # 0.25's sampler adds the epochs up, so that the epochs after the next are others by it.
+        and not _adds_up(evidence.reads)
+        and not (evidence.writes is not None and _adds_up(evidence.writes))
     )
+
+
+def _adds_up(release: Release) -> bool:
+    return release.seedable_sampler is SeedableSampler.ALWAYS
 
 
 known = KnownCause(

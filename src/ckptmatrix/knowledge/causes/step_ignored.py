@@ -11,6 +11,8 @@ def _explains(evidence: Evidence) -> bool:
         and evidence.named(Verdict.LOST) == {"step"}
         and not evidence.named(Verdict.WRONG)
         and not evidence.reads.restores_step
+        # `step` decides when gradients are applied, never which samples come.
+        and not evidence.training_differs_in("samples")
     )
 
 

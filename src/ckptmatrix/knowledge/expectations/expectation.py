@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from datetime import date
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -12,9 +11,13 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ckptmatrix.knowledge.causes import CauseId, known_causes
 from ckptmatrix.model import MEASURED, CellRecord, Status, Verdict, summary
+from ckptmatrix.util.did_you_mean import did_you_mean
 
 ARROW = " -> "
 """Stands in `stacks` between the pattern of the writer's stack and that of the reader's."""
+
+DEVICE = "+"
+"""Stands before the device in the label, and the pattern, of a stack that is not on the CPU."""
 
 GENERATORS = ("rng.python", "rng.numpy", "rng.torch")
 """What the word `rng` stands for in a region; `rng@1` stands for those of process 1."""
@@ -34,7 +37,8 @@ class ExpectedRegion(msgspec.Struct, forbid_unknown_fields=True, frozen=True, di
     reader: str = ""
     """Specifier over the reader's accelerate."""
     stacks: tuple[str, ...] = ("*" + ARROW + "*",)
-    """Pairs of patterns of stack names, such as `*-np1 -> *-np2`, one of which must match."""
+    """Pairs of patterns of stacks, such as `*-np1 -> *-np2` or `*+cuda -> *`, one of which must
+    match. A pattern without a device is one of stacks on the CPU."""
     scenario: tuple[str, ...] = ("*",)
     """Patterns of scenario names, one of which must match; one with `!` before it must not."""
     loader: tuple[str, ...] = ("accelerate",)
@@ -70,7 +74,7 @@ class ExpectedRegion(msgspec.Struct, forbid_unknown_fields=True, frozen=True, di
         allowed = getattr(self, field)
         if isinstance(value, tuple):
             pairs = (pair.split(ARROW) for pair in allowed)
-            return any(fnmatchcase(value[0], w) and fnmatchcase(value[1], r) for w, r in pairs)
+            return any(_takes(w, value[0]) and _takes(r, value[1]) for w, r in pairs)
         if isinstance(allowed, str):
             return not allowed or SpecifierSet(allowed).contains(value, prereleases=True)
         return matches_patterns(value, allowed)
@@ -169,9 +173,9 @@ class Expectation(msgspec.Struct, forbid_unknown_fields=True, frozen=True, dict=
         if self.status not in MEASURED:
             return "status", f"'{self.status}' is none of {', '.join(MEASURED)}"
         if self.cause and self.cause not in known_causes():
-            near = get_close_matches(self.cause, known_causes(), 1)
-            meant = "".join(f"; '{one}' is" for one in near)
-            return "cause", f"'{self.cause}' is no known cause{meant}"
+            meant = did_you_mean(self.cause, known_causes()).strip()
+            told = (f"'{self.cause}' is no known cause", meant)
+            return "cause", "; ".join(filter(None, told))
         if not self.cause and not (self.reason and self.link):
             return "cause", "without one, a reason and a link are needed"
         if (self.status in RAISED) != bool(self.message):
@@ -190,6 +194,12 @@ class Expectation(msgspec.Struct, forbid_unknown_fields=True, frozen=True, dict=
             if self.status != Status.DEGRADED and (bad or region.unsaved):
                 return "cells", f"what is lost can be said of {Status.DEGRADED} cells only"
         return None
+
+
+def _takes(pattern: str, stack: str) -> bool:
+    """Whether a pattern takes a stack: one without a device takes none on a GPU."""
+    ends = zip(pattern.partition(DEVICE), stack.partition(DEVICE), strict=True)
+    return all(fnmatchcase(one, wanted) for wanted, one in ends)
 
 
 def verdicts_of(cell: CellRecord) -> frozenset[tuple[Verdict, str]]:

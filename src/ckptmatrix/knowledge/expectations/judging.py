@@ -2,7 +2,8 @@
 
 Regions are tried in the order of the file. The first that covers a cell speaks for it, alone: the
 cell is expected if status, cause and message, or what is lost and what differs first, are exactly
-what is written there. A cell that none covers is expected if it is exact.
+what is written there. A cell that none covers is expected if it is exact. Of loads with a GPU at
+either end nothing is unexpected until a region names that device there.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
-from ckptmatrix.knowledge.expectations.expectation import Expectation, ExpectedRegion
+from ckptmatrix.knowledge.expectations.expectation import ARROW, DEVICE, Expectation, ExpectedRegion
 from ckptmatrix.model import MEASURED, CellRecord, Environment, Matrix, Problem, ProblemKind, Status
 
 
@@ -36,7 +37,8 @@ class Expectations:
         self, cell: CellRecord, writer: Environment, reader: Environment, today: date
     ) -> CellRecord:
         """Return the cell with `expected` and `expectation` filled in; its cause must be known."""
-        return self._marked(cell, self.speaks(cell, writer, reader), today)
+        number = self.speaks(cell, writer, reader)
+        return self._marked(cell, number, today, self._silent(writer, reader))
 
     def judged_all(self, matrix: Matrix, today: date) -> tuple[tuple[CellRecord, ...], set[int]]:
         """Return every cell as `judged` does, and the numbers of the regions that are stale.
@@ -48,7 +50,7 @@ class Expectations:
         for cell, writer, reader in with_ends(matrix):
             covering = self._covering(cell, writer, reader)
             number = _first(covering)
-            marked = self._marked(cell, number, today)
+            marked = self._marked(cell, number, today, self._silent(writer, reader))
             cells.append(marked)
             if number is None:
                 continue
@@ -61,11 +63,14 @@ class Expectations:
         waiting = {number for number in waiting if not reached >> number & 1}
         return tuple(cells), set(range(len(self.regions))) - matched - waiting
 
-    def _marked(self, cell: CellRecord, number: int | None, today: date) -> CellRecord:
+    def _marked(
+        self, cell: CellRecord, number: int | None, today: date, silent: bool
+    ) -> CellRecord:
         if cell.status not in MEASURED:
             return cell
         if number is None:
-            return replace(cell, expected=cell.status == Status.EXACT)
+            exact = cell.status == Status.EXACT
+            return replace(cell, expected=exact or (None if silent else False))
         entry, region = self.regions[number]
         if entry.expired(today):
             return replace(cell, expected=False, expectation=f"expired: {entry.name(region)}")
@@ -82,6 +87,18 @@ class Expectations:
             & self._allowing("scenario", cell.scenario)
             & self._allowing("loader", cell.loader)
             & self._allowing("treatment", cell.treatment)
+        )
+
+    def _silent(self, writer: Environment, reader: Environment) -> bool:
+        """Whether nothing is said of loads between their devices: then nothing is unexpected there.
+
+        What holds on the CPU is not laid over a GPU: there is one more generator to lose.
+        """
+        devices = [end.stack.partition(DEVICE)[2] for end in (writer, reader)]
+        return any(devices) and not any(
+            [pattern.partition(DEVICE)[2] for pattern in pair.split(ARROW)] == devices
+            for _, region in self.regions
+            for pair in region.stacks
         )
 
     def _allowing(self, field: str, value: str | tuple[str, str]) -> int:

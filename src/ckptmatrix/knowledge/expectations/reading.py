@@ -15,8 +15,9 @@ import msgspec
 from ckptmatrix.errors import UsageError
 from ckptmatrix.knowledge.expectations.expectation import Expectation, ExpectedRegion
 from ckptmatrix.knowledge.expectations.judging import Expectations
+from ckptmatrix.util.handed_over import parse_toml, read_text, understood
 
-HEAD = '# Outcomes that are known; docs/expectations.md explains.\ntier = "eras"\n'
+HEAD = '# Outcomes that are known; docs/expectations.md explains.\ntier = "{}"\n'
 """How a file begins that is not there yet."""
 
 _LISTS = ("stacks", "scenario", "loader", "treatment", "lost", "wrong", "unsaved")
@@ -85,6 +86,17 @@ class ExpectationsFile:
         )
 
 
+def expectations_file(root: Path, tier: str) -> Path:
+    """The file that a run of a tier is judged by: `expectations.TIER.toml`, where the tier has one.
+
+    Args:
+        root: the project's folder.
+        tier: name of the tier; empty if it is not known.
+    """
+    own = root / f"expectations.{tier}.toml"
+    return own if tier and own.is_file() else root / "expectations.toml"
+
+
 def read_expectations(path: Path) -> Expectations:
     """Read `expectations.toml`; none are expected if it is not there.
 
@@ -94,13 +106,24 @@ def read_expectations(path: Path) -> Expectations:
     return read_file(path).expectations
 
 
-def read_file(path: Path) -> ExpectationsFile:
-    """Read `expectations.toml` with its comments; as for `read_expectations`."""
+def read_file(path: Path, new: str = "") -> ExpectationsFile:
+    """Read `expectations.toml` with its comments; as for `read_expectations`.
+
+    Args:
+        path: the file.
+        new: the tier that it is for if there is none yet; `eras` if empty.
+    """
+    with understood(str(path), "correct it; docs/expectations.md has every key"):
+        return _read(path, new)
+
+
+def _read(path: Path, new: str) -> ExpectationsFile:
     try:
-        text = path.read_text(encoding="utf-8")
-        tables = tomllib.loads(text)
+        text = read_text(path)
+        tables = parse_toml(text)
     except FileNotFoundError:
-        return ExpectationsFile(HEAD, ())
+        tier = new or "eras"
+        return ExpectationsFile(HEAD.format(tier), (), tier)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} is not valid TOML: {error}", "correct that place") from None
     return _Reader(path.name, [line.rstrip() for line in text.split("\n")]).file(tables)

@@ -15,6 +15,7 @@ from packaging.version import InvalidVersion, Version
 from ckptmatrix.knowledge.expectations.boxes import Box, Dimension, Point, Space
 from ckptmatrix.knowledge.expectations.expectation import (
     ARROW,
+    DEVICE,
     GENERATORS,
     NOT_BACK,
     ExpectedRegion,
@@ -169,15 +170,24 @@ def _with(box: Box, at: int, taken: set[int]) -> Box:
 def stack_patterns(names: Sequence[str]) -> dict[str, set[str]]:
     """Return patterns that part stacks by what their names begin or end with, and what each takes.
 
-    Such as `torch2.13-*` and `*-np1`; each name by itself, and `*` for all.
+    Such as `torch2.15-*` and `*-np1`; each name by itself, and `*` for all; on a GPU `*+cuda`.
     """
-    parts = [(name, *name.partition("-")[::2]) for name in names]
-    found = {"*": set(names), **{name: {name} for name in names}}
+    found: dict[str, set[str]] = {}
+    for device in dict.fromkeys(name.partition(DEVICE)[2] for name in names):
+        on = f"{DEVICE}{device}" if device else ""
+        found |= _patterns_on(on, [n for n in names if n.partition(DEVICE)[2] == device])
+    return found
+
+
+def _patterns_on(on: str, names: Sequence[str]) -> dict[str, set[str]]:
+    """Return the patterns of stacks on one device, `on` being how their labels end."""
+    parts = [(name, *name.removesuffix(on).partition("-")[::2]) for name in names]
+    found = {f"*{on}": set(names), **{name: {name} for name in names}}
     for _, first, last in parts:
         for pattern, position, part in ((f"{first}-*", 1, first), (f"*-{last}", 2, last)):
             taken = {one[0] for one in parts if one[position] == part}
             if first and last:
-                found[pattern] = taken
+                found[pattern + on] = taken
     return found
 
 

@@ -57,20 +57,21 @@ class Update:
     """Cells that stay unexpected: there is no known cause to write down."""
 
 
-def update(path: Path, matrix: Matrix, whole_tier: str) -> Update:
-    """Rewrite the file so that it is true for the run.
+def update(path: Path, matrix: Matrix, tier: str, whole: bool = True) -> Update:
+    """Rewrite the file so that it is true for the run; one that was not there is for its tier.
 
     Args:
         path: the file.
         matrix: the run, with the causes found.
-        whole_tier: name of the tier if all of it was run, else empty. What a run that is not the
-            whole tier of the file has no cell of, stays.
+        tier: name of the tier; empty if it is not known.
+        whole: whether all of it was run. What a run that is not the whole tier of the file has no
+            cell of, stays.
 
     Raises:
         UsageError: something in the file cannot be meant.
     """
-    before = read_file(path)
-    after, unexplained = updated(before, matrix, whole_tier == before.tier)
+    before = read_file(path, tier)
+    after, unexplained = updated(before, matrix, whole and tier == before.tier)
     write_atomically(path, text_of(after).encode())
     had, has = _counted(before), _counted(after)
     kept = (had & has).total()

@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ckptmatrix.checkpoint.format.rewriting_archives import understood
 from ckptmatrix.checkpoint.inspect.console import human
 from ckptmatrix.checkpoint.inspect.inspection import Inspection, inspect
 from ckptmatrix.checkpoint.repair import RepairOptions, repair
+from ckptmatrix.environments import building
 from ckptmatrix.environments.installation import Installation
 from ckptmatrix.environments.site import Site
 from ckptmatrix.environments.worker_process import Worker
@@ -17,12 +19,22 @@ from ckptmatrix.measure.directory.copying import check_room, copy, snapshot, wan
 from ckptmatrix.measure.directory.notes import notes_of
 from ckptmatrix.measure.directory.refusals import refuse
 from ckptmatrix.measure.directory.stand_in import describe, hooked_files, missing
-from ckptmatrix.measure.directory.truth import read_truth
+from ckptmatrix.measure.directory.truth import read_truth, without_step
 from ckptmatrix.measure.loading import CELL_SECONDS, Loading
-from ckptmatrix.model import MEASURED, Cell, CellRecord, Environment, Status, Treatment, Verdict
+from ckptmatrix.model import (
+    MEASURED,
+    Cell,
+    CellRecord,
+    Device,
+    Environment,
+    Status,
+    Treatment,
+    Verdict,
+)
+from ckptmatrix.worker import words
 from ckptmatrix.worker.protocol import Case
 from ckptmatrix.worker.wire import encode
-from ckptmatrix.worker.words import ControlKind, Device
+from ckptmatrix.worker.words import ControlKind
 
 _SCENARIO = "ckptmatrix.worker.scenarios._stand_in:StandIn"
 _BYTES_A_SECOND = 10_000_000
@@ -51,6 +63,12 @@ class Wish:
     """Tied weight that the files left out -> the weight that it is."""
     jobs: int = os.cpu_count() or 1
     """Environments at a time."""
+
+    @property
+    def device(self) -> Device:
+        """What it is loaded on, alike in all environments; the CPU where there is none."""
+        devices = (self.site.device(environment) for environment in self.environments)
+        return next(devices, Device.CPU)
 
 
 @dataclass(frozen=True)
@@ -108,7 +126,7 @@ class Attempt:
     def outcome_in(self, built: Installation) -> CellRecord:
         """The same in a worker of its own; what goes wrong in ckptmatrix itself is `not-run`."""
         try:
-            with built.start(self.wish.site) as worker:
+            with building.whole(built, self.wish.site).start(self.wish.site) as worker:
                 return self.outcome(worker, built.environment)
         except CkptmatrixError as error:
             return self.blank(built.environment, f"ckptmatrix failed on it: {error.message}")
@@ -122,7 +140,7 @@ class Attempt:
     def _loading(self, worker: Worker, reader: Environment) -> Loading:
         case = Case(
             scenario=f"{_SCENARIO}@{self.place / 'stand_in.json'}",
-            device=Device(self.wish.site.device),
+            device=words.Device(self.wish.device),
             directory=str(self.subject),
             truth=str(self.place / "truth"),
             digest="",
@@ -160,17 +178,22 @@ def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said
             f"{wish.directory} changed while it was copied, so the copy may be of two states",
             "wait until the training has saved, and try again",
         )
+    refuse(inspect(subject), files, wish.trust)  # the copy is what will be loaded
     repairs: tuple[str, ...] = ()
+    step_known = True
     if wish.repaired:
         repaired = place / "repaired" / subject.name
         repaired.parent.mkdir()
         report = repair(subject, repaired, RepairOptions(tied=wish.tied))
         repairs = tuple(f"Repaired: {change.file}: {change.what}." for change in report.changes)
+        step_known = report.step_known
         subject = repaired
     found = inspect(subject)
-    truth = read_truth(subject, found.facts, hooked_files(found), wish.tied, wish.trust)
-    stand_in = describe(place / "truth", found, truth, wish.scheduler)
-    truth.encoder.save(place / "truth", truth.trees)
+    with understood(str(wish.directory)):
+        truth = read_truth(subject, found.facts, hooked_files(found), wish.tied, wish.trust)
+        truth = truth if step_known else without_step(truth)
+        stand_in = describe(place / "truth", found, truth, wish.scheduler)
+        truth.encoder.save(place / "truth", truth.trees)
     (place / "stand_in.json").write_text(encode(stand_in), encoding="utf-8")
     return Attempt(
         wish,
@@ -179,6 +202,6 @@ def make_ready(wish: Wish, place: Path, say: Callable[[str], None] = lambda said
         found,
         frozenset(truth.trees),
         {**truth.unsaved, **missing(stand_in, found.facts)},
-        (*notes_of(original, stand_in, truth, wish.site.device), *repairs),
+        (*notes_of(original, stand_in, truth, wish.device), *repairs),
         size,
     )

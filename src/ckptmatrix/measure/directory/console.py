@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ckptmatrix.checkpoint.inspect.console import clean
 from ckptmatrix.measure.directory.row import DirectoryRow, unsaved
 from ckptmatrix.model import BAD, CellRecord, Status, summary
+from ckptmatrix.util.terminal_text import clean
 
 _STYLES = {Status.EXACT: "blue", Status.DEGRADED: "yellow", Status.FAILED: "bold red"}
 
@@ -49,7 +49,7 @@ def _raised(row: DirectoryRow, cells: Iterable[CellRecord]) -> Iterator[tuple[st
 
 
 def _places(row: DirectoryRow, cells: Iterable[CellRecord]) -> str:
-    """`1.0.1, 1.15.0 on torch2.13-np1 and torch2.13-np2; 0.33.0 on torch2.4-np1`."""
+    """`1.0.1, 1.15.0 on torch2.15-np1 and torch2.15-np2; 0.33.0 on torch2.4-np1`."""
     by_stack: dict[str, list[str]] = {}
     for cell in cells:
         release, stack = row.reader(cell)

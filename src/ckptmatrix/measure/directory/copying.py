@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+from ckptmatrix.checkpoint.format.listing import listing
 from ckptmatrix.checkpoint.format.names import FileKind, is_shard, kind_of, weights_file
 from ckptmatrix.checkpoint.format.opening import UnreadableError, open_inside
 from ckptmatrix.checkpoint.inspect.facts import Facts
@@ -100,8 +101,7 @@ def copy(source: Path, files: tuple[str, ...], target: Path) -> None:
 
 def snapshot(directory: Path) -> Snapshot:
     """What a directory looks like; equal while nobody writes to it, empty if there is none."""
-    found = {}
-    for path in directory.rglob("*"):
-        status = path.lstat()
-        found[str(path.relative_to(directory))] = (status.st_size, status.st_mtime_ns)
-    return found
+    return {
+        name: (listed.size, int(listed.modified * 1e9))
+        for name, listed in listing(directory).files.items()
+    }

@@ -1,9 +1,7 @@
 """One row of the grid: a directory, loaded in each environment of a tier."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from ckptmatrix import __version__
 from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
@@ -29,6 +27,7 @@ from ckptmatrix.model import (
 )
 from ckptmatrix.util.parallel import side_by_side
 from ckptmatrix.util.progress import progress
+from ckptmatrix.util.unfinished import folder_in, temporary_folder
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,8 @@ def try_directory(wish: Wish, say: Callable[[str], None] = lambda said: None) ->
         UsageError: the directory is not of a kind that can be tried, or not trusted.
         CkptmatrixError: a file is damaged, there is no room, or nothing could be run.
     """
-    with tempfile.TemporaryDirectory(prefix="ckptmatrix-try-") as place:
-        attempt = make_ready(wish, Path(place), say)
+    with folder_in(temporary_folder()) as place:
+        attempt = make_ready(wish, place, say)
         built = install(wish.environments, wish.site, wish.jobs)
         refuse_none(built)
         untouched = snapshot(attempt.subject)
@@ -114,7 +113,7 @@ def try_directory(wish: Wish, say: Callable[[str], None] = lambda said: None) ->
         attempt.size,
         wish.loader,
         attempt.treatment,
-        wish.site.device,
+        wish.device,
         attempt.notes,
         {one.environment.id: replace(one.record, packages=()) for one in built.values()},
         cells,

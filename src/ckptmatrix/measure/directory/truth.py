@@ -1,7 +1,7 @@
 """What a perfect load of a directory would hold, read from its files without running anything."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,13 @@ class Truth:
     """Components that every training has, and the directory has not; nothing is known of them."""
     opaque: dict[str, str] = field(default_factory=dict)
     """Component that cannot be compared -> why."""
+
+
+def without_step(truth: Truth) -> Truth:
+    """The same where `step` is made up: it is no truth, and nothing is known of it."""
+    component = RandomKey.STEP.component
+    trees = {name: tree for name, tree in truth.trees.items() if name != component}
+    return replace(truth, trees=trees, unsaved={**truth.unsaved, component: ()})
 
 
 def read_truth(

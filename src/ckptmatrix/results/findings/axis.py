@@ -6,7 +6,13 @@ from enum import StrEnum
 
 from packaging.version import InvalidVersion, Version
 
-from ckptmatrix.model import CheckpointRecord, CheckpointStatus, EnvironmentRecord, Matrix
+from ckptmatrix.model import (
+    CheckpointRecord,
+    CheckpointStatus,
+    Device,
+    EnvironmentRecord,
+    Matrix,
+)
 
 
 class Side(StrEnum):
@@ -49,13 +55,17 @@ class Axis:
     """Rows and columns of the grid alike: stacks, in each all releases, oldest first."""
 
     stacks: tuple[str, ...]
-    """Names of stacks, oldest torch first, then oldest numpy."""
+    """Labels of stacks, those on the CPU first; oldest torch first, then oldest numpy."""
     releases: tuple[str, ...]
     """accelerate releases, oldest first."""
     environments: tuple[str, ...]
     """Environment ids in the order of the axis."""
     eras: tuple[Era, ...]
     """The releases in groups that write alike."""
+
+    newest: tuple[str, ...] = ()
+    """Stacks in the order in which one is chosen for a person who names none: the newest on the CPU
+    first."""
 
     def era_of(self, release: str) -> Era:
         """Give the era that a release of the axis is in."""
@@ -86,7 +96,9 @@ def axis_of(matrix: Matrix) -> Axis:
             records, key=lambda i: (position[records[i].stack], version_key(records[i].accelerate))
         )
     )
-    return Axis(stacks, releases, environments, eras_of(matrix, releases))
+    on_gpu = {record.stack for record in records.values() if record.device is not Device.CPU}
+    newest = sorted(stacks, key=lambda stack: (stack in on_gpu, -position[stack]))
+    return Axis(stacks, releases, environments, eras_of(matrix, releases), tuple(newest))
 
 
 def eras_of(matrix: Matrix, releases: tuple[str, ...]) -> tuple[Era, ...]:
@@ -148,6 +160,7 @@ def _stack_key(
         # An unavailable environment knows no versions; any available one of the stack does.
         torch = max((record.torch for record in members), default="")
         numpy = max((record.numpy for record in members), default="")
-        return (version_key(torch), version_key(numpy), stack)
+        on_gpu = any(record.device is not Device.CPU for record in members)
+        return (on_gpu, version_key(torch), version_key(numpy), stack)
 
     return key

@@ -21,7 +21,7 @@ class Area:
     region: Region
     """The box itself."""
     readers: str
-    """`readers 0.32.1–0.33.0 on torch 2.13.0`."""
+    """`readers 0.32.1–0.33.0 on torch 2.15.0`."""
     writers: str
     """`saved with any release`."""
     swaps: tuple[Swap, ...]
@@ -94,15 +94,12 @@ def kind_of(cell: CellRecord, causes: Mapping[str, Cause]) -> str:
 
 
 def side_text(side: Extent, versions: StackVersions) -> str:
-    """Say which versions one side of a box covers: `0.32.1–0.33.0 on torch 2.13.0`."""
-    if side.oldest and side.newest:
-        releases = "any release"
-    elif side.oldest:
-        releases = f"{side.last} and older"
-    elif side.newest:
-        releases = f"{side.first} and newer"
-    else:
-        releases = span(side.first, side.last)
+    """Say which versions one side of a box covers: `0.32.1–0.33.0 on torch 2.15.0`.
+
+    A box ends at what was tested: nothing is said of releases older or newer than that.
+    """
+    every = side.oldest and side.newest
+    releases = "any tested release" if every else span(side.first, side.last)
     where = phrase(versions, side.stacks, side.against)
     return f"{releases} on {where}" if where else releases
 
@@ -138,7 +135,9 @@ def _area(region: Region, axis: Axis, versions: StackVersions, loads: Loads) -> 
     reader, writer = side_text(region.reader, versions), side_text(region.writer, versions)
     return Area(
         region,
-        f"readers {reader}" if reader[0].isdigit() else reader.replace("any release", "any reader"),
+        f"readers {reader}"
+        if reader[0].isdigit()
+        else reader.replace("any tested release", "any tested reader"),
         f"saved with {writer}",
         swaps_of(region, axis, versions, loads),
     )

@@ -3,7 +3,15 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ckptmatrix.model import MEASURED, CellRecord, Environment, EnvironmentRecord, Matrix, Status
+from ckptmatrix.model import (
+    MEASURED,
+    CellRecord,
+    Device,
+    Environment,
+    EnvironmentRecord,
+    Matrix,
+    Status,
+)
 from ckptmatrix.results.findings.tally import losses, rank
 from ckptmatrix.results.findings.views import is_today, view_of
 
@@ -52,6 +60,9 @@ class Diff:
     """Cells that both runs measured: the denominator of regressed, fixed and changed."""
     environments: dict[str, EnvironmentRecord]
     """Environment id -> record, for the environments of both runs."""
+    apart: tuple[Device, ...] = ()
+    """Devices of the new run on which the old one has nothing: a CPU's outcome is no measure of a
+    GPU's, so nothing is compared there."""
 
     def environment(self, id_: str) -> Environment:
         """Give release and stack of an environment; of one that no run describes the id alone."""
@@ -71,7 +82,10 @@ class Diff:
     def sentence(self) -> str:
         """Sum it up: `2 regressed, 1 fixed, 3 new`."""
         parts = [f"{count} {change}" for change, count in self.counts.items() if count]
-        return ", ".join(parts) or "nothing changed"
+        told = ", ".join(parts) or "nothing changed"
+        if self.apart:
+            told += f"; nothing to compare with on {' and '.join(self.apart)}"
+        return told
 
 
 CellKey = tuple[str, str, str, str, str]
@@ -105,7 +119,17 @@ def compare(old: Matrix, new: Matrix) -> Diff:
         cell.status in MEASURED and key in before and before[key].status in MEASURED
         for key, cell in after.items()
     )
-    return Diff(tuple(changes), compared, old.environments | new.environments)
+    before_on = devices_of(old)
+    apart = tuple(device for device in devices_of(new) if device not in before_on)
+    return Diff(tuple(changes), compared, old.environments | new.environments, apart)
+
+
+def devices_of(matrix: Matrix) -> tuple[Device, ...]:
+    """Give the devices of a run; an earlier version named but one, and not in its environments."""
+    found = {record.device for record in matrix.environments.values()}
+    if matrix.run.device not in found:
+        found = {matrix.run.device}
+    return tuple(device for device in Device if device in found)
 
 
 def on_common_ground(old: Matrix, new: Matrix) -> Matrix:
@@ -113,6 +137,8 @@ def on_common_ground(old: Matrix, new: Matrix) -> Matrix:
 
     A smaller run misses nothing by being smaller, nor one in which a remedy is not needed any more.
     """
+    if not set(devices_of(old)) & set(devices_of(new)):
+        return replace(old, cells=())  # what has the same name there was on another device
     places = {(cell.scenario, view_of(cell)) for cell in new.cells}
     measured = set(map(key_of, new.cells))
     whole = {

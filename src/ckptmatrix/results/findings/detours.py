@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ckptmatrix.model import MEASURED, Matrix, Status
-from ckptmatrix.results.findings.axis import axis_of
-from ckptmatrix.results.findings.views import is_today
+from ckptmatrix.results.findings.load_index import LoadIndex
 
 MOST_STOPS = 3
 """Most environments that a way round may lead through; a longer one is of no use."""
@@ -30,13 +29,15 @@ Verify = Callable[[Matrix, tuple[str, ...], tuple[str, ...]], Detour]
 """Makes the hops for real: (matrix, stops, scenarios) -> the way with `verified` set."""
 
 
-def detours(matrix: Matrix, old: str, new: str, scenarios: Sequence[str]) -> list[tuple[str, ...]]:
+def detours(
+    index: LoadIndex, old: str, new: str, scenarios: Sequence[str]
+) -> list[tuple[str, ...]]:
     """List ways round, every hop of which resumes exactly; fewest stops first.
 
     Among equally long ones those come first that change the stack least, then the newest releases.
     """
-    exact = _exact_pairs(matrix, set(scenarios))
-    axis = axis_of(matrix)
+    exact = _exact_pairs(index, scenarios)
+    matrix, axis = index.matrix, index.axis
     position = {id_: index for index, id_ in enumerate(axis.environments)}
     stack = {id_: record.stack for id_, record in matrix.environments.items()}
     found: list[tuple[str, ...]] = []
@@ -62,39 +63,46 @@ def detours(matrix: Matrix, old: str, new: str, scenarios: Sequence[str]) -> lis
     return sorted(found, key=lambda way: (changes(way), [-position[stop] for stop in way[1:-1]]))
 
 
-def possible(matrix: Matrix, old: str, new: str, scenarios: Sequence[str]) -> tuple[str, ...]:
+def possible(index: LoadIndex, old: str, new: str, scenarios: Sequence[str]) -> tuple[str, ...]:
     """Select the scenarios that a way round could make whole at all.
 
     The old environment's checkpoint must resume exactly somewhere, and some checkpoint in the new
     one.
     """
-    exact = [cell for cell in matrix.cells if is_today(cell) and cell.status is Status.EXACT]
-    leaving = {cell.scenario for cell in exact if cell.writer == old}
-    arriving = {cell.scenario for cell in exact if cell.reader == new}
+    ids = index.matrix.environments
+    leaving = {name for id_ in ids for name in _exact(index, old, id_)}
+    arriving = {name for id_ in ids for name in _exact(index, id_, new)}
     return tuple(name for name in scenarios if name in leaving and name in arriving)
 
 
 def best_detour(
-    matrix: Matrix, old: str, new: str, scenarios: Sequence[str], verify: Verify | None
+    index: LoadIndex, old: str, new: str, scenarios: Sequence[str], verify: Verify | None
 ) -> Detour | None:
     """Give the first way that a real run confirms; without a way to run it, the first."""
-    whole = possible(matrix, old, new, scenarios)
-    candidates = [stops for stops in detours(matrix, old, new, whole) if len(stops) > 2]
+    whole = possible(index, old, new, scenarios)
+    candidates = [stops for stops in detours(index, old, new, whole) if len(stops) > 2]
     if verify is None or not candidates:
         return Detour(candidates[0], whole) if candidates else None
     tried = None
     for stops in candidates[:MOST_STOPS]:
-        tried = replace(verify(matrix, stops, whole), scenarios=whole)
+        tried = replace(verify(index.matrix, stops, whole), scenarios=whole)
         if tried.verified:
             return tried
     return tried
 
 
-def _exact_pairs(matrix: Matrix, scenarios: set[str]) -> set[tuple[str, str]]:
+def _exact_pairs(index: LoadIndex, scenarios: Sequence[str]) -> set[tuple[str, str]]:
     """Pairs of (writer, reader) that resume exactly in every scenario measured, at least one."""
-    good: set[tuple[str, str]] = set()
-    bad: set[tuple[str, str]] = set()
-    for cell in matrix.cells:
-        if cell.scenario in scenarios and is_today(cell) and cell.status in MEASURED:
-            (good if cell.status is Status.EXACT else bad).add((cell.writer, cell.reader))
-    return good - bad
+    found = set()
+    for writer in index.matrix.environments:
+        for reader in index.matrix.environments:
+            loads = index.between(writer, reader)
+            statuses = {loads[name].status for name in scenarios if name in loads}
+            if statuses & set(MEASURED) == {Status.EXACT}:
+                found.add((writer, reader))
+    return found
+
+
+def _exact(index: LoadIndex, writer: str, reader: str) -> set[str]:
+    loads = index.between(writer, reader)
+    return {name for name, load in loads.items() if load.status is Status.EXACT}

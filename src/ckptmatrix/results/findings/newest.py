@@ -48,12 +48,7 @@ def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
             found.setdefault((cell.writer, cell.reader), []).append(cell.status)
     targets = []
     for stack in axis.stacks:
-        ready = [
-            id_
-            for id_ in axis.environments
-            if matrix.environments[id_].stack == stack
-            and matrix.environments[id_].status is EnvironmentStatus.READY
-        ]
+        ready = _ready_on(matrix, axis, stack)
         if not ready:
             continue
         reader = ready[-1]
@@ -73,18 +68,69 @@ def targets_of(matrix: Matrix, axis: Axis) -> tuple[Target, ...]:
     return tuple(targets)
 
 
+@dataclass(frozen=True)
+class Resumed:
+    """What the newest release on a stack resumes of one scenario, from the same stack."""
+
+    itself: Status
+    """What becomes of its own checkpoint."""
+    exact: str
+    """Releases whose checkpoints it resumes exactly, in words; empty for none."""
+
+
+@dataclass(frozen=True)
+class NewestOnStack:
+    """The newest release on one stack, scenario by scenario."""
+
+    release: str
+    """The release."""
+    stack: str
+    """Name of the stack."""
+    scenarios: dict[str, Resumed]
+    """Every scenario of the run."""
+
+
+def newest_by_scenario(matrix: Matrix, axis: Axis) -> tuple[NewestOnStack, ...]:
+    """Say for each stack and scenario whose checkpoints the newest release there resumes."""
+    found: dict[tuple[str, str], dict[str, Status]] = {}
+    for cell in matrix.cells:
+        if is_today(cell):
+            found.setdefault((cell.reader, cell.scenario), {})[cell.writer] = cell.status
+    newest = []
+    for stack in axis.stacks:
+        members = _ready_on(matrix, axis, stack)
+        if not members:
+            continue
+        reader = members[-1]
+        scenarios = {}
+        for name in scenarios_of(matrix):
+            by_writer = found.get((reader, name), {})
+            exact = {id_ for id_ in members if by_writer.get(id_) is Status.EXACT}
+            itself = by_writer.get(reader, Status.NOT_RUN)
+            scenarios[name] = Resumed(itself, _spans(matrix, members, exact) if exact else "")
+        newest.append(NewestOnStack(matrix.environments[reader].accelerate, stack, scenarios))
+    return tuple(newest)
+
+
+def _ready_on(matrix: Matrix, axis: Axis, stack: str) -> list[str]:
+    """Environments of a stack that could be built, oldest release first."""
+    return [
+        id_
+        for id_ in axis.environments
+        if matrix.environments[id_].stack == stack
+        and matrix.environments[id_].status is EnvironmentStatus.READY
+    ]
+
+
 def environments_text(matrix: Matrix, axis: Axis, ids: Iterable[str]) -> str:
-    """Name environments in few words: `0.14.0–0.31.0 and 0.34.2 on torch2.13-np2`."""
+    """Name environments in few words: `0.14.0–0.31.0 and 0.34.2 on torch2.15-np2`.
+
+    A range covers nothing that is not among them, so none that could not be installed either.
+    """
     chosen = set(ids)
     by_releases: dict[str, list[str]] = {}
     for stack in axis.stacks:
-        # What could not be installed is no gap between two releases.
-        members = [
-            id_
-            for id_ in axis.environments
-            if matrix.environments[id_].stack == stack
-            and (id_ in chosen or matrix.environments[id_].status is EnvironmentStatus.READY)
-        ]
+        members = [id_ for id_ in axis.environments if matrix.environments[id_].stack == stack]
         if any(id_ in chosen for id_ in members):
             by_releases.setdefault(_spans(matrix, members, chosen), []).append(stack)
     if len(by_releases) == 1 and len(next(iter(by_releases.values()))) == len(axis.stacks):

@@ -13,9 +13,10 @@ class Factor(StrEnum):
     NUMPY = "numpy"
     SAFETENSORS = "safetensors"
     PYTHON = "python"
+    DEVICE = "device"
 
     def version_in(self, record: EnvironmentRecord) -> str:
-        """Give its version without what decides nothing: `2.13.0` of `2.13.0+cpu`; "" if unknown.
+        """Give its version without what decides nothing: `2.15.0` of `2.15.0+cpu`; "" if unknown.
 
         python is asked for as 3.11: which patch release answered decides nothing either.
         """
@@ -46,7 +47,7 @@ def differing(versions: StackVersions, one: str, other: str) -> tuple[Factor, ..
 
 
 def phrase(versions: StackVersions, stacks: Iterable[str], against: Iterable[str]) -> str:
-    """Say what sets stacks apart from others: `torch 2.13.0`, or their names; "" if nothing."""
+    """Say what sets stacks apart from others: `torch 2.15.0`, or their names; "" if nothing."""
     inside, outside = tuple(stacks), tuple(against)
     if not outside:
         return ""

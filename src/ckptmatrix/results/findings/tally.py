@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from ckptmatrix.model import BAD, MEASURED, CellRecord, Matrix, Status
+from ckptmatrix.model.cell_table import scenarios_in
 from ckptmatrix.results.findings.views import View, is_today, view_of
 
 WORST_FIRST = (
@@ -24,7 +25,7 @@ GLYPHS = {
     Status.DEGRADED: "≠",
     Status.FAILED: "✗",
     Status.CRASHED: "‼",
-    Status.TIMEOUT: "⧗",
+    Status.TIMEOUT: "◷",
     Status.UNSUPPORTED: "–",
     Status.NOT_RUN: "?",
 }
@@ -118,4 +119,4 @@ def losses(cell: CellRecord) -> tuple[str, ...]:
 
 def scenarios_of(matrix: Matrix) -> tuple[str, ...]:
     """List the scenarios of a matrix, in the order in which its cells name them."""
-    return tuple(dict.fromkeys(cell.scenario for cell in matrix.cells))
+    return scenarios_in(matrix.cells)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from ckptmatrix.model import CellRecord, Matrix, Treatment
+from ckptmatrix.model.cell_table import ways_in
 
 
 @dataclass(frozen=True)
@@ -47,5 +48,5 @@ def is_today(cell: CellRecord) -> bool:
 
 def views_of(matrix: Matrix) -> tuple[View, ...]:
     """List the ways to load that a matrix has, today's first."""
-    found = {view_of(cell) for cell in matrix.cells} or {TODAY}
+    found = {_view(*way) for way in ways_in(matrix.cells)} or {TODAY}
     return tuple(sorted(found, key=lambda v: (v != TODAY, v.treatment, v.loader)))

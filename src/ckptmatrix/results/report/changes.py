@@ -1,96 +1,70 @@
-"""What changed between two runs, as Markdown: for `diff` and for `matrix.md`."""
+"""What turned between two runs or against what was expected, as Markdown."""
 
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Iterator
 
-from ckptmatrix.model import CellRecord
-from ckptmatrix.results.findings.axis import span, version_key
-from ckptmatrix.results.findings.comparison import CellChange, ChangeKind, Diff
-from ckptmatrix.results.findings.views import TODAY
+from ckptmatrix.model import Matrix
+from ckptmatrix.results.findings.comparison import ChangeKind, Diff
+from ckptmatrix.results.findings.turns import Turn, TurnArea, changed_turns
+from ckptmatrix.util.terminal_text import plain
 
 SHOWN = 12
-"""Groups of changes that are listed of each kind; a comment is for reading."""
+"""Rows that are listed of each kind; a comment is for reading."""
+
+_NAMED = 6
+"""So many scenarios are named in a row; more are counted."""
 
 _ESCAPES = {ord(char): f"&#{ord(char)};" for char in "&\\`*_{}[]<>|~$@#"}
 
 
-@dataclass(frozen=True)
-class ChangeGroup:
-    """Changes that are alike but for releases and scenarios, in words."""
+def changes_markdown(matrix: Matrix, diff: Diff, kinds: Iterable[ChangeKind] = ChangeKind) -> str:
+    """Give the change in one line, then what turned, the worst first.
 
-    what: str
-    """`exact → failed (KeyError)`."""
-    writers: str
-    """`0.32.1, 0.33.0 on torch2.13-np2`."""
-    readers: str
-    """The same of the readers."""
-    scenarios: str
-    """Their names."""
-    cells: int
-    """How many cells it stands for."""
-
-
-def changes_markdown(diff: Diff) -> str:
-    """Give the change in one line, then its groups, the worst first."""
-    lines = [f"**{diff.sentence}** ({diff.compared} cells compared)"]
-    for change in ChangeKind:
-        groups = groups_of(diff, diff.of(change))
-        if not groups:
-            continue
-        lines += [
-            "",
-            f"| {change} | saved with | loaded with | scenarios | cells |",
-            "|---|---|---|---|---:|",
-        ]
-        lines += [
-            f"| {' | '.join(escape(str(value)) for value in astuple(group))} |"
-            for group in groups[:SHOWN]
-        ]
-        if len(groups) > SHOWN:
-            lines.append(f"| … and {len(groups) - SHOWN} more rows | | | | |")
+    Args:
+        matrix: the new run.
+        diff: against the old one.
+        kinds: which kinds of change are listed; the line counts all of them.
+    """
+    lines = [f"**{escape(diff.sentence)}** ({diff.compared} cells compared)"]
+    for kind in kinds:
+        turns = changed_turns(matrix, diff, [kind])
+        if turns:
+            lines += ["", *turns_markdown(turns, str(kind))]
     return "\n".join(lines)
 
 
-def groups_of(diff: Diff, changes: Iterable[CellChange]) -> list[ChangeGroup]:
-    """Put changes of the same kind between the same stacks together, the largest group first."""
-    groups: dict[tuple[str, str, str], list[CellRecord]] = {}
-    for item in changes:
-        writer, reader = map(diff.environment, (item.cell.writer, item.cell.reader))
-        groups.setdefault((describe(item), writer.stack, reader.stack), []).append(item.cell)
-    found = [
-        ChangeGroup(
-            what,
-            f"{_releases(diff, (cell.writer for cell in cells))} on {writer_stack}",
-            f"{_releases(diff, (cell.reader for cell in cells))} on {reader_stack}",
-            ", ".join(dict.fromkeys(cell.scenario for cell in cells)),
-            len(cells),
-        )
-        for (what, writer_stack, reader_stack), cells in groups.items()
-    ]
-    return sorted(found, key=lambda group: -group.cells)
+def turns_markdown(turns: Iterable[Turn], title: str) -> Iterator[str]:
+    """Give a table of what turned: a row for each area, and the command for it."""
+    rows = [(turn, area) for turn in turns for area in turn.areas]
+    yield f"| {title} | loaded with | saved with | scenarios | cells |"
+    yield "|---|---|---|---|---:|"
+    yield from (_row(turn, area) for turn, area in rows[:SHOWN])
+    if len(rows) > SHOWN:
+        yield f"| … and {len(rows) - SHOWN} more rows | | | | |"
 
 
-def describe(item: CellChange) -> str:
-    """Say what became of a cell: `exact → failed (KeyError)`, and how it was loaded if oddly."""
-    states = " → ".join(_state(cell) for cell in (item.old, item.new) if cell is not None)
-    cell = item.cell
-    how = [cell.loader] * (cell.loader != TODAY.loader)
-    how += [cell.treatment] * (cell.treatment != TODAY.treatment)
-    return f"{states} [{', '.join(how)}]" if how else states
+def commands_markdown(turns: Iterable[Turn]) -> Iterator[str]:
+    """Give, folded away, the command that measures each turn again where it is largest."""
+    yield "<details><summary>Measure it again</summary>"
+    yield ""
+    for turn in list(turns)[:SHOWN]:
+        yield f"- {escape(turn.title)}: <code>{escape(turn.areas[0].command)}</code>"
+    yield from ("", "</details>")
+
+
+def _row(turn: Turn, area: TurnArea) -> str:
+    because = f". Because: {turn.cause}" if turn.cause else ""
+    expected = f" ({turn.expected})" if turn.expected else ""
+    names = area.scenarios
+    cells = (
+        f"{turn.title}{expected}{because}",
+        area.readers,
+        area.writers,
+        ", ".join(names) if len(names) <= _NAMED else f"{len(names)} scenarios",
+        str(len(area.cells)),
+    )
+    return f"| {' | '.join(map(escape, cells))} |"
 
 
 def escape(text: str) -> str:
     """Make text harmless inside a cell of a Markdown table, whatever a checkpoint put into it."""
-    return " ".join(text.split()).translate(_ESCAPES)
-
-
-def _state(cell: CellRecord) -> str:
-    return f"{cell.status} ({cell.error.type})" if cell.error else str(cell.status)
-
-
-def _releases(diff: Diff, ids: Iterable[str]) -> str:
-    found = {diff.environment(id_).accelerate for id_ in set(ids)}
-    ordered = sorted(found, key=version_key)
-    if len(ordered) <= 3:
-        return ", ".join(ordered)
-    return f"{span(ordered[0], ordered[-1])} ({len(ordered)} releases)"
+    return plain(" ".join(text.split())).translate(_ESCAPES)

@@ -4,12 +4,19 @@ from collections.abc import Iterator
 
 from ckptmatrix.model import MEASURED, Status
 from ckptmatrix.results.findings.cause_areas import Finding
+from ckptmatrix.results.findings.comparison import ChangeKind, devices_of
 from ckptmatrix.results.findings.regions import Extent
 from ckptmatrix.results.findings.tally import GLYPHS, Tally, tally
 from ckptmatrix.results.findings.views import is_today
-from ckptmatrix.results.report.changes import changes_markdown, escape
+from ckptmatrix.results.report.changes import (
+    changes_markdown,
+    commands_markdown,
+    escape,
+    turns_markdown,
+)
 from ckptmatrix.results.report.grid import era_letter
 from ckptmatrix.results.report.page import Page, scenarios_text
+from ckptmatrix.results.report.upgrade_markdown import upgrade_markdown
 
 FILENAME = "matrix.md"
 """Name of the file in a report's directory."""
@@ -33,22 +40,33 @@ def _lines(page: Page) -> Iterator[str]:
     run, axis = page.matrix.run, page.axis
     yield "## Will your accelerate checkpoints still resume?"
     yield ""
+    devices = " and ".join(devices_of(page.matrix))
     yield escape(
         f"{len(axis.releases)} releases of accelerate on {', '.join(axis.stacks)}; "
-        f"{_named(page.scenarios)}; on {run.device}, {run.finished[:10]}, tier {run.scope}."
+        f"{_named(page.scenarios)}; on {devices}, {run.finished[:10]}, tier {run.scope}."
     )
     for alarm in page.alarms:
         yield f"- **{escape(alarm)}**"
     yield ""
+    if page.wrong:
+        yield from (*turns_markdown(page.wrong, "what changed"), "")
+        yield from (*commands_markdown(page.wrong), "")
+    if page.commonest is not None:
+        yield from ("### To the newest release from the one before", "")
+        yield from upgrade_markdown(page.commonest)
     yield from _counts(page)
     yield from _newest(page)
     if page.diff is not None:
-        yield from ("### Since the baseline", "", changes_markdown(page.diff), "")
+        milder = [kind for kind in ChangeKind if kind is not ChangeKind.REGRESSED]
+        told = changes_markdown(page.matrix, page.diff, milder)
+        yield from ("### Since the baseline", "", told, "")
     yield from _grids(page)
     yield from _scenarios(page)
     yield from _causes(page)
     if run.variables:
         yield f"Variables for GPUs that were passed on: {escape(', '.join(run.variables))}.\n"
+    for note in page.how:
+        yield f"{escape(note)}\n"
     if page.newer:
         yield f"Newer releases: {escape(page.newer)}."
 
@@ -117,7 +135,7 @@ def _grids(page: Page) -> Iterator[str]:
     stacks = page.axis.stacks
     if not stacks:
         return
-    same = [(stack, stack) for stack in reversed(stacks)]
+    same = [(stack, stack) for stack in page.axis.newest]
     pairs = same[:1] + [(w, r) for w in stacks for r in stacks if (w, r) != same[0]]
     yield f"### Era with era{f' (scenario {escape(page.shown)})' if page.shown else ''}"
     yield ""

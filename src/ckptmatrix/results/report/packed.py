@@ -1,17 +1,12 @@
-"""`matrix.json.gz`: the same as `matrix.json`, small enough to commit as a baseline.
+"""`matrix.json.gz`: what was measured, for every command and to be committed as a baseline."""
 
-Cells repeat each other, so a large run takes about a fiftieth.
-"""
-
-import gzip
-
-from ckptmatrix.results.report import jsonfile
+from ckptmatrix.results.matrix_file import compact
 from ckptmatrix.results.report.page import Page
 
-FILENAME = f"{jsonfile.FILENAME}.gz"
+FILENAME = compact.FILENAME
 """Name of the file in a report's directory."""
 
 
 def render(page: Page) -> bytes:
-    """Give the file; the same run gives the same bytes."""
-    return gzip.compress(jsonfile.render(page), mtime=0)
+    """Give the file; it holds what was measured, nothing that follows from it."""
+    return compact.encode(page.matrix)

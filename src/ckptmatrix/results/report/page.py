@@ -11,10 +11,21 @@ from ckptmatrix.results.findings.cause_areas import Finding, findings_of
 from ckptmatrix.results.findings.comparison import ChangeKind, Diff, compare
 from ckptmatrix.results.findings.folds import Folds, folds_of
 from ckptmatrix.results.findings.gpu import gpu_notes
-from ckptmatrix.results.findings.newest import Target, shown_first, targets_of
+from ckptmatrix.results.findings.load_index import LoadIndex
+from ckptmatrix.results.findings.measured_how import how_notes
+from ckptmatrix.results.findings.newest import (
+    NewestOnStack,
+    Target,
+    newest_by_scenario,
+    shown_first,
+    targets_of,
+)
 from ckptmatrix.results.findings.stacks import StackVersions, stack_versions
 from ckptmatrix.results.findings.tally import Tally, remedied, scenarios_of, tally
+from ckptmatrix.results.findings.turns import Turn, changed_turns, wrong_turns
 from ckptmatrix.results.findings.views import View, is_today, view_of, views_of
+from ckptmatrix.results.verdict.commonest import commonest
+from ckptmatrix.results.verdict.upgrade import Upgrade
 
 _NAMED = 6
 """So many scenarios are named; of more only the number is given."""
@@ -45,6 +56,10 @@ class Page:
     """The scenario that the grid shows first; empty for all of them."""
     targets: tuple[Target, ...]
     """The newest release on each stack."""
+    by_newest: tuple[NewestOnStack, ...]
+    """The same, scenario by scenario."""
+    commonest: Upgrade | None
+    """The step to the newest release; None where there is but one."""
     findings: tuple[Finding, ...]
     """Causes, unknown ones first."""
     folds: Folds
@@ -53,6 +68,25 @@ class Page:
     """Against the baseline; None if there is none."""
     unexpected: tuple[CellRecord, ...]
     """Cells that came out otherwise than expected."""
+    wrong: tuple[Turn, ...]
+    """What makes the run red: unexpected outcomes, and what is worse than in the baseline."""
+    changed: tuple[Turn, ...]
+    """What else is not as in the baseline."""
+
+    @property
+    def title(self) -> str:
+        """What the run is, for a window's title; what makes it red comes first."""
+        found = ["controls failed"] * self._controls_failed
+        found += [f"{len(self.unexpected)} not as expected"] * bool(self.unexpected)
+        found += [f"{self.regressions} worse than in the baseline"] * bool(self.regressions)
+        found += ["read this first"] * (not found and bool(self.alarms))
+        about = f"Checkpoint compatibility of accelerate, {self.matrix.run.finished[:10]}"
+        return f"\N{BALLOT X} {', '.join(found)} \N{EN DASH} {about}" if found else about
+
+    @property
+    def _controls_failed(self) -> bool:
+        failed = any(not control.passed for control in self.matrix.controls)
+        return failed or self.matrix.run.controls is not ControlsResult.PASSED
 
     @property
     def ages(self) -> str:
@@ -65,6 +99,11 @@ class Page:
         return sentence_of(self.matrix.run)
 
     @property
+    def how(self) -> tuple[str, ...]:
+        """What is to be said of how scenarios could be measured."""
+        return how_notes(self.matrix)
+
+    @property
     def regressions(self) -> int:
         """How many cells are worse than in the baseline."""
         return len(self.diff.of(ChangeKind.REGRESSED)) if self.diff else 0
@@ -72,10 +111,9 @@ class Page:
     @property
     def alarms(self) -> tuple[str, ...]:
         """What must be read before anything else on the page, in sentences."""
-        run = self.matrix.run
         failed = [control for control in self.matrix.controls if not control.passed]
         found = []
-        if run.controls != ControlsResult.PASSED or failed:
+        if self._controls_failed:
             found.append(
                 f"Controls failed ({len(failed)} of {len(self.matrix.controls)}): "
                 "the judge itself cannot be trusted in this run."
@@ -120,6 +158,8 @@ def page_of(matrix: Matrix, baseline: Matrix | None = None) -> Page:
     statuses: dict[View, list[CellRecord]] = {view: [] for view in views_of(matrix)}
     for cell in matrix.cells:
         statuses[view_of(cell)].append(cell)
+    diff = compare(baseline, matrix) if baseline is not None else None
+    milder = [kind for kind in ChangeKind if kind is not ChangeKind.REGRESSED]
     return Page(
         matrix=matrix,
         axis=axis,
@@ -130,8 +170,12 @@ def page_of(matrix: Matrix, baseline: Matrix | None = None) -> Page:
         by_scenario={name: tally(found) for name, found in _today(matrix).items()},
         shown=shown_first(scenarios_of(matrix)),
         targets=targets_of(matrix, axis),
+        by_newest=newest_by_scenario(matrix, axis),
+        commonest=commonest(LoadIndex(matrix)),
         findings=findings_of(matrix, axis),
         folds=folds_of(matrix, axis),
-        diff=compare(baseline, matrix) if baseline is not None else None,
+        diff=diff,
         unexpected=tuple(cell for cell in matrix.cells if cell.expected is False),
+        wrong=wrong_turns(matrix, diff),
+        changed=changed_turns(matrix, diff, milder) if diff else (),
     )

@@ -8,19 +8,27 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import groupby
 
+import msgspec
+
 from ckptmatrix.model import BAD, MEASURED, EnvironmentStatus, Matrix, Status
 from ckptmatrix.results.findings.ages import when
 from ckptmatrix.results.findings.axis import Axis
 from ckptmatrix.results.findings.comparison import Diff, key_of
 from ckptmatrix.results.findings.detours import MOST_STOPS
 from ckptmatrix.results.findings.folds import Fold, Folds
+from ckptmatrix.results.findings.load_index import LoadIndex
 from ckptmatrix.results.findings.newest import PLAIN, shown_first
 from ckptmatrix.results.findings.tally import GLYPHS, MEANINGS, WORST_FIRST, scenarios_of
 from ckptmatrix.results.findings.views import View, view_of, views_of
-from ckptmatrix.results.findings.wording import MESSAGE_LENGTH, NAMED
+from ckptmatrix.results.matrix_file.encoding import encode_json
 from ckptmatrix.results.report.grid import MARK_WORDS
-from ckptmatrix.results.report.jsonfile import encode_json
+from ckptmatrix.results.report.payload_question import question
 from ckptmatrix.results.report.payload_records import Numbers, Packer, packed_fields
+from ckptmatrix.results.report.payload_verdict import rules, staying_rows
+from ckptmatrix.util.terminal_text import clean_value
+
+_PACKED = frozenset({"texts", "parts", "outcomes", "rows", "grid", "staying"})
+"""What holds numbers, and texts that are clean already; too much to be looked through again."""
 
 
 def payload(matrix: Matrix, axis: Axis, folds: Folds, diff: Diff | None) -> bytes:
@@ -50,7 +58,9 @@ def payload(matrix: Matrix, axis: Axis, folds: Folds, diff: Diff | None) -> byte
         "exact": WORST_FIRST.index(Status.EXACT),
         "bad": BAD,
         "markWords": MARK_WORDS,
-        "limits": {"stops": MOST_STOPS, "message": MESSAGE_LENGTH, "named": NAMED},
+        "stops": MOST_STOPS,
+        "verdict": rules(matrix, axis),
+        "question": question(LoadIndex(matrix)),
         "stacks": axis.stacks,
         "releases": axis.releases,
         "eras": [{"name": era.name} for era in axis.eras],
@@ -79,6 +89,11 @@ def payload(matrix: Matrix, axis: Axis, folds: Folds, diff: Diff | None) -> byte
             ]
             for view in views
         ],
+        "staying": packed.staying,
+    }
+    document = {
+        name: value if name in _PACKED else clean_value(msgspec.to_builtins(value))
+        for name, value in document.items()
     }
     # Inside a script element only these three could end or start markup; JSON may escape them all.
     encoded = encode_json(document)
@@ -125,11 +140,15 @@ class _Packed:
     outcome -1 stands for no cell, and row 0 has none at all."""
     numbers: dict[tuple[View, str, str], int]
     """(way to load, scenario, writer's id) -> number of its row."""
+    staying: list[list[list[int]]]
+    """For each way to load, scenario and writer the number of a row of comparisons with staying,
+    which are numbers of `Against`."""
 
 
 def _pack(matrix: Matrix, axis: Axis, diff: Diff | None) -> _Packed:
     position = {id_: index for index, id_ in enumerate(axis.environments)}
     changes = {key_of(item.cell): str(item.change) for item in diff.changes} if diff else {}
+    notes = {(one.writer, one.scenario): one.note for one in matrix.checkpoints}
     packer = Packer()
     found: dict[tuple[View, str, str], list[int]] = {}
     for cell in matrix.cells:
@@ -137,12 +156,26 @@ def _pack(matrix: Matrix, axis: Axis, diff: Diff | None) -> _Packed:
             place = (view_of(cell), cell.scenario, cell.writer)
             row = found.setdefault(place, [-1] * len(position))
             change = changes.get(key_of(cell), "") if changes else ""
-            row[position[cell.reader]] = packer.outcome(cell, change, when(cell, matrix.run))
+            note = notes.get((cell.writer, cell.scenario), "")
+            row[position[cell.reader]] = packer.outcome(cell, change, when(cell, matrix.run), note)
     rows = Numbers()
     rows.of(_runs([-1] * len(position)))
     numbers = {place: rows.of(_runs(row)) for place, row in found.items()}
+    index = LoadIndex(matrix)
+    staying = [
+        [
+            [rows.of(_runs(row)) for row in staying_rows(index, axis, view, name)]
+            for name in index.scenarios
+        ]
+        for view in index.views
+    ]
     return _Packed(
-        packer.texts.values, packer.parts.values, packer.outcomes.values, rows.values, numbers
+        packer.texts.values,
+        packer.parts.values,
+        packer.outcomes.values,
+        rows.values,
+        numbers,
+        staying,
     )
 
 

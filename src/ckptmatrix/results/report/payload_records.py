@@ -128,19 +128,21 @@ class Packer:
         self.texts = Numbers()
         self.parts = Numbers()
         self.outcomes = Numbers()
+        self._plain = cache(plain)
         self._text("")
         # Very many cells have few different parts.
         self._components = cache(self._pack_components)
         self._differences = cache(self._pack_differences)
         self._error = cache(self._pack_error)
 
-    def outcome(self, cell: CellRecord, change: str, measured: str) -> int:
+    def outcome(self, cell: CellRecord, change: str, measured: str, note: str = "") -> int:
         """Give the number of a cell's outcome.
 
         Args:
             cell: the cell.
             change: what changed since the baseline; empty for nothing.
             measured: in words, when it was measured.
+            note: what is to be said of its checkpoint's loads.
         """
         first = cell.resume.first_difference if cell.resume else None
         return self.outcomes.of(
@@ -155,14 +157,14 @@ class Packer:
                 swallowed=self._part(tuple(map(self._error, cell.swallowed))),
                 steps=cell.resume.steps if cell.resume else 0,
                 first=self._part(first and self._first(first)),
-                reason=self._text(cell.reason),
+                reason=self._text(cell.reason or note),
                 expectation=self._text(cell.expectation),
                 measured=self._text(measured),
             )
         )
 
     def _text(self, text: str) -> Text:
-        return Text(self.texts.of(text))
+        return Text(self.texts.of(self._plain(text)))
 
     def _part(self, part: Hashable) -> SharedPart:
         return SharedPart(self.parts.of(part))
@@ -190,8 +192,8 @@ class Packer:
     def _pack_error(self, error: ErrorRecord) -> PackedError:
         return PackedError(
             self._text(error.type),
-            self._text(plain(error.message)),
-            self._text(plain(error.traceback[-FRAMES:])),
+            self._text(error.message),
+            self._text(error.traceback[-FRAMES:]),
         )
 
     def _first(self, first: FirstDifference) -> PackedFirst:

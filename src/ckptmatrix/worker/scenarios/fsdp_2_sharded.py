@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ckptmatrix.worker.scenarios.fsdp_2 import Fsdp2
+from ckptmatrix.worker.scenarios.fsdp_2 import SHARDS, Fsdp2
 
 
 class Fsdp2Sharded(Fsdp2):
     """Saved by torch's distributed checkpoint."""
 
-    states = "SHARDED_STATE_DICT"
+    states = (SHARDS, SHARDS)
 
 
 scenario = Fsdp2Sharded

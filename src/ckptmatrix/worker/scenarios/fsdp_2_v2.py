@@ -8,7 +8,7 @@ from ckptmatrix.worker.scenarios.fsdp_2 import Fsdp2
 class Fsdp2V2(Fsdp2):
     """Parameters that are DTensors."""
 
-    version = 2
+    versions = (2, 2)
 
 
 scenario = Fsdp2V2

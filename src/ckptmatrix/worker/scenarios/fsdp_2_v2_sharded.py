@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ckptmatrix.worker.scenarios.fsdp_2 import Fsdp2
+from ckptmatrix.worker.scenarios.fsdp_2 import SHARDS, Fsdp2
 
 
 class Fsdp2V2Sharded(Fsdp2):
     """DTensors, saved by torch's distributed checkpoint."""
 
-    version = 2
-    states = "SHARDED_STATE_DICT"
+    versions = (2, 2)
+    states = (SHARDS, SHARDS)
 
 
 scenario = Fsdp2V2Sharded

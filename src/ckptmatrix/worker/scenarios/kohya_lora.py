@@ -2,7 +2,8 @@
 
 Both are prepared, but a save hook takes the base out of what is saved and writes
 `train_state.json`; a load hook takes it out of what is loaded and reads that file. The directory
-is `NAME-000030-state`.
+is `NAME-000030-state`. Gradients are accumulated, and the state is saved after an epoch, where they
+have just been applied: `accelerator.step` is 0 there, as in any new process.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from typing import Any
 import torch
 
 from ckptmatrix.worker.components import unwrap
-from ckptmatrix.worker.release import accepts
-from ckptmatrix.worker.scenarios.basic import FEATURES, Basic
+from ckptmatrix.worker.release import accepts, new_accelerator
+from ckptmatrix.worker.scenarios.basic import FEATURES, Basic, Samples
 from ckptmatrix.worker.stored import stored
-from ckptmatrix.worker.training import Training
+from ckptmatrix.worker.training import Training, record
 from ckptmatrix.worker.words import Part
 
 STATE_FILE = "train_state.json"
-EPOCHS, STEPS = 30, 360
-"""Where a run of 12 steps an epoch is after its 30th epoch."""
+ROUND = 4
+"""Micro-batches of an optimizer step."""
+MICRO_BATCH = 2
+EPOCHS, STEPS = 30, 90
+"""Where a run of 12 micro-batches, and so 3 optimizer steps, an epoch is after its 30th epoch."""
 
 
 class Base(torch.nn.Module):
@@ -69,6 +73,12 @@ class KohyaLora(Basic):
             return "it has no hooks for save_state (0.16.0 is the first that has)"
         return ""
 
+    def accelerator(self, device: str) -> Any:
+        return new_accelerator(device, gradient_accumulation_steps=ROUND)
+
+    def dataloader(self) -> torch.utils.data.DataLoader:
+        return torch.utils.data.DataLoader(Samples(), batch_size=MICRO_BATCH, shuffle=True)
+
     def custom(self) -> list[Any]:
         return []
 
@@ -109,12 +119,22 @@ class KohyaLora(Basic):
         return torch.nn.functional.mse_loss(training.extra.base(inputs, change), targets)
 
     def before(self, training: Training) -> None:
-        super().before(training)
+        self.epoch(training)
+        if training.accelerator.step:
+            raise RuntimeError(f"asked for a save after a round, got {training.accelerator.step}")
         training.hooked.update(current_epoch=EPOCHS, current_step=STEPS)
 
     def step(self, training: Training, batch: Any) -> dict[str, Any]:
-        training.hooked["current_step"] += 1
-        return {**super().step(training, batch), "current_step": training.hooked["current_step"]}
+        with training.accelerator.accumulate(training.models[0]):
+            loss = self.loss(training, batch)
+            training.accelerator.backward(loss)
+            training.optimizers[0].step()
+            training.schedulers[0].step()
+            training.optimizers[0].zero_grad()
+        if training.accelerator.sync_gradients:
+            training.hooked["current_step"] += 1
+        counted = {"current_step": training.hooked["current_step"]}
+        return {**record(training, loss, batch[0]), **counted}
 
     def save(self, training: Training, parent: str) -> str:
         epoch = training.hooked["current_epoch"]

@@ -77,24 +77,36 @@ const byId = (id) => document.getElementById(id);
 
 // Everything that the address says, and that says everything about what is shown.
 const ALL = "*"; // every scenario, where the grid first shows one
-const DEFAULTS = { view: 0, scenario: raw.first || ALL, judge: "", from: "", to: "", hide: "", direction: "", saved: "", loaded: "", cause: "", unfold: "", changed: "", cell: "", tab: "" };
+const CHOSEN = "+"; // the several that are asked about
+const DEFAULTS = { view: 0, scenario: "", judge: "", from: "", to: "", hide: "", direction: "", saved: "", loaded: "", cause: "", unfold: "", changed: "", cell: "", tab: "" };
 const state = { ...DEFAULTS };
+const FOLLOWING = ["scenario", "saved", "loaded"]; // as the question says, until they are chosen
+let follow = {};
 function readAddress() {
   const found = new URLSearchParams(location.hash.slice(1));
   for (const name of Object.keys(DEFAULTS)) state[name] = found.has(name) ? found.get(name) : DEFAULTS[name];
   state.view = Math.min(Math.max(Number(state.view) || 0, 0), raw.views.length - 1);
-  if (!raw.scenarios.includes(state.scenario) && state.scenario !== ALL) state.scenario = DEFAULTS.scenario;
-  if (!raw.scenarios.includes(state.judge)) state.judge = "";
-  if (!raw.stacks.includes(state.saved)) state.saved = "";
-  if (!raw.stacks.includes(state.loaded)) state.loaded = "";
+  state.judge = state.judge.split(",").filter((name) => raw.scenarios.includes(name)).join(",");
+  ponder();
+  follow = followed();
+  const may = { scenario: [...raw.scenarios, ALL, CHOSEN], saved: [...raw.stacks, ""], loaded: [...raw.stacks, ""] };
+  for (const name of FOLLOWING) if (!found.has(name) || !may[name].includes(state[name])) state[name] = follow[name];
   if (state.cell.split("~").length !== 2 || !state.cell.split("~").every((id) => environmentById.has(id))) state.cell = "";
+}
+// Another question: the grid begins anew with what it asks about.
+function followQuestion() {
+  ponder();
+  const before = follow;
+  follow = followed();
+  for (const name of FOLLOWING) if (before[name] !== follow[name]) state[name] = follow[name];
 }
 function writeAddress() {
   const chosen = new URLSearchParams();
-  for (const [name, value] of Object.entries(state)) if (String(value) !== String(DEFAULTS[name])) chosen.set(name, value);
+  const usual = { ...DEFAULTS, ...follow };
+  for (const [name, value] of Object.entries(state)) if (String(value) !== String(usual[name])) chosen.set(name, value);
   const hash = chosen.toString();
   history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
 }
-const these = (name) => (raw.scenarios.includes(name) ? [raw.scenarios.indexOf(name)] : allScenarios);
-const shownScenarios = () => these(state.scenario);
-const judgedScenarios = () => these(state.judge);
+const numbersOf = (names) => names.map((name) => raw.scenarios.indexOf(name)).filter((number) => number >= 0);
+const judgedScenarios = () => (state.judge ? numbersOf(state.judge.split(",")) : allScenarios);
+const shownScenarios = () => (state.scenario === CHOSEN ? judgedScenarios() : state.scenario === ALL ? allScenarios : numbersOf([state.scenario]));

@@ -10,13 +10,20 @@ function openCell(writer, reader, tab) {
   writeAddress();
 }
 
+// As a shell takes it for one word, whatever is in it.
+const quoted = (value) => (/^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'"'"'`)}'`);
+
 // What `ckptmatrix run` takes to measure this cell and no other.
 function commandFor(writer, reader, scenario, view) {
-  const both = (key) => [...new Set([writer[key], reader[key]])].join(",");
+  const both = (key) => [...new Set([writer[key], reader[key]].map((name) => (key === "stack" ? name.split("+")[0] : name)))].join(",");
   const parts = [`saved-${writer.release}+${writer.stack}`, `loaded-${reader.release}+${reader.stack}`];
   const treatments = [...new Set(raw.views.map((other) => other.treatment))].filter((name) => name !== "as-saved");
   parts.push(...(view.treatment === "as-saved" ? treatments.map((name) => `not ${name}`) : [view.treatment]));
-  return `nox -s matrix -- --accelerate ${both("release")} --stack ${both("stack")} --scenario ${raw.scenarios[scenario]} --loader ${view.loader} -k "${parts.join(" and ")}"`;
+  const options = [
+    ["--accelerate", both("release")], ["--stack", both("stack")], ["--device", [writer, reader].some(({ stack }) => stack.includes("+")) ? "both" : ""],
+    ["--scenario", raw.scenarios[scenario]], ["--loader", view.loader], ["-k", parts.join(" and ")],
+  ];
+  return `ckptmatrix run ${options.filter(([, value]) => value).map(([name, value]) => `${name} ${quoted(value)}`).join(" ")}`;
 }
 
 function environmentsTable(writer, reader) {
@@ -35,7 +42,7 @@ function componentsTable(outcome) {
     const extent = difference && `${difference.where ? `at ${difference.where}; ` : ""}${difference.differing} of ${difference.compared} values`;
     return make("tr", { class: bad ? "bad" : null }, make("th", { scope: "row" }, name),
       make("td", {}, bad ? keyOf(numberOf("degraded")) : null, bad ? " " : null, verdict),
-      make("td", {}, difference ? difference.saved : "–"), make("td", {}, difference ? difference.found : verdict === "restored" ? "as saved" : "–"),
+      make("td", {}, difference ? difference.saved : "–"), make("td", {}, difference ? difference.found : ({ restored: "as saved", "not told apart": "as saved, and so it was before the load" })[verdict] || "–"),
       make("td", {}, extent || ""));
   };
   return make("table", { class: "plain" },
@@ -72,8 +79,7 @@ function outcomeParts(outcome, writer, reader, scenario) {
   }
   for (const error of outcome.swallowed) parts.push(...errorBlock("Caught inside the load, and only logged", error));
   const command = commandFor(writer, reader, scenario, raw.views[state.view]);
-  const copy = make("button", { type: "button", onclick: async () => { await navigator.clipboard?.writeText(command); copy.textContent = "Copied"; } }, "Copy");
-  parts.push(make("h3", {}, "Measure exactly this again"), make("div", { class: "command" }, make("pre", { tabindex: "0" }, command), copy));
+  parts.push(make("h3", {}, "Measure exactly this again"), make("div", { class: "command" }, make("pre", { tabindex: "0" }, command), make("button", { type: "button", class: "copy" }, "Copy")));
   return parts;
 }
 
@@ -88,7 +94,7 @@ function showCell() {
   const outcome = current === undefined ? null : outcomeOf(state.view, current, writer.index, reader.index);
   const direction = { upgrade: "An upgrade", rollback: "A rollback", same: "The same release" }[directionOf(writer, reader)];
   const again = (change) => () => { change(); showCell(); writeAddress(); dialog.querySelector("h2").focus(); };
-  const tabs = found.length > 1 && make("div", { class: "tabs", role: "group", "aria-label": "Scenarios, worst first" }, found.map((scenario) =>
+  const tabs = found.length > 1 && make("div", { class: "tabs", role: "group", "aria-labelledby": "others" }, found.map((scenario) =>
     make("button", { type: "button", "aria-pressed": String(scenario === current), onclick: again(() => { state.tab = raw.scenarios[scenario]; }) },
       keyOf(outcomeOf(state.view, scenario, writer.index, reader.index).status), ` ${raw.scenarios[scenario]}`)));
   const alike = (side, chosen) => raw.folds[side].find(({ members }) => members.includes(chosen.index)).members.map((index) => environments[index]);
@@ -99,14 +105,15 @@ function showCell() {
       group.map((member) => make("option", { selected: member === chosen }, member.release))));
   };
   const pick = make("div", { class: "pick" },
-    picker("Behaves alike, saved with", "writer", writer, (other) => { state.cell = shown = `${other.id}~${reader.id}`; }),
+    picker("Saved with", "writer", writer, (other) => { state.cell = shown = `${other.id}~${reader.id}`; }),
     picker("loaded with", "reader", reader, (other) => { state.cell = shown = `${writer.id}~${other.id}`; }));
   const close = make("button", { type: "button", class: "close", onclick: () => dialog.close() }, "Close");
   dialog.replaceChildren(close, make("div", { class: "inner" },
     make("h2", { id: "cell-title", tabindex: "-1", autofocus: true }, `Saved with ${writer.release}, loaded with ${reader.release}`),
     make("p", { class: "quiet" }, `${direction}, ${writer.stack}${writer.stack === reader.stack ? "" : ` to ${reader.stack}`}. ${raw.views[state.view].title}${current === undefined ? "" : `, scenario ${raw.scenarios[current]}`}.`),
-    pick.childElementCount ? pick : null, tabs || null,
     outcome ? outcomeParts(outcome, writer, reader, current) : make("p", {}, "This run has no such load."),
+    tabs ? [make("h3", { id: "others" }, `Other scenarios between the two, worst first`), tabs] : null,
+    pick.childElementCount ? [make("h3", {}, "Releases that behave alike"), pick] : null,
     make("h3", {}, "The two environments"), environmentsTable(writer, reader)));
   if (!dialog.open) dialog.showModal();
 }

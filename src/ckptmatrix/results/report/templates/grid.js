@@ -15,10 +15,7 @@ function foldsOf(side) {
   };
   const stack = side === "writer" ? state.saved : state.loaded;
   const chosen = (state.unfold ? single : raw.folds)[side].map(named).filter((fold) => !stack || fold.stack === stack);
-  chosen.forEach((fold, i) => {
-    fold.edge = i > 0 && chosen[i - 1].stack !== fold.stack;
-    fold.said = `${side === "writer" ? "saved" : "loaded"} with ${fold.name} on ${fold.stack}`;
-  });
+  for (const fold of chosen) fold.said = `${side === "writer" ? "saved" : "loaded"} with ${fold.name} on ${fold.stack}`;
   return chosen;
 }
 const letter = (era) => (era < 26 ? String.fromCharCode(65 + era) : String(era + 1));
@@ -29,15 +26,28 @@ const spread = (items, key) => items.reduce((runs, item) => {
 }, []);
 
 // The grid that is there without scripts: every fold of every stack.
-let drawn = ",,";
+let drawn = ",,,";
 let rows, columns;
 function layOut() {
   [rows, columns] = [foldsOf("writer"), foldsOf("reader")];
+  if (state.changed) {
+    const scenarios = shownScenarios(), all = columns;
+    columns = all.filter((column) => rows.some((row) => hasTurned(row, column, scenarios)));
+    rows = rows.filter((row) => columns.some((column) => hasTurned(row, column, scenarios)));
+  }
+  columns.forEach((column, i) => { column.edge = i > 0 && columns[i - 1].stack !== column.stack; });
   for (const row of rows) row.meets = new Set(columns.filter((column) => column.members.some((member) => row.releases.has(member.releaseIndex))));
 }
 layOut();
 
 const anyChange = outcomes.some((outcome) => outcome.change);
+// Whether any load that a cell stands for is not as in the baseline, or not as expected.
+function hasTurned(row, column, scenarios) {
+  return row.members.some((writer) => {
+    const sums = sumsOf(state.view, scenarios, writer.index);
+    return column.members.some(({ index }) => sums.changed[index] || sums.surprise[index]);
+  });
+}
 function directionOf(writer, reader) {
   if (writer.releaseIndex === reader.releaseIndex) return "same";
   return writer.releaseIndex < reader.releaseIndex ? "upgrade" : "rollback";
@@ -68,7 +78,7 @@ function cellAt(row, column, sums, shown) {
   for (const mark of marks) if (raw.markWords[mark]) label += `; ${raw.markWords[mark]}`;
   const dim = shown.hidden.has(status.name)
     || (state.cause && !hasCause(state.view, shown.scenarios, row.first, reader, state.cause))
-    || (state.changed && !changed)
+    || (state.changed && !changed && !hasTurned(row, column, shown.scenarios))
     || (state.direction && !GOES[state.direction]?.(row, column));
   return { status, marks, label, dim, share, tally: total > 1 && measured && !state.unfold ? `${exact}/${measured}` : "" };
 }
@@ -84,34 +94,36 @@ function drawHead() {
   releaseRow.replaceChildren(...columns.map((column) => make("th", { scope: "col" }, make("span", {}, column.name))));
 }
 
-// Classes for shares: a style of its own would make every cell a case of its own to the browser.
-const SHARES = Array.from({ length: 99 }, (_, i) => `.share-${i + 1} { --exact: ${i + 1}%; }`);
-if (allScenarios.length > 1) document.head.append(make("style", {}, SHARES.join("\n")));
-
 const filled = new WeakMap();
+// A cell is a button, with the words for it; what is there without scripts can only be read.
 function fill(td, cell) {
   const wanted = `${cell.dim} ${cell.label} ${cell.marks}`;
   const before = filled.get(td);
   if (before === wanted) return;
-  if (before === undefined) td.removeAttribute("style");
+  if (before === undefined) {
+    td.replaceChildren(make("button", { type: "button", tabindex: "-1" }));
+    td.removeAttribute("aria-label");
+  }
+  const button = buttonOf(td);
   td.className = [cell.status.name, ...cell.marks, cell.dim && "dim", cell.marks.includes("some") && `share-${cell.share}`].filter(Boolean).join(" ");
-  td.setAttribute("aria-label", cell.label);
-  write(td, cell);
+  button.setAttribute("aria-label", cell.label);
+  write(button, cell);
   filled.set(td, wanted);
 }
+const buttonOf = (td) => td.querySelector("button");
 
 // Text nodes are kept and get another text, which costs the browser less than new ones.
-function write(td, { status, tally }) {
-  const glyph = td.firstChild, small = glyph?.nextSibling;
-  if (!glyph) td.append(status.glyph);
+function write(button, { status, tally }) {
+  const glyph = button.firstChild, small = glyph?.nextSibling;
+  if (!glyph) button.append(status.glyph);
   else if (glyph.data !== status.glyph) glyph.data = status.glyph;
   if (!tally) { small?.remove(); return; }
-  if (!small) td.append(make("small", {}, tally));
+  if (!small) button.append(make("small", {}, tally));
   else if (small.firstChild.data !== tally) small.firstChild.data = tally;
 }
 
 function drawGrid() {
-  const shape = [state.unfold, state.saved, state.loaded].join();
+  const shape = [state.unfold, state.saved, state.loaded, state.changed && `${state.view} ${state.scenario}`].join();
   const seen = inSight();
   if (shape !== drawn) {
     layOut();
@@ -137,7 +149,8 @@ function fillCells(lines, shown, { top, bottom, left, right }) {
     const { cells } = lines[r];
     for (let c = Math.min(left, cells.length - 1); c < Math.min(right, columns.length); c += 1) fill(cells[c + 1] || lines[r].insertCell(), cellAt(rows[r], columns[c], sums, shown));
   }
-  if (!table.querySelector("td[tabindex='0']")) makeReachable(lines[0]?.cells[1]);
+  if (!table.querySelector("button[tabindex='0']")) makeReachable(lines[0]?.cells[1]);
+  markChosen();
 }
 
 // Rows and columns in the window, or a few more, by the sizes of grid.css: only which are filled first hangs on it.
@@ -145,7 +158,7 @@ const narrow = matchMedia("(max-width: 40rem)");
 function inSight() {
   const rem = parseFloat(getComputedStyle(root).fontSize);
   const [high, wide, head, side, groups] = [
-    state.unfold ? 1.5 : 2, state.unfold ? 1.6 : narrow.matches ? 2.2 : 2.5, 9.7, narrow.matches ? 6.6 : 11.5, 1.9 * raw.stacks.length,
+    state.unfold ? 1.65 : 2, state.unfold ? 1.65 : narrow.matches ? 2.2 : 2.5, 9.7, narrow.matches ? 6.6 : 11.5, 1.9 * raw.stacks.length,
   ].map((size) => size * rem);
   const { scrollTop, scrollLeft, clientHeight, clientWidth } = table.parentElement;
   const { top } = table.parentElement.getBoundingClientRect();
@@ -154,6 +167,15 @@ function inSight() {
     bottom: Math.ceil((scrollTop + Math.min(clientHeight, window.innerHeight - top) - head) / high) + 1,
     left: Math.floor(scrollLeft / wide), right: Math.ceil((scrollLeft + clientWidth - side) / wide),
   };
+}
+
+// The cell of the upgrade that is asked about.
+function markChosen() {
+  table.querySelector("button.chosen")?.classList.remove("chosen");
+  const has = (side) => ({ members }) => members.includes(side?.environment);
+  const [r, c] = [rows.findIndex(has(asking?.old)), columns.findIndex(has(asking?.next))];
+  const td = r >= 0 && c >= 0 && body()[r].cells[c + 1];
+  if (td) buttonOf(td)?.classList.add("chosen");
 }
 
 // For what needs every cell, and as it is now.
@@ -210,7 +232,7 @@ function countLoads() {
   const byStatus = new Map();
   counts.forEach((count, number) => {
     const outcome = outcomes[number];
-    if (!count || (state.cause && outcome.cause !== state.cause) || (state.changed && !outcome.change)) return;
+    if (!count || (state.cause && outcome.cause !== state.cause) || (state.changed && !turned[number])) return;
     byStatus.set(outcome.status, (byStatus.get(outcome.status) || 0) + count);
   });
   return byStatus;
@@ -221,25 +243,52 @@ function drawLegend() {
   const hidden = new Set(state.hide.split(",").filter(Boolean));
   const chips = [...document.querySelectorAll(".chip")];
   for (const chip of chips) chip.setAttribute("aria-pressed", String(!hidden.has(chip.dataset.status)));
-  const asked = ["view", "scenario", "saved", "loaded", "direction", "cause", "changed", "unfold"].map((name) => state[name]).join();
+  const asked = ["view", "scenario", "saved", "loaded", "direction", "cause", "changed", "unfold", "judge"].map((name) => state[name]).join();
   if (asked === countedFor) return;
   countedFor = asked;
   const counts = countLoads();
   for (const chip of chips) {
     const number = numberOf(chip.dataset.status);
-    chip.querySelector("output").textContent = digits(counts.get(number) || 0);
+    chip.querySelector(".count").textContent = digits(counts.get(number) || 0);
   }
   const mark = byId("tally-mark");
-  if (mark) mark.hidden = state.scenario !== ALL;
+  if (mark) mark.hidden = shownScenarios().length < 2;
   let measured = 0, total = 0;
   for (const [status, count] of counts) { total += count; if (isMeasured(status)) measured += count; }
-  byId("grid-count").textContent = `${digits(measured)} loads measured of ${digits(total)}${state.unfold && state.loaded ? ". Every release on its own is shown for chosen stacks." : "."}`;
+  byId("grid-count").textContent = state.changed ? changedText(total)
+    : `${digits(measured)} loads measured of ${digits(total)}${state.unfold && state.loaded ? ". Every release on its own is shown for chosen stacks." : "."}`;
+  const elsewhere = turnedElsewhere(total);
+  byId("elsewhere").hidden = !state.changed || !(elsewhere.scenarios || elsewhere.hidden);
+}
+
+// How many loads turned that the grid does not show.
+const turnedIn = new Map();
+function turnedOf(view, scenario) {
+  const key = `${view} ${scenario}`;
+  if (!turnedIn.has(key)) {
+    turnedIn.set(key, environments.reduce((sum, writer) => sum + unpacked[raw.grid[view][scenario][writer.index]].reduce((n, outcome) => n + (outcome >= 0 && turned[outcome]), 0), 0));
+  }
+  return turnedIn.get(key);
+}
+function turnedElsewhere(counted) {
+  const here = new Set(shownScenarios());
+  const sum = (view, scenarios) => scenarios.reduce((n, scenario) => n + turnedOf(view, scenario), 0);
+  return {
+    hidden: sum(state.view, [...here]) - counted,
+    scenarios: sum(state.view, allScenarios.filter((scenario) => !here.has(scenario))),
+    views: raw.views.reduce((n, _, view) => n + (view === state.view ? 0 : sum(view, allScenarios)), 0),
+  };
+}
+function changedText(here) {
+  const { hidden, scenarios, views } = turnedElsewhere(here);
+  const more = [hidden && `${digits(hidden)} more that the filters hide`, scenarios && `${digits(scenarios)} more in other scenarios`, views && `${digits(views)} by another way to load`].filter(Boolean);
+  return `${here ? digits(here) : "No"} ${here === 1 ? "load" : "loads"} changed here${more.length ? `; ${more.join(", ")}` : ""}.`;
 }
 
 function makeReachable(td) {
   if (!td) return;
-  table.querySelector("td[tabindex='0']")?.setAttribute("tabindex", "-1");
-  td.setAttribute("tabindex", "0");
+  table.querySelector("button[tabindex='0']")?.setAttribute("tabindex", "-1");
+  buttonOf(td)?.setAttribute("tabindex", "0");
 }
 const placeOf = (td) => ({ r: body().indexOf(td.parentElement), c: td.cellIndex - 1 });
 
@@ -269,7 +318,6 @@ function setUpGrid() {
   table.addEventListener("keydown", (event) => {
     const td = cellOf(event);
     if (!td || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); open(td); return; }
     const { r, c } = placeOf(td);
     const go = { ArrowUp: [r - 1, c], ArrowDown: [r + 1, c], ArrowLeft: [r, c - 1], ArrowRight: [r, c + 1], Home: [r, 0], End: [r, columns.length - 1] }[event.key];
     if (!go) return;
@@ -278,7 +326,7 @@ function setUpGrid() {
     const next = body()[go[0]]?.cells[go[1] + 1];
     if (!next || go[1] < 0) return;
     makeReachable(next);
-    next.focus({ preventScroll: true });
+    buttonOf(next).focus({ preventScroll: true });
     next.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
 }

@@ -3,11 +3,12 @@ const statusOfOutcome = Int8Array.from(outcomes, (outcome) => outcome.status);
 const measuredOutcome = Uint8Array.from(outcomes, (outcome) => (isMeasured(outcome.status) ? 1 : 0));
 const surprising = Uint8Array.from(outcomes, (outcome) => (outcome.expected === false ? 1 : 0));
 const changedOutcome = Uint8Array.from(outcomes, (outcome) => (outcome.change ? 1 : 0));
+const turned = Uint8Array.from(outcomes, (_, number) => surprising[number] | changedOutcome[number]);
 
 const rowSums = new Map();
 // For one writer and every reader: worst status, counts, and what marks a cell.
 function sumsOf(view, scenarios, writer) {
-  const key = `${view} ${scenarios.length === 1 ? scenarios[0] : "all"} ${writer}`;
+  const key = `${view} ${scenarios === allScenarios ? "all" : scenarios.join()} ${writer}`;
   if (rowSums.has(key)) return rowSums.get(key);
   const width = environments.length;
   const sums = {

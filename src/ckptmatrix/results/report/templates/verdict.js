@@ -1,58 +1,93 @@
-// "My upgrade": the same verdict as `ckptmatrix upgrade`, sentence for sentence; a test compares them.
+// The verdict on an upgrade, by comparison with staying: sentence for sentence that of `ckptmatrix upgrade`,
+// which a test compares. Which load is worse, and what may be kept, is worked out in payload_verdict.py.
+const rules = raw.verdict;
+const kindOf = (view, scenario, writer, reader) => rules.kinds[unpacked[raw.staying[view][scenario][writer]][reader]];
+const returned = (outcome) => ["exact", "degraded"].includes(statusOf(outcome.status).name);
+const lostOf = (outcome) => (returned(outcome) ? [...outcome.bad].sort() : []);
+const measuredOf = (outcome) => (outcome && isMeasured(outcome.status) ? outcome : null);
+const baseOf = (component) => component.split("@")[0];
+
+function judged(writer, reader, view, scenario) {
+  const stay = outcomeOf(0, scenario, writer.index, writer.index);
+  const now = measuredOf(outcomeOf(view, scenario, writer.index, reader.index)) || outcomeOf(0, scenario, writer.index, reader.index);
+  const against = kindOf(view, scenario, writer.index, reader.index);
+  const status = now && statusOf(now.status).name;
+  const shown = new Map([stay, now].filter(measuredOf).flatMap((one) => one.components).map(({ name, verdict }) => [name, verdict]));
+  const lost = measuredOf(now) ? lostOf(now) : [];
+  const before = measuredOf(stay) ? lostOf(stay) : [];
+  const raised = !["failed", "crashed", "timeout"].includes(status) ? ""
+    : status === "failed" && now.error ? `${now.error.type}: ${now.error.message}`.split("\n")[0].trimEnd() : status;
+  const why = (outcome) => (outcome ? `${statusOf(outcome.status).name}: ${outcome.reason}`.replace(/\.+$/, "") : "not in this run");
+  return {
+    name: raw.scenarios[scenario], against, stay: measuredOf(stay), now, lost, raised, exact: status === "exact",
+    newlyLost: against === "worse" && measuredOf(stay) ? lost.filter((name) => !before.includes(name)) : [],
+    components: [...shown].filter(([, verdict]) => !["absent", "unsaved"].includes(verdict)).map(([name]) => name),
+    unsaved: [...shown].filter(([, verdict]) => verdict === "unsaved").map(([name]) => name),
+    restored: measuredOf(now) && !raised ? now.components.filter(({ verdict }) => verdict === "restored").map(({ name }) => name) : [],
+    drifts: status === "degraded" && !lost.length,
+    whyNot: against !== "not-measured" ? "" : measuredOf(now) ? `staying was not measured (${why(stay)})` : why(now),
+  };
+}
+
 function cross(writer, reader, view, scenarios) {
-  const c = { writer, reader, whole: [], lost: new Map(), drifts: [], raised: new Map(), unmeasured: new Map(), because: new Map(), ranks: new Map(), total: scenarios.length, measured: 0, safe: true };
-  const restored = new Set();
-  for (const scenario of scenarios) {
-    const name = raw.scenarios[scenario];
-    const outcome = outcomeOf(view, scenario, writer.index, reader.index);
-    if (!outcome || !isMeasured(outcome.status)) {
-      c.unmeasured.set(name, outcome ? `${statusOf(outcome.status).name}: ${outcome.reason}` : "not in this run");
-      continue;
-    }
-    c.measured += 1;
-    c.ranks.set(name, { exact: 0, degraded: 1 }[statusOf(outcome.status).name] ?? 2);
-    if (outcome.status !== raw.exact) c.safe = false;
-    const status = statusOf(outcome.status).name;
-    // What a load left behind that raised is not lost in silence.
-    const returned = status === "exact" || status === "degraded";
-    if (returned) for (const component of outcome.bad) c.lost.set(component, [...(c.lost.get(component) || []), name]);
-    if (returned) for (const { name: component, verdict } of outcome.components) if (verdict === "restored") restored.add(component);
-    if (status === "degraded" && !outcome.bad.length) c.drifts.push(name);
-    if (status === "failed" && outcome.error) c.raised.set(name, `${outcome.error.type}: ${outcome.error.message}`.split("\n")[0]);
-    else if (["failed", "crashed", "timeout"].includes(status)) c.raised.set(name, status);
-    if (outcome.cause) c.because.set(name, outcome.cause);
-  }
-  c.whole = [...restored].filter((component) => !c.lost.has(component));
-  c.hurt = [...c.ranks].filter(([, rank]) => rank).map(([name]) => name);
-  c.losses = (scenario) => [...c.lost].filter(([, where]) => where.includes(scenario)).map(([component]) => component);
-  c.answer = !c.measured ? "not-measured" : c.safe ? "safe" : "unsafe";
-  return c;
+  const all = scenarios.map((scenario) => judged(writer, reader, view, scenario));
+  const of = (...kinds) => all.filter(({ against }) => kinds.includes(against)).map(({ name }) => name);
+  const measured = all.filter(({ against }) => against !== "not-measured");
+  const causes = new Map();
+  for (const { against, now, name } of all) if (against === "worse" && now.cause) causes.set(now.cause, [...(causes.get(now.cause) || []), name]);
+  return {
+    writer, reader, view, judged: all, measured, of, causes, worse: of("worse"), noWorse: of("better", "other", "same"),
+    exact: measured.filter(({ exact }) => exact).map(({ name }) => name),
+    asBefore: measured.filter(({ exact, against }) => !exact && against !== "worse").map(({ name }) => name),
+  };
 }
 
-const counted = (count, kind = "") => `${count} ${kind}scenario${count === 1 ? "" : "s"}`;
-
-function ofMeasured(count, c) {
-  if (c.measured === c.total) return count > 1 ? `all ${counted(count)}` : `the one scenario (${count} of 1)`;
-  return `${count} of ${counted(c.total)}; ${c.total - c.measured} not measured`;
+// What becomes of each group of components, the worst to lose first.
+function fatesOf(crossing) {
+  return rules.groups.map((group, number) => {
+    const own = (names) => names.filter((name) => rules.groupOf[name] === number);
+    const bases = (names) => [...new Set(own(names).map(baseOf))];
+    const has = crossing.measured.filter(({ components }) => own(components).length);
+    const lost = new Map();
+    for (const one of has) for (const name of bases(one.newlyLost)) lost.set(name, [...(lost.get(name) || []), one.name]);
+    const unsaved = [...new Set(crossing.measured.flatMap((one) => bases(one.unsaved)))];
+    return { group, lost, unsaved, of: has.length, back: has.filter((one) => own(one.components).every((name) => one.restored.includes(name))).length };
+  }).filter(({ of, unsaved }) => of || unsaved.length);
 }
 
-function waysBetween(writer, reader) {
-  if (writer.stack === reader.stack) return `accelerate ${writer.release} into ${reader.release} on ${reader.stack}`;
-  return `accelerate ${writer.release} on ${writer.stack} into ${reader.release} on ${reader.stack}`;
+// What could be done instead, as it was measured; all at once last.
+function choicesOf(writer, reader, scenarios) {
+  const asked = cross(writer, reader, 0, scenarios).measured.map(({ name }) => name);
+  const choice = (title, to, view, copy, kept = []) => {
+    const chosen = cross(writer, to, view, scenarios);
+    const leaves = asked.filter((name) => !chosen.noWorse.includes(name));
+    return { title, copy: copy || rules.install[to.index], kept, view, chosen, leaves, helps: !leaves.length, everything: cross(writer, to, view, allScenarios) };
+  };
+  const allAtOnce = choice(rules.allAtOnce, reader, 0);
+  const stackOf = ({ stack }) => raw.stacks.indexOf(stack);
+  const keeping = rules.keepings[stackOf(writer)][stackOf(reader)][writer.release === reader.release ? 0 : 1].map(([stack, release, kept]) => {
+    const to = environmentById.get(`accelerate-${(release ? writer : reader).release}+${raw.stacks[stack]}`);
+    const parts = kept.map((one) => (one === "accelerate" ? `accelerate ${writer.release}` : one));
+    return to?.ready && to !== writer && to !== reader ? choice(`Keep ${listed(parts)} for now`, to, 0, "", kept) : null;
+  }).filter((one) => one && one.leaves.length < allAtOnce.leaves.length);
+  const isLess = (one, other) => one.kept.length < other.kept.length && one.kept.every((kept) => other.kept.includes(kept)) && one.leaves.length <= other.leaves.length;
+  const least = keeping.filter((one) => !keeping.some((other) => isLess(other, one)));
+  const compare = (...keys) => (a, b) => { for (const key of keys) if (key(a) !== key(b)) return key(a) - key(b); return 0; };
+  const left = ({ leaves }) => leaves.length, notWhole = ({ chosen }) => chosen.measured.length - chosen.exact.length;
+  const otherLoader = ({ view }) => Number(raw.views[view].loader !== raw.views[0].loader);
+  const remedies = raw.views.map((_, view) => view).slice(1).map((view) => choice(rules.ways[view][0], reader, view, rules.ways[view][1]))
+    .filter((one) => compare(left, notWhole)(one, allAtOnce) < 0);
+  return [...least.sort(compare(left, ({ kept }) => kept.length)), ...remedies.sort(compare(left, notWhole, otherLoader)), allAtOnce];
 }
 
-function verdictSentence(c) {
-  if (c.answer === "not-measured") {
-    const why = c.unmeasured.size ? [...c.unmeasured.values()][0] : "no scenario";
-    return `Not measured: nothing is known of ${waysBetween(c.writer, c.reader)} (${why.replace(/\.+$/, "")}).`;
-  }
-  const ways = waysBetween(c.writer, c.reader);
-  if (c.answer === "safe") return `Safe: ${ways} resumes exactly in ${ofMeasured(c.measured, c)}.`;
-  const hurt = [];
-  if (c.raised.size) hurt.push(`fails in ${c.raised.size}`);
-  const silent = new Set([...[...c.lost.values()].flat(), ...c.drifts]).size;
-  if (silent) hurt.push(`silently loses state in ${silent}`);
-  return `Not safe: ${ways} ${hurt.join(" and ")} of ${counted(c.measured, "measured ")}.`;
+function judgeUpgrade(writer, reader, scenarios, named) {
+  const forward = cross(writer, reader, 0, scenarios);
+  const choices = forward.measured.length ? choicesOf(writer, reader, scenarios) : [];
+  const left = choices.length ? choices[choices.length - 1].leaves : [];
+  const first = left.length ? choices.find(({ helps }) => helps) || null : null;
+  const headline = !forward.measured.length ? "not-measured" : left.length ? (first ? "go-if" : "dont") : named && forward.measured.length < scenarios.length ? "not-measured" : "go";
+  const lost = left.map((name) => raw.scenarios.indexOf(name));
+  return { forward, choices, first, headline, named, scenarios, back: cross(reader, writer, 0, scenarios), detour: left.length && !first ? bestDetour(writer, reader, lost) : null };
 }
 
 // Ways round, every hop exact today; fewest stops, then fewest changes of stack, then newest releases.
@@ -67,12 +102,12 @@ function possible(writer, reader, scenarios) {
 function bestDetour(writer, reader, asked) {
   const scenarios = possible(writer, reader, asked);
   const exact = (a, b) => {
-    const measured = scenarios.map((scenario) => outcomeOf(0, scenario, a, b)).filter((outcome) => outcome && isMeasured(outcome.status));
+    const measured = scenarios.map((scenario) => outcomeOf(0, scenario, a, b)).filter(measuredOf);
     return measured.length > 0 && measured.every((outcome) => outcome.status === raw.exact);
   };
   const seen = new Set([writer.index]);
   let front = [[writer.index]];
-  for (let length = 0; length <= raw.limits.stops; length += 1) {
+  for (let length = 0; length <= raw.stops; length += 1) {
     const grown = [];
     for (const way of front) {
       for (const stop of environments) if (!seen.has(stop.index) && exact(way[way.length - 1], stop.index)) grown.push([...way, stop.index]);
@@ -83,90 +118,10 @@ function bestDetour(writer, reader, asked) {
       const changes = (way) => way.slice(1).filter((stop, i) => environments[stop].stack !== environments[way[i]].stack).length;
       const newest = (a, b) => { for (let i = 1; i < a.length - 1; i += 1) if (a[i] !== b[i]) return b[i] - a[i]; return 0; };
       const stops = found.sort((a, b) => changes(a) - changes(b) || newest(a, b))[0];
-      return { stops, scenarios };
+      return { stops, scenarios: scenarios.map((scenario) => raw.scenarios[scenario]) };
     }
     for (const way of grown) seen.add(way[way.length - 1]);
     front = [...new Map(grown.map((way) => [way[way.length - 1], way])).values()];
   }
   return null;
-}
-
-// What the upgrade makes worse, what better, and what is not exact but no better without it.
-function blame(forward, stay) {
-  const same = (name) => forward.ranks.get(name) === stay.ranks.get(name);
-  const losesMore = (name) => { const [now, before] = [forward.losses(name), stay.losses(name)]; return now.length > before.length && before.every((one) => now.includes(one)); };
-  const known = [...forward.ranks.keys()].filter((name) => stay.ranks.has(name));
-  const worse = known.filter((name) => forward.ranks.get(name) > stay.ranks.get(name) || (forward.ranks.get(name) && same(name) && losesMore(name)));
-  const better = known.filter((name) => forward.ranks.get(name) < stay.ranks.get(name));
-  const asBefore = forward.hurt.filter((name) => stay.ranks.has(name) && !worse.includes(name));
-  return { worse, better, asBefore, byUpgrade: forward.hurt.filter((name) => !asBefore.includes(name)) };
-}
-
-function decisionSentence({ forward, asBefore, byUpgrade }) {
-  const sentence = verdictSentence(forward);
-  if (!asBefore.length) return sentence;
-  if (!byUpgrade.length) return sentence.replace("Not safe:", "Not safe, but no worse than staying:");
-  return `${sentence.replace(/\.$/, "")}; ${asBefore.length} of these ${forward.hurt.length} are no better without the upgrade.`;
-}
-
-function plainTraining(c) {
-  if (c.total === 1 || !c.ranks.has(raw.plain)) return "";
-  const where = `(scenario ${raw.plain})`;
-  if (!c.ranks.get(raw.plain)) return `resumes exactly ${where}`;
-  if (c.raised.has(raw.plain)) return `fails: ${shortened(c.raised.get(raw.plain))} ${where}`;
-  const lost = c.losses(raw.plain);
-  return lost.length ? `silently loses ${lost.join(", ")} ${where}` : `comes back whole, but goes on otherwise ${where}`;
-}
-
-const shortened = (message) => (message.length <= raw.limits.message ? message : `${message.slice(0, raw.limits.message - 1).trimEnd()}…`);
-
-function againstStaying({ forward, worse, better }) {
-  const parts = [["worse", worse], ["better", better]].filter(([, names]) => names.length).map(([word, names]) => `${word} in ${names.join(", ")}`);
-  if (!parts.length) return "no different: what is lost or fails does so without the upgrade as well";
-  return parts.join("; ") + (worse.length + better.length < forward.measured ? "; else the same" : "");
-}
-
-function detourSentence(detour, c) {
-  const names = detour.stops.map((stop) => environments[stop].name);
-  const steps = names.slice(1, -1).map((stop) => `load in ${stop} and save again there`);
-  const count = detour.scenarios.length;
-  const whole = count === c.total ? "every scenario" : `${count} of ${c.total} scenarios`;
-  return `${[...steps, `load in ${names[names.length - 1]}`].join(", then ")}: exact in ${whole} (each hop measured on its own, the whole way not yet run)`;
-}
-
-// Counts are of the scenarios that are not exact today: elsewhere a run need not measure a remedy.
-function remediesOf(forward, scenarios) {
-  return raw.views.map((view, number) => ({ view, number })).slice(1).map(({ view, number }) => {
-    const { ranks } = cross(forward.writer, forward.reader, number, scenarios);
-    return {
-      view, of: forward.hurt.length, makesExact: forward.hurt.filter((name) => ranks.get(name) === 0),
-      harms: [...forward.ranks].filter(([name, rank]) => rank === 0 && ranks.get(name)).map(([name]) => name),
-    };
-  }).filter(({ makesExact }) => makesExact.length).sort((a, b) => b.makesExact.length - a.makesExact.length);
-}
-
-function remedySentence({ view, makesExact, of, harms }) {
-  const harm = harms.length ? `; but no longer exact in ${harms.join(", ")}` : "";
-  if (makesExact.length === of) return `${view.title}: every scenario that is not exact without it resumes exactly${harm}`;
-  const which = makesExact.length <= raw.limits.named ? ` (${makesExact.join(", ")})` : "";
-  return `${view.title}: ${makesExact.length} of the ${of} scenarios that are not exact without it resume exactly${which}${harm}`;
-}
-
-// Scenarios with the same text together: [scenario, text] pairs become text -> scenarios.
-function groupedByText(texts) {
-  const groups = new Map();
-  for (const [name, text_] of texts) groups.set(text_, [...(groups.get(text_) || []), name]);
-  return groups;
-}
-
-function advise(writer, reader, scenarios) {
-  const forward = cross(writer, reader, 0, scenarios);
-  const stay = cross(writer, writer, 0, scenarios);
-  const unsafe = forward.answer === "unsafe";
-  return {
-    forward, stay, ...blame(forward, stay),
-    back: cross(reader, writer, 0, scenarios),
-    remedies: unsafe ? remediesOf(forward, scenarios) : [],
-    detour: unsafe ? bestDetour(writer, reader, scenarios) : null,
-  };
 }

@@ -1,0 +1,14 @@
+"""FSDP2, gathered: saved by two processes, loaded by four."""
+
+from __future__ import annotations
+
+from ckptmatrix.worker.scenarios.fsdp_2_v2 import Fsdp2V2
+
+
+class Fsdp2V2To4(Fsdp2V2):
+    """Two processes write, four read: each holds half of what it was."""
+
+    processes = (2, 4)
+
+
+scenario = Fsdp2V2To4
