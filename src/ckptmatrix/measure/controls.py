@@ -189,20 +189,30 @@ def _altered(cell: Cell, lab: Lab) -> Iterator[ControlRecord]:
     if isinstance(answer, NotReturned):
         yield _record("altered", cell, False, answer.detail)
         return
+    unread: set[str] = set()
+    told: set[str] = set()
     for owners, flips in _flips(answer.value).items():
         if any(plain.components.get(owner) != Verdict.RESTORED for owner in owners):
             continue  # what does not come back cannot be spoilt
         for alteration in flips:
             record = loading.altered(alteration)
-            if _without_effect(record, plain) and _of_the_script(alteration.file):
-                continue  # no script reads this value
+            if _without_effect(record, plain):
+                if _of_the_script(alteration.file):
+                    continue  # no script reads this value
+                if plain.error:
+                    unread.update(owners)
+                    continue  # the load raised before it read this value
             turned = tuple(n for n in owners if record.components.get(n) == Verdict.WRONG)
             red = turned if alteration.sliced and turned else owners
             wanted = {**plain.components, **dict.fromkeys(red, Verdict.WRONG)}
             name = f"altered {(' or ' if alteration.sliced else ' and ').join(owners)}"
             detail = f"{alteration.file}, {'/'.join(map(str, alteration.path))}: {_said(record)}"
             yield _record(name, cell, record.components == wanted, detail)
+            told.update(owners)
             break
+    for owner in sorted(unread - told):
+        detail = f"the load raises, and no value of {owner} that is altered has an effect on it"
+        yield _record(f"altered {owner}", cell, False, detail)
 
 
 def _flips(alterations: Iterable[Alteration]) -> dict[tuple[str, ...], list[Alteration]]:

@@ -258,8 +258,8 @@ def describe_error(error: BaseException, directory: str) -> Raised:
     message = str(error).replace(directory, "CHECKPOINT")
     message = re.sub(re.escape(tempfile.gettempdir()) + r"/tmp\w+", "TEMPORARY", message)
     # torch's CheckpointException holds the tracebacks of all processes.
-    message = re.sub(r'File "[^"]*/site-packages/', 'File "', message)[:_MESSAGE]
-    return Raised(name, message, "\n".join(frames))
+    message = re.sub(r'(?<=File ")[^"]+(?=")', lambda path: _below_packages(path[0]), message)
+    return Raised(name, message[:_MESSAGE], "\n".join(frames))
 
 
 def _below_packages(path: str) -> str:

@@ -23,7 +23,10 @@ class Converted(Scenario):
         places = [tempfile.mkdtemp() if main else ""]
         torch.distributed.broadcast_object_list(places)
         try:
-            made = super().save(training, places[0])
+            try:
+                made = super().save(training, places[0])
+            finally:
+                torch.distributed.barrier()  # each process saves files of its own there
             directory = os.path.join(parent, os.path.relpath(made, places[0]))
             if main:
                 shutil.move(made, directory)
