@@ -217,6 +217,7 @@ def test_deepspeed_of_another_number_of_processes() -> None:
 
 
 KEPT_BY_ENGINE = {"pytorch_model/zero_pp_rank_0_mp_rank_00_optim_states.pt": 1}
+UNIVERSAL = {"pytorch_model/zero/optimizer_state.pt": 1}
 
 
 def kept_by(side: str) -> EnvironmentRecord:
@@ -234,8 +235,9 @@ def kept_by(side: str) -> EnvironmentRecord:
 )
 def test_a_schedule_that_deepspeed_kept(writer: str, reader: str, known: bool) -> None:
     missed = cell(status="failed", error="FileNotFoundError: no CHECKPOINT/scheduler.bin")
-    found = replace(evidence(missed, reader, files=KEPT_BY_ENGINE), writer=kept_by(writer))
-    assert (cause_of(found) == "engine-schedule") is known
+    for files in (KEPT_BY_ENGINE, UNIVERSAL):
+        found = replace(evidence(missed, reader, files=files), writer=kept_by(writer))
+        assert (cause_of(found) == "engine-schedule") is known
     plain = replace(
         evidence(missed, reader, files={"model.safetensors": 1}), writer=kept_by(writer)
     )

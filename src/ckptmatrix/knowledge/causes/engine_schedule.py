@@ -4,12 +4,13 @@ from ckptmatrix.knowledge.causes import CauseId, KnownCause
 from ckptmatrix.knowledge.evidence import Evidence
 from ckptmatrix.model import Cause, Status
 
-_ENGINE_FILE = "_optim_states.pt"
+_ENGINE_FILES = ("_optim_states.pt", "zero/optimizer_state.pt")
+"""One or the other is in each checkpoint of an engine: as it is saved, or in its universal form."""
 
 
 def _explains(evidence: Evidence) -> bool:
     files = evidence.checkpoint.files
-    if not any(name.endswith(_ENGINE_FILE) for name in files):
+    if not any(name.endswith(_ENGINE_FILES) for name in files):
         return False
     if evidence.reads.engine_schedules:
         return "scheduler.bin" in files and evidence.raised("TypeError", "'NoneType' object")
