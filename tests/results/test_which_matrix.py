@@ -14,6 +14,7 @@ from ckptmatrix.results.which_matrix import finished_matrix
         (("basic",), "eras"),
         (("fsdp-2-sharded",), "sharded"),
         (("fsdp-2-to-4", "fsdp-2-to-1"), "resharded"),
+        (("zero-2-to-4", "zero-3"), "deepspeed"),
         (("adam-8bit",), "eight-bit"),
         (("nothing-of-this-name",), "eras"),
     ],

@@ -9,7 +9,7 @@ from ckptmatrix.model import CellRecord, ControlsResult, Matrix, Status
 from ckptmatrix.results.matrix_file.reading import read_matrix
 from tests.support.places import ROOT
 
-TIERS = ("sharded", "resharded", "eight-bit")
+TIERS = ("sharded", "resharded", "deepspeed", "eight-bit")
 OLD, NEW = "torch2.4-np1", "torch2.15-np2"
 LOST_OPTIMIZER = (Status.DEGRADED, CauseId.OPTIMIZER_SHARDS_UNREAD)
 EXACT = (Status.EXACT, None)
@@ -109,3 +109,37 @@ def test_torchao_is_restored_under_newer_torch_alone() -> None:
         for stack in ("torch2.4-np1-8bit", "torch2.15-np2-8bit")
     ]
     assert statuses == [Status.FAILED, Status.EXACT]
+
+
+OLD_ENGINE, NEW_ENGINE = "torch2.4-np1-ds0.15", "torch2.15-np2-ds0.19"
+
+
+@pytest.mark.parametrize("stage", ["zero-1", "zero-2", "zero-3"])
+@pytest.mark.parametrize("release", ["1.8.1", "1.15.0"])
+@pytest.mark.parametrize("stack", [OLD_ENGINE, NEW_ENGINE])
+def test_deepspeed_is_restored(stage: str, release: str, stack: str) -> None:
+    assert alone("deepspeed", stage, release, stack) == EXACT
+
+
+@pytest.mark.parametrize("stage", ["1", "2"])
+@pytest.mark.parametrize("stack", [OLD_ENGINE, NEW_ENGINE])
+def test_deepspeed_takes_another_number_of_processes_in_its_universal_form(
+    stage: str, stack: str
+) -> None:
+    refused = (Status.FAILED, CauseId.ENGINE_PROCESSES)
+    assert alone("deepspeed", f"zero-{stage}-to-4", "1.15.0", stack) == refused
+    assert alone("deepspeed", f"zero-{stage}-to-1", "1.15.0", stack) == refused
+    assert alone("deepspeed", "zero-2-universal-to-1", "1.15.0", stack) == EXACT
+
+
+@pytest.mark.parametrize("stack", [OLD_ENGINE, NEW_ENGINE])
+def test_the_universal_form_loses_buffers(stack: str) -> None:
+    lost = (Status.DEGRADED, CauseId.UNIVERSAL_BUFFERS)
+    assert alone("deepspeed", "zero-2-universal-buffer-to-1", "1.15.0", stack) == lost
+
+
+@pytest.mark.parametrize("scenario", ["zero-1", "zero-2", "zero-2-universal-to-1"])
+def test_a_schedule_that_deepspeed_kept_is_not_found_by_newer_releases(scenario: str) -> None:
+    old, new = f"0.24.1+{OLD_ENGINE}", f"1.15.0+{OLD_ENGINE}"
+    found = load("deepspeed", scenario, old, new)
+    assert (found.status, found.cause) == (Status.FAILED, CauseId.ENGINE_SCHEDULE)

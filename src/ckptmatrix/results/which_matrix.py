@@ -13,7 +13,7 @@ LAST_RUN = Path("reports") / FILENAME
 """Where `ckptmatrix run` leaves its result, relative to the project."""
 
 
-FURTHER = ("sharded", "resharded", "eight-bit")
+FURTHER = ("sharded", "resharded", "deepspeed", "eight-bit")
 """Runs that come along beside the sample: of trainings that have tiers of their own."""
 
 
