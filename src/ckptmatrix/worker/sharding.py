@@ -158,7 +158,9 @@ def _mapped(tree: Any, change: Any) -> Any:
     if isinstance(tree, dict):
         return {key: _mapped(value, change) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
-        return type(tree)(_mapped(value, change) for value in tree)
+        items = [_mapped(value, change) for value in tree]
+        # FSDP leaves records of its own in a state that was not whole.
+        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
     return tree
 
 
