@@ -1,6 +1,7 @@
 """What a process holds of a sharded state, by the torch of an environment."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ print(*sorted(Neutral.of({"optimizer": mapped}).leaves("optimizer")))
 
 
 def test_records_that_fsdp_leaves_for_missing_tensors_are_compared_too() -> None:
-    command = [python_of(NEWEST.accelerate, NEWEST.stack), "-s", "-c", CODE]
+    command: list[str | Path] = [python_of(NEWEST.accelerate, NEWEST.stack), "-s", "-c", CODE]
     variables = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
