@@ -243,7 +243,7 @@ _EQUIVALENT = (
     (
         "optimizer*.bin",
         "param_groups/*/params/*",
-        (_FLIP,),
+        (_FLIP, _SWAP, _ZERO),
         "set_optimizer_state_dict knows a group by any of its parameters, and the others are named",
     ),
     (
