@@ -221,6 +221,9 @@ def _why_the_same(alteration: Alteration, files: Mapping[str, set[str]]) -> str:
 
 
 _FLIP, _SWAP, _ZERO = AlterationKind.FLIP, AlterationKind.SWAP, AlterationKind.ZERO
+_KNOWN_BY_ANY = (
+    "set_optimizer_state_dict knows a group by any of its parameters, and the others are named"
+)
 _EQUIVALENT = (
     (
         "random_states_*.pkl",
@@ -244,7 +247,13 @@ _EQUIVALENT = (
         "optimizer*.bin",
         "param_groups/*/params/*",
         (_FLIP, _SWAP, _ZERO),
-        "set_optimizer_state_dict knows a group by any of its parameters, and the others are named",
+        _KNOWN_BY_ANY,
+    ),
+    (
+        "optimizer*/*.distcp",
+        "optimizer.param_groups.*.params/*",
+        (_FLIP, _SWAP, _ZERO),
+        _KNOWN_BY_ANY,
     ),
     (
         "*/.metadata",
