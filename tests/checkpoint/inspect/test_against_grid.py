@@ -239,6 +239,8 @@ def test_every_fixture_is_read_as_was_measured(run: Matrix) -> None:
     if not list(FIXTURES.glob("*/*/manifest.json")):
         pytest.skip("no fixtures")
     compared, wrong = disagreements(run, fixture_of)
+    if compared == 0 and os.environ.get("CKPTMATRIX_MATRIX"):
+        pytest.skip("no fixture is of a writer and scenario of this run")
     assert compared > 0
     assert wrong == []
 
