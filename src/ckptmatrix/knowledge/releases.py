@@ -141,7 +141,9 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fsdp2_shards: FullySharded
     """FSDP2 with `SHARDED_STATE_DICT`."""
     deepspeed: FullySharded
-    """ZeRO of DeepSpeed."""
+    """ZeRO-1 and 2 of DeepSpeed."""
+    zero_3: FullySharded
+    """ZeRO-3 of DeepSpeed."""
     engine_schedules: bool
     """Whether DeepSpeed is handed every scheduler of torch's, and keeps its state in its files."""
 

@@ -121,6 +121,9 @@ FSDP = {
 }
 """Scenario of fully sharded training, with a reader like its writer -> what both use."""
 
+ZERO = ("zero-1", "zero-2", "zero-3")
+"""Scenarios of DeepSpeed with a reader like its writer."""
+
 Directory = Callable[[CheckpointRecord], Path | None]
 
 
@@ -172,7 +175,7 @@ def _agrees(cell: CellRecord, predicted: Prediction, facts: Facts) -> bool:
         return predicted.status in (Status.EXACT, Status.DEGRADED)
     # Other scenarios have causes of their own, which no directory tells.
     if (
-        cell.scenario in ("basic", *FSDP)
+        cell.scenario in ("basic", *FSDP, *ZERO)
         and cell.cause is not None
         and cell.cause != predicted.cause
     ):
@@ -236,6 +239,8 @@ def test_every_fixture_is_read_as_was_measured(run: Matrix) -> None:
     if not list(FIXTURES.glob("*/*/manifest.json")):
         pytest.skip("no fixtures")
     compared, wrong = disagreements(run, fixture_of)
+    if compared == 0 and os.environ.get("CKPTMATRIX_MATRIX"):
+        pytest.skip("no fixture is of a writer and scenario of this run")
     assert compared > 0
     assert wrong == []
 

@@ -15,6 +15,7 @@ from ckptmatrix.measure.directory.refusals import refuse
 from ckptmatrix.model import Status, Verdict
 from tests.support.places import NEWEST_BASIC
 from tests.support.sharded import WEIGHTS, WRITERS, write_shards
+from tests.support.torch_files import torch_file
 
 pytestmark = pytest.mark.environments
 
@@ -95,7 +96,7 @@ def test_the_parts_of_deepspeed(tmp_path: Path) -> None:
         name = f"bf16_zero_pp_rank_{rank}_mp_rank_00_optim_states.pt"
         (engine / name).write_bytes(sound)
     weights = engine / "mp_rank_00_model_states.pt"
-    weights.write_bytes(sound)
+    weights.write_bytes(torch_file({"lr_scheduler": None}))
     (state / "adapter_model.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
     one = inspect(state)
     assert (one.stack.id, one.problems, one.dangerous) == ("accelerate-deepspeed", (), ())

@@ -1,7 +1,6 @@
 """Who wrote a directory: each stack's own layout is recognised as that stack."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from ckptmatrix.checkpoint.inspect.prediction import predict
 from ckptmatrix.checkpoint.inspect.provenance import About, provenance
 from ckptmatrix.checkpoint.inspect.telling_fsdp import Fsdp
 from ckptmatrix.checkpoint.inspect.training_stacks import recognise, stacks
-from tests.support.places import BY_TRAINING_STACK, FIXTURES, LORA
+from tests.support.places import BY_TRAINING_STACK, LORA
 from tests.support.torch_files import safetensors, torch_file
 
 CORE = ("optimizer.bin", "scheduler.bin", "random_states_0.pkl")
@@ -62,8 +61,6 @@ LAYOUTS: dict[str, tuple[str, tuple[str, ...], dict[str, object]]] = {
     "torch-distributed": ("dcp", ("__0_0.distcp", ".metadata"), {}),
 }
 STACK = ("2.4.1", "1.26.4")
-(OLD_RANDOM,) = (FIXTURES / "basic" / "0.31.0+torch2.4-np1").glob("*/random_states_0.pkl")
-"""Of a release that saved no step."""
 
 BY_NAME = {"state": {"x.weight": {}}, "param_groups": [{"lr": 0.1, "params": ["x.weight"]}]}
 """An optimizer's state as FSDP gathers it."""
@@ -76,7 +73,8 @@ def _build(root: Path, name: str, files: tuple[str, ...], documents: dict[str, o
         path.parent.mkdir(parents=True, exist_ok=True)
         key = "lora_unet_x.lora_up.weight" if file.startswith("lora/") else "x.weight"
         weights = file.endswith(".safetensors")
-        value = BY_NAME if file.startswith("named/") else {}
+        value: object = BY_NAME if file.startswith("named/") else {}
+        value = {"lr_scheduler": None} if file.endswith("_model_states.pt") else value
         path.write_bytes(safetensors({key: ("F32", [1], 4)}) if weights else torch_file(value))
     for file, content in documents.items():
         path = directory / file
@@ -155,17 +153,10 @@ def test_the_stage_of_zero_is_told_where_a_file_says_it(
     assert [one.conclusion for one in seen] == ([told] if told else [])
 
 
-def test_what_hangs_on_the_script_or_on_an_old_writer_is_not_predicted_of_deepspeed(
-    tmp_path: Path,
-) -> None:
+def test_what_hangs_on_the_script_is_not_predicted_of_deepspeed(tmp_path: Path) -> None:
     name, files, documents = LAYOUTS["accelerate-deepspeed"]
     universal = _build(tmp_path, name, (*files, "pytorch_model/zero/x/fp32.pt"), documents)
     assert "universal form" in predict(gather(universal), "1.15.0", "2.13.0", "2.4.1").reason
-    old = _build(tmp_path / "old", name, files, documents)
-    shutil.copy(OLD_RANDOM, old)
-    assert "left the schedule to DeepSpeed" in predict(gather(old), "1.15.0", *STACK).reason
-    (old / "scheduler.bin").write_bytes(torch_file({}))
-    assert predict(gather(old), "1.15.0", *STACK).components["scheduler"] == "restored"
 
 
 def test_shards_of_deepspeed_that_are_not_read_are_not_predicted(tmp_path: Path) -> None:

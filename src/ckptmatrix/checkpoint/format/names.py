@@ -153,6 +153,14 @@ _ZERO = re.compile(
 )
 
 
+def is_model_states(name: str) -> bool:
+    """Whether DeepSpeed keeps the model's states, and what else is its own, in a file."""
+    return _MODEL_STATES.fullmatch(name) is not None
+
+
+_MODEL_STATES = re.compile(r"(?:.*/)?\w*mp_rank_\d{1,6}_model_states\.pt", re.ASCII)
+
+
 _FSDP = re.compile(
     # folders of shards, what is gathered, and what each process keeps for itself
     r"(?:pytorch_model(?:_fsdp)?|optimizer)_\d{1,6}/(?:\.metadata|__\d{1,6}_\d{1,6}\.distcp)"

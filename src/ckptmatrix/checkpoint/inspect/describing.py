@@ -2,12 +2,21 @@
 
 from typing import Any
 
-from ckptmatrix.checkpoint.format.inert import InertCall, Items, get, keys_of, members_of, pairs_of
+from ckptmatrix.checkpoint.format.inert import (
+    InertCall,
+    Items,
+    Pairs,
+    get,
+    keys_of,
+    members_of,
+    pairs_of,
+)
 from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.checkpoint.format.random_states import RandomKey
 from ckptmatrix.checkpoint.format.tensors import function_of, tensor_of, tensors_of
 from ckptmatrix.checkpoint.inspect.facts import (
     DECOUPLED,
+    EngineFact,
     OptimizerFact,
     RandomFact,
     SchedulerFact,
@@ -139,8 +148,29 @@ def zero_fact(file: str, value: Any) -> ZeroFact | None:
     number = members_of(stage.arguments)[:1] if isinstance(stage, InertCall) else [stage]
     if number and type(number[0]) is int and number[0] in (1, 2, 3):
         known = isinstance(version, str) and len(version) < 40
-        return ZeroFact(file, number[0], version if known else "")
+        return ZeroFact(file, number[0], version if known else "", _scheduled(state))
     return None
+
+
+_INNER = ("base_optimizer_state", "optimizer_state_dict")
+"""Where the state of torch's optimizer lies in DeepSpeed's: up to ZeRO-2, and of ZeRO-3."""
+
+
+def _scheduled(state: Any) -> bool:
+    """Whether torch's optimizer inside keeps the `initial_lr` that a scheduler leaves."""
+    groups = [group for key in _INNER for group in members_of(get(get(state, key), "param_groups"))]
+    return any("initial_lr" in keys_of(group) for group in groups)
+
+
+def engine_fact(file: str, value: Any) -> EngineFact | None:
+    """Describe `mp_rank_00_model_states.pt` (ZeRO-3: one for each process); None if it does not
+    say whether DeepSpeed kept a schedule."""
+    if "lr_scheduler" not in keys_of(value):
+        return None
+    schedule = get(value, "lr_scheduler")
+    if schedule is None:
+        return EngineFact(file, None)
+    return EngineFact(file, keys_of(schedule)[:100]) if isinstance(schedule, Pairs) else None
 
 
 def _numpy_spelling(state: Any) -> str:

@@ -135,6 +135,18 @@ class ZeroFact:
     """Of ZeRO: 1, 2 or 3."""
     version: str
     """DeepSpeed's own; empty if it does not say."""
+    scheduled: bool = False
+    """Whether its parameter groups keep what a scheduler leaves there (`initial_lr`)."""
+
+
+@dataclass(frozen=True)
+class EngineFact:
+    """What a file of DeepSpeed's model states says of the schedule."""
+
+    file: str
+    """Its file."""
+    schedule: tuple[str, ...] | None
+    """Keys of the state of the schedule that DeepSpeed kept; None if it kept none."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +206,8 @@ class Facts:
     random: tuple[RandomFact, ...] = ()
     """By rank."""
     zero: tuple[ZeroFact, ...] = ()
+    """By file."""
+    engines: tuple[EngineFact, ...] = ()
     """By file."""
     custom: tuple[int, ...] = ()
     """Indices of the registered custom objects."""

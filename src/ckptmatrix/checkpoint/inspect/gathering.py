@@ -16,6 +16,7 @@ from ckptmatrix.checkpoint.format.reading_directories import read_files
 from ckptmatrix.checkpoint.format.reading_files import Content
 from ckptmatrix.checkpoint.format.tensors import tensors_of
 from ckptmatrix.checkpoint.inspect.describing import (
+    engine_fact,
     optimizer_fact,
     random_fact,
     scheduler_fact,
@@ -23,6 +24,7 @@ from ckptmatrix.checkpoint.inspect.describing import (
     zero_fact,
 )
 from ckptmatrix.checkpoint.inspect.facts import (
+    EngineFact,
     Facts,
     ModelFact,
     OptimizerFact,
@@ -110,6 +112,7 @@ class _Sorted:
     schedulers: list[SchedulerFact] = field(default_factory=list)
     random: list[RandomFact] = field(default_factory=list)
     zero: list[ZeroFact] = field(default_factory=list)
+    engines: list[EngineFact] = field(default_factory=list)
 
     def take(self, name: str, content: Content) -> None:
         """Describe one file.
@@ -131,6 +134,8 @@ class _Sorted:
                 self.optimizers.append(sharded_optimizer_fact(which, name, value))
             case None if read and names.zero_rank(name) is not None:
                 self.zero += filter(None, [zero_fact(name, value)])
+            case None if read and names.is_model_states(name):
+                self.engines += filter(None, [engine_fact(name, value)])
             case _ if content.tensors:
                 self.nested.append(ModelFact(len(self.nested), name, safetensors, content.tensors))
             case (FileKind.OPTIMIZER, index) if value is not None:
@@ -170,6 +175,7 @@ def _assemble(
         schedulers=tuple(sorted(known.schedulers, key=lambda fact: fact.index)),
         random=tuple(sorted(known.random, key=lambda fact: fact.rank)),
         zero=tuple(sorted(known.zero, key=lambda fact: fact.file)),
+        engines=tuple(sorted(known.engines, key=lambda fact: fact.file)),
         custom=tuple(sorted(index for index in custom if index is not None)),
         scaler=FileKind.SCALER.file() in contents,
         samplers=tuple(

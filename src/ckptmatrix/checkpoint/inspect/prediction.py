@@ -165,6 +165,7 @@ def _untouched(load: SimulatedLoad) -> dict[str, Verdict]:
     saved = {
         "model": True,
         "optimizer": bool(_files(facts, FileKind.OPTIMIZER)) or bool(load.stack.sharded),
+        "engine": load.stack.sharded is Sharded.DEEPSPEED,
         "scheduler": bool(_files(facts, FileKind.SCHEDULER)),
         "scaler": facts.scaler,
         **dict.fromkeys(STREAMS, True),
@@ -262,6 +263,9 @@ def _optimizers(load: SimulatedLoad) -> None:
 
 
 def _schedulers(load: SimulatedLoad) -> None:
+    if load.stack.sharded is Sharded.DEEPSPEED and zero.keeps_schedule(load.facts):
+        zero.schedulers(load)
+        return
     files = _files(load.facts, FileKind.SCHEDULER)
     had_one = any("initial_lr" in fact.group_keys for fact in load.facts.optimizers)
     old_torch = not TORCH.at(load.reader.torch).new_schedulers

@@ -1,6 +1,5 @@
 """What wrote a checkpoint, as far as its files tell: each conclusion with its evidence."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +7,13 @@ from enum import StrEnum
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from ckptmatrix.checkpoint.format.names import FSDP_WEIGHTS, FileKind, WeightFormat, zero_rank
+from ckptmatrix.checkpoint.format.names import (
+    FSDP_WEIGHTS,
+    FileKind,
+    WeightFormat,
+    is_model_states,
+    zero_rank,
+)
 from ckptmatrix.checkpoint.format.numpy_core import NumpyCore
 from ckptmatrix.checkpoint.format.random_states import RandomKey, is_of_device
 from ckptmatrix.checkpoint.inspect.facts import DECOUPLED, Facts, RandomFact
@@ -221,14 +226,11 @@ def _gaps(files: set[str]) -> Iterator[str]:
             yield f"{kind.file(first)} is missing{more}, though {kind.file(max(there))} is there"
 
 
-_WEIGHTS = re.compile(r"(?:.*/)?\w*mp_rank_\d{1,6}_model_states\.pt", re.ASCII)
-
-
 def _shards_missing(files: set[str]) -> Iterator[str]:
     """Processes whose part of a DeepSpeed optimizer is missing, and weights that are."""
     folders = {name.rpartition("/")[0] for name in files if zero_rank(name) is not None}
     for folder in sorted(folders):
-        if not any(name.startswith(folder) and _WEIGHTS.fullmatch(name) for name in files):
+        if not any(name.startswith(folder) and is_model_states(name) for name in files):
             yield f"{folder or '.'} has the optimizer's shards and no mp_rank_00_model_states.pt"
     there = {rank for name in files if (rank := zero_rank(name)) is not None}
     if there and len(there) != max(there) + 1:
