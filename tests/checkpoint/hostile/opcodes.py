@@ -165,6 +165,17 @@ def archive(value: object, protocol: int = 2, _0: bytes | None = None) -> bytes:
     return zipped(entries(pickled(value, protocol), records=records))
 
 
+def old_format(data: bytes, keys: object = (), facts: object = None) -> bytes:
+    """torch's format from before 1.6."""
+    said = facts or {
+        "protocol_version": 1001,
+        "little_endian": True,
+        "type_sizes": {"short": 2, "int": 4, "long": 4},
+    }
+    parts = (0x1950A86A20F9469CFC6C, 1001, said)
+    return b"".join(pickle.dumps(part, 2) for part in parts) + data + pickle.dumps(list(keys), 2)  # type: ignore[call-overload]  # a sequence
+
+
 def with_first(change: Callable[[Entry], Entry], records: list[Entry]) -> list[Entry]:
     """The records with the first one changed."""
     return [change(records[0]), *records[1:]]
