@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,14 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (directory / "index.html").as_uri()
 
 
+def drawing(page: Page) -> list[int]:
+    """Give the ids of the processes in which a page's Chromium draws."""
+    browser = page.context.browser
+    assert browser is not None
+    told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
+    return [one["id"] for one in told["processInfo"] if one["type"].lower() == "gpu"]
+
+
 class Watched:
     """A page, and everything that it complained about or asked of anybody."""
 
@@ -124,11 +133,23 @@ class Watched:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
 
-    def settle(self) -> None:
-        """Wait until the page has done what it leaves for when the browser is idle."""
+    def settle(self, patience: float = 30_000) -> None:
+        """Wait until the page has done what it leaves for when the browser is idle.
+
+        The process in which Chromium draws has been seen to hang, once in some hundred pages on a
+        busy machine; nothing is drawn then, ever. After `patience`, in ms, it is ended, and
+        Chromium starts another.
+        """
         self.page.evaluate(
-            "() => new Promise((done) => requestAnimationFrame(() => requestIdleCallback(done)))"
+            "() => { window.settled = false;"
+            " requestAnimationFrame(() => requestIdleCallback(() => { window.settled = true; })) }"
         )
+        try:
+            self.page.wait_for_function("() => window.settled", polling=20, timeout=patience)
+        except playwright_api.TimeoutError:
+            for process in drawing(self.page):
+                os.kill(process, signal.SIGKILL)
+            self.page.wait_for_function("() => window.settled", polling=20)
 
     def picture(self, name: str) -> None:
         if SCREENSHOTS:
