@@ -1,4 +1,4 @@
-"""The parts of `resume.py` by themselves, run by `pieces.py` with an old torch and a new one."""
+"""The parts of `resume.py` by themselves, in `pieces_*.py`, with an old torch and a new one."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from tests.support.places import ROOT
 pytestmark = pytest.mark.environments
 
 ENVIRONMENTS = {"0.24.1": "torch2.4-np1", "1.15.0": "torch2.15-np2"}
+SCRIPTS = ("pieces_named.py", "pieces_counted.py", "pieces_read.py", "pieces_fitted.py")
 
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
@@ -24,16 +25,21 @@ def pieces(
     """Name of a piece -> what it came to, by case."""
     folder = tmp_path_factory.mktemp("pieces")
     shutil.copy(ROOT / "src" / "ckptmatrix" / "resume.py", folder)
-    shutil.copy(Path(__file__).parent / "pieces.py", folder)
-    done = subprocess.run(
-        [python_of(request.param, ENVIRONMENTS[request.param]), folder / "pieces.py"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(folder)},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return dict(json.loads(done.stdout))
+    for name in ("answering.py", *SCRIPTS):
+        shutil.copy(Path(__file__).parent / name, folder)
+    python = python_of(request.param, ENVIRONMENTS[request.param])
+    answers: dict[str, Any] = {}
+    for script in SCRIPTS:
+        done = subprocess.run(
+            [python, folder / script],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(folder)},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        answers |= json.loads(done.stdout)
+    return answers
 
 
 def test_a_name_says_component_and_number(pieces: dict[str, Any]) -> None:

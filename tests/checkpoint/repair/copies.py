@@ -1,4 +1,4 @@
-"""Real checkpoints that are repaired, and what changes a copy of one."""
+"""Real checkpoints that are repaired without torch and numpy, as on a host, and copies altered."""
 
 import hashlib
 import json
@@ -9,9 +9,7 @@ from ckptmatrix.checkpoint.format import rewriting_archives
 from tests.support.places import TO_REPAIR
 
 Copy = Callable[[Path], Path]
-
 CHECKPOINTS = TO_REPAIR
-
 KOHYA, TIED, TWO = (
     CHECKPOINTS / name for name in ("kohya-0.33.0", "tied-0.24.1", "two-models-1.15.0")
 )
